@@ -2,4 +2,11 @@
 //!
 //! Modules stand in the order a record travels; none names a later one.
 pub mod error;
+pub mod fork;
+pub mod frame;
+pub mod os;
 pub mod record;
+pub mod segment;
+pub mod source;
+pub mod spool;
+pub mod stream;
