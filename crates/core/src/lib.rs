@@ -5,3 +5,5 @@ pub mod error;
 pub mod record;
 
 pub mod civil;
+pub mod number;
+pub mod percent;
