@@ -10,13 +10,14 @@ pub fn write_repr(x: f64, out: &mut Vec<u8>) {
     let text = buffer.format_finite(x);
     let start = out.len();
     out.extend_from_slice(text.as_bytes());
+    let first = start + usize::from(x.is_sign_negative());
     if let Some(e) = text.find('e') {
         finish_exponent(start + e, out);
-    } else if let Some(zeros) = text.find("0.0000").filter(|at| *at <= 1 && x != 0.0) {
+    } else if out[first..].starts_with(b"0.0000") {
         // ryu leaves 0.00001234 as it is; Python begins its exponents there.
-        out.drain(start + zeros..start + zeros + 6);
-        if out.len() > start + zeros + 1 {
-            out.insert(start + zeros + 1, b'.');
+        out.drain(first..first + 6);
+        if out.len() > first + 1 {
+            out.insert(first + 1, b'.');
         }
         out.extend_from_slice(b"e-05");
     }
@@ -188,6 +189,7 @@ mod tests {
             (-0.0, "-0.0"),
             (1.5, "1.5"),
             (0.1, "0.1"),
+            (10.000_000_000_000_002, "10.000000000000002"),
             (1e16, "1e+16"),
             (9_999_999_999_999_998.0, "9999999999999998.0"),
             (0.0001, "0.0001"),
