@@ -4,6 +4,11 @@
 pub mod error;
 pub mod record;
 
+pub mod attribute;
 pub mod civil;
+pub mod console;
+pub mod conversion;
+pub mod escape;
 pub mod number;
 pub mod percent;
+pub mod text;
