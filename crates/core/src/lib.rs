@@ -3,3 +3,4 @@
 //! Modules stand in the order a record travels; none names a later one.
 pub mod error;
 pub mod record;
+pub mod redact;
