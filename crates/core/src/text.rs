@@ -53,8 +53,9 @@ impl TextFormat {
                 .and_then(|after| after.split_once(')'))
                 .ok_or_else(|| refusal(format!("a % in {format:?} is not followed by (name) or another %")))?;
             let attribute = Attribute::named(name)?;
-            let (spec, after) = Spec::parse(conversion.as_bytes())
-                .filter(|(spec, _)| attribute.suits(spec.kind()))
+            let mut after = conversion.as_bytes();
+            let spec = Spec::parse(&mut after)
+                .filter(|spec| attribute.suits(spec.kind()))
                 .ok_or_else(|| refusal(format!("%({name}) with this conversion can only be formatted by Python")))?;
             slots.push(Slot { text: std::mem::take(&mut text), attribute, name: name.to_owned(), spec });
             rest = &conversion[conversion.len() - after.len()..];
@@ -86,7 +87,7 @@ impl TextFormat {
                 (Attribute::Asctime, _) => {
                     let mut time = Vec::new();
                     self.clock.write(record, &mut time);
-                    spec.write(Value::Str(&String::from_utf8_lossy(&time)), out);
+                    spec.write(&Value::Str(&String::from_utf8_lossy(&time)), out);
                 }
                 (Attribute::Message, Message::Deferred(args)) => write_deferred(*spec, record.template, args, out),
                 (Attribute::Levelname, _) if !colour.is_empty() => {
@@ -118,7 +119,7 @@ fn write_deferred(spec: Spec, template: &str, args: Values<'_>, out: &mut Vec<u8
     }
     if !spec.is_plain() {
         let message = out.split_off(start);
-        spec.write(Value::Str(&String::from_utf8_lossy(&message)), out);
+        spec.write(&Value::Str(&String::from_utf8_lossy(&message)), out);
     }
     escape::escape_tail(out, start);
 }
@@ -128,9 +129,9 @@ fn write_value(spec: Spec, value: Value<'_>, out: &mut Vec<u8>) {
         return escape::push(text, out);
     }
     let start = out.len();
-    if !spec.write(value, out) {
+    if !spec.write(&value, out) {
         out.truncate(start);
-        spec.as_text().write(value, out);
+        spec.as_text().write(&value, out);
     }
     escape::escape_tail(out, start);
 }
