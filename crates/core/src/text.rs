@@ -94,10 +94,10 @@ impl TextFormat {
                     out.extend_from_slice(b"\x1b[");
                     out.extend_from_slice(colour.as_bytes());
                     out.push(b'm');
-                    write_value(*spec, Value::Str(record.site.level_name), out);
+                    write_value(*spec, &Value::Str(record.site.level_name), out);
                     out.extend_from_slice(b"\x1b[0m");
                 }
-                _ => write_value(*spec, attribute.value(name, record), out),
+                _ => write_value(*spec, &attribute.value(name, record), out),
             }
         }
         out.extend_from_slice(self.end.as_bytes());
@@ -124,16 +124,19 @@ fn write_deferred(spec: Spec, template: &str, args: Values<'_>, out: &mut Vec<u8
     escape::escape_tail(out, start);
 }
 
-fn write_value(spec: Spec, value: Value<'_>, out: &mut Vec<u8>) {
-    if let (Value::Str(text), true) = (value, spec.is_plain()) {
-        return escape::push(text, out);
-    }
+fn write_value(spec: Spec, value: &Value<'_>, out: &mut Vec<u8>) {
     let start = out.len();
-    if !spec.write(&value, out) {
-        out.truncate(start);
-        spec.as_text().write(&value, out);
+    match value {
+        Value::Str(text) if spec.is_plain() => return escape::push(text, out),
+        value if spec.write(value, out) => {}
+        value => {
+            out.truncate(start);
+            spec.as_text().write(value, out);
+        }
     }
-    escape::escape_tail(out, start);
+    if matches!(value, Value::Str(_)) {
+        escape::escape_tail(out, start);
+    }
 }
 
 /// `asctime`, with the last second's text kept: records come thousands a second.
