@@ -47,7 +47,7 @@ fn record<'a>(process: &'a Process, message: Message<'a>, i: u32) -> Record<'a> 
             line: 117,
             function: "charge",
         },
-        thread: Thread { ident: 1, name: "MainThread", process_name: "MainProcess" },
+        thread: Thread { ident: 1, pid: 31_337, name: "MainThread", process_name: "MainProcess" },
         process,
         template: TEMPLATE,
         message,

@@ -210,7 +210,7 @@ pub(crate) mod tests {
                 line: 7,
                 function: "add",
             },
-            thread: Thread { ident: 140_000, name: "MainThread", process_name: "MainProcess" },
+            thread: Thread { ident: 140_000, pid: 1234, name: "MainThread", process_name: "MainProcess" },
             process,
             template: "it's %s",
             message: Message::Rendered("it's done"),
