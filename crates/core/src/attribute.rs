@@ -83,7 +83,7 @@ impl Attribute {
             Self::Msecs => Value::Float(f64::from(milliseconds(record.time_ns))),
             Self::Name => Value::Str(site.logger),
             Self::Pathname => Value::Str(site.pathname),
-            Self::Process => Value::Int(record.process.pid.into()),
+            Self::Process => Value::Int(record.thread.pid.into()),
             Self::ProcessName => Value::Str(record.thread.process_name),
             Self::RelativeCreated => Value::Float(record.time_ns.saturating_sub(record.process.start_ns) as f64 / 1e6),
             Self::TaskName => record.task_name.map_or(Value::None, Value::Str),

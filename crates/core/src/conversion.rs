@@ -40,21 +40,23 @@ const ZERO: u8 = 16;
 
 /// Wider fields are left to Python, so that a hostile template cannot ask delivery for gigabytes.
 const WIDEST: u16 = 999;
+const UNLIMITED: u16 = u16::MAX;
 
-/// One conversion: what stands between `%` and its letter, and the letter.
+/// One conversion: what stands between `%` and its letter, and the letter. Small enough for a register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spec {
+    kind: Kind,
+    letter: u8,
     flags: u8,
     width: u16,
-    precision: Option<u16>,
-    letter: u8,
-    kind: Kind,
+    /// `UNLIMITED` where none is given.
+    precision: u16,
 }
 
 impl Spec {
-    /// Reads a conversion from behind its `%`, and gives what follows it.
-    pub fn parse(text: &[u8]) -> Option<(Self, &[u8])> {
-        let mut rest = text;
+    /// Reads a conversion from behind its `%` and leaves in `text` what follows it.
+    pub fn parse(text: &mut &[u8]) -> Option<Self> {
+        let mut rest = *text;
         let mut flags = 0;
         while let [byte, after @ ..] = rest {
             flags |= match byte {
@@ -68,16 +70,16 @@ impl Spec {
             rest = after;
         }
         let width = parse_count(&mut rest)?;
-        let mut precision = None;
+        let mut precision = UNLIMITED;
         if let Some(after) = rest.strip_prefix(b".") {
             rest = after;
-            precision = Some(parse_count(&mut rest)?);
+            precision = parse_count(&mut rest)?;
         }
         // C's length letters mean nothing, to Python too.
         if let [b'h' | b'l' | b'L', after @ ..] = rest {
             rest = after;
         }
-        let (letter, rest) = rest.split_first()?;
+        let (&letter, rest) = rest.split_first()?;
         let kind = match letter {
             b's' => Kind::Str,
             b'd' | b'i' | b'u' => Kind::Int,
@@ -86,7 +88,8 @@ impl Spec {
             b'r' | b'a' => Kind::Repr,
             _ => return None,
         };
-        Some((Self { flags, width, precision, letter: *letter, kind }, rest))
+        *text = rest;
+        Some(Self { kind, letter, flags, width, precision })
     }
 
     pub fn kind(self) -> Kind {
@@ -95,17 +98,17 @@ impl Spec {
 
     /// Whether it is `%s` and leaves text as it is.
     pub fn is_plain(self) -> bool {
-        self.kind == Kind::Str && self.width == 0 && self.precision.is_none()
+        self.kind == Kind::Str && self.width == 0 && self.precision == UNLIMITED
     }
 
     /// `%s` in a field as wide, for a value that the conversion itself does not take.
     #[must_use]
     pub fn as_text(self) -> Self {
-        Self { precision: None, letter: b's', kind: Kind::Str, ..self }
+        Self { precision: UNLIMITED, letter: b's', kind: Kind::Str, ..self }
     }
 
     /// Appends the value as Python does; false, with nothing of use appended, where it cannot.
-    pub fn write(self, value: Value<'_>, out: &mut Vec<u8>) -> bool {
+    pub fn write(self, value: &Value<'_>, out: &mut Vec<u8>) -> bool {
         let start = out.len();
         let body = match self.kind {
             Kind::Str => write_str(value, out).map(|()| self.cut(start, out)),
@@ -121,9 +124,9 @@ impl Spec {
 
     /// The precision of text: its greatest length in characters. Text is padded in front.
     fn cut(self, start: usize, out: &mut Vec<u8>) -> usize {
-        if let Some(precision) = self.precision {
+        if self.precision != UNLIMITED {
             let mut ends = out[start..].iter().enumerate().filter(|(_, byte)| is_boundary(**byte)).map(|(at, _)| at);
-            if let Some(end) = ends.nth(precision.into()) {
+            if let Some(end) = ends.nth(self.precision.into()) {
                 out.truncate(start + end);
             }
         }
@@ -163,8 +166,8 @@ impl Spec {
     }
 
     /// Gives the place where zeros would go.
-    fn write_int(self, value: Value<'_>, out: &mut Vec<u8>) -> Option<usize> {
-        let n = match value {
+    fn write_int(self, value: &Value<'_>, out: &mut Vec<u8>) -> Option<usize> {
+        let n = match *value {
             Value::Int(n) => n,
             Value::Bool(b) => i64::from(b),
             Value::Float(x) if self.kind == Kind::Int && x.is_finite() => {
@@ -207,14 +210,15 @@ impl Spec {
             out.extend_from_slice(&[b'0', self.letter]);
         }
         let body = out.len();
-        let precision = usize::from(self.precision.unwrap_or(0));
-        out.resize(body + precision.saturating_sub(digits.len()), b'0');
+        if self.precision != UNLIMITED {
+            out.resize(body + usize::from(self.precision).saturating_sub(digits.len()), b'0');
+        }
         out.extend_from_slice(digits);
         body
     }
 
-    fn write_float(self, value: Value<'_>, out: &mut Vec<u8>) -> Option<usize> {
-        let x = match value {
+    fn write_float(self, value: &Value<'_>, out: &mut Vec<u8>) -> Option<usize> {
+        let x = match *value {
             Value::Float(x) => x,
             Value::Int(n) => n as f64,
             Value::Bool(b) => f64::from(u8::from(b)),
@@ -228,7 +232,8 @@ impl Spec {
             b'f' => Notation::Fixed,
             _ => Notation::General,
         };
-        number::write_float(x.abs(), notation, self.precision.unwrap_or(6), self.flags & ALTERNATE != 0, out);
+        let precision = if self.precision == UNLIMITED { 6 } else { self.precision };
+        number::write_float(x.abs(), notation, precision, self.flags & ALTERNATE != 0, out);
         if self.letter.is_ascii_uppercase() {
             out[body..].make_ascii_uppercase();
         }
@@ -253,8 +258,8 @@ fn parse_count(text: &mut &[u8]) -> Option<u16> {
 }
 
 /// `str(value)`.
-fn write_str(value: Value<'_>, out: &mut Vec<u8>) -> Option<()> {
-    match value {
+fn write_str(value: &Value<'_>, out: &mut Vec<u8>) -> Option<()> {
+    match *value {
         Value::Str(text) | Value::Number(text) => out.extend_from_slice(text.as_bytes()),
         Value::Int(n) => out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes()),
         Value::Float(x) => number::write_repr(x, out),
@@ -267,8 +272,8 @@ fn write_str(value: Value<'_>, out: &mut Vec<u8>) -> Option<()> {
 }
 
 /// `repr(value)`, which for ASCII text is `ascii(value)` too.
-fn write_repr(value: Value<'_>, out: &mut Vec<u8>) -> Option<()> {
-    let Value::Str(text) = value else { return write_str(value, out) };
+fn write_repr(value: &Value<'_>, out: &mut Vec<u8>) -> Option<()> {
+    let Value::Str(text) = *value else { return write_str(value, out) };
     if !text.is_ascii() {
         return None;
     }

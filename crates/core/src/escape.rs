@@ -66,20 +66,22 @@ fn push_escape(code: u32, out: &mut Vec<u8>) {
 
 /// The first byte that is not printable ASCII: most text has none, and eight bytes are looked at together.
 fn first_special(bytes: &[u8]) -> Option<usize> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let mut at = 0;
-    for chunk in bytes.chunks_exact(8) {
-        let mut word = [0; 8];
-        word.copy_from_slice(chunk);
-        let word = u64::from_le_bytes(word);
-        // Each term sets a byte's high bit where it is 0x80 and up, 0x7f, or below 0x20. A carry or borrow
-        // can only start in a byte that is special itself, so the test is exact for the word as a whole.
-        if (word | word.wrapping_add(ONES) | word.wrapping_sub(ONES * 0x20)) & (ONES * 0x80) != 0 {
-            break;
-        }
-        at += 8;
+    let words = bytes.chunks_exact(8);
+    let last = bytes.last_chunk().map_or(0, |word| specials(*word));
+    let clean = words.take_while(|chunk| chunk.first_chunk().is_some_and(|word| specials(*word) == 0)).count() * 8;
+    if bytes.len() >= 8 && bytes.len() - clean < 8 && last == 0 {
+        return None;
     }
-    bytes[at..].iter().position(|byte| !matches!(byte, b' '..=b'~')).map(|i| at + i)
+    bytes[clean..].iter().position(|byte| !matches!(byte, b' '..=b'~')).map(|i| clean + i)
+}
+
+/// Not 0 if one of eight bytes is not printable ASCII.
+fn specials(word: [u8; 8]) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let word = u64::from_le_bytes(word);
+    // Each term sets a byte's high bit where it is 0x80 and up, 0x7f, or below 0x20. A carry or borrow
+    // can only start in a byte that is special itself, so the test is exact for the word as a whole.
+    (word | word.wrapping_add(ONES) | word.wrapping_sub(ONES * 0x20)) & (ONES * 0x80)
 }
 
 #[cfg(test)]

@@ -18,13 +18,12 @@ impl Plan {
         let mut args = Vec::new();
         let mut rest = template.as_bytes();
         while let Some((_, after)) = split(rest) {
-            rest = if let Some(after) = after.strip_prefix(b"%") {
-                after
+            rest = after;
+            if let Some(after) = rest.strip_prefix(b"%") {
+                rest = after;
             } else {
-                let (spec, after) = Spec::parse(after)?;
-                args.push(spec.kind());
-                after
-            };
+                args.push(Spec::parse(&mut rest)?.kind());
+            }
         }
         Some(Self { args })
     }
@@ -44,14 +43,14 @@ pub fn render(template: &str, args: Values<'_>, out: &mut Vec<u8>) -> bool {
 fn fill(mut rest: &[u8], mut args: Values<'_>, out: &mut Vec<u8>) -> Option<()> {
     while let Some((before, after)) = split(rest) {
         out.extend_from_slice(before);
-        rest = if let Some(after) = after.strip_prefix(b"%") {
+        rest = after;
+        if let Some(after) = rest.strip_prefix(b"%") {
             out.push(b'%');
-            after
+            rest = after;
         } else {
-            let (spec, after) = Spec::parse(after)?;
-            spec.write(args.next()?, out).then_some(())?;
-            after
-        };
+            let spec = Spec::parse(&mut rest)?;
+            spec.write(&args.next()?, out).then_some(())?;
+        }
     }
     out.extend_from_slice(rest);
     args.next().is_none().then_some(())
@@ -59,7 +58,7 @@ fn fill(mut rest: &[u8], mut args: Values<'_>, out: &mut Vec<u8>) -> Option<()> 
 
 /// What stands before and after the next `%`.
 fn split(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let at = memchr::memchr(b'%', text)?;
+    let at = text.iter().position(|byte| *byte == b'%')?;
     Some((&text[..at], &text[at + 1..]))
 }
 

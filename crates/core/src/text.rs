@@ -53,8 +53,9 @@ impl TextFormat {
                 .and_then(|after| after.split_once(')'))
                 .ok_or_else(|| refusal(format!("a % in {format:?} is not followed by (name) or another %")))?;
             let attribute = Attribute::named(name)?;
-            let (spec, after) = Spec::parse(conversion.as_bytes())
-                .filter(|(spec, _)| attribute.suits(spec.kind()))
+            let mut after = conversion.as_bytes();
+            let spec = Spec::parse(&mut after)
+                .filter(|spec| attribute.suits(spec.kind()))
                 .ok_or_else(|| refusal(format!("%({name}) with this conversion can only be formatted by Python")))?;
             slots.push(Slot { text: std::mem::take(&mut text), attribute, name: name.to_owned(), spec });
             rest = &conversion[conversion.len() - after.len()..];
@@ -86,17 +87,17 @@ impl TextFormat {
                 (Attribute::Asctime, _) => {
                     let mut time = Vec::new();
                     self.clock.write(record, &mut time);
-                    spec.write(Value::Str(&String::from_utf8_lossy(&time)), out);
+                    spec.write(&Value::Str(&String::from_utf8_lossy(&time)), out);
                 }
                 (Attribute::Message, Message::Deferred(args)) => write_deferred(*spec, record.template, args, out),
                 (Attribute::Levelname, _) if !colour.is_empty() => {
                     out.extend_from_slice(b"\x1b[");
                     out.extend_from_slice(colour.as_bytes());
                     out.push(b'm');
-                    write_value(*spec, Value::Str(record.site.level_name), out);
+                    write_value(*spec, &Value::Str(record.site.level_name), out);
                     out.extend_from_slice(b"\x1b[0m");
                 }
-                _ => write_value(*spec, attribute.value(name, record), out),
+                _ => write_value(*spec, &attribute.value(name, record), out),
             }
         }
         out.extend_from_slice(self.end.as_bytes());
@@ -118,21 +119,24 @@ fn write_deferred(spec: Spec, template: &str, args: Values<'_>, out: &mut Vec<u8
     }
     if !spec.is_plain() {
         let message = out.split_off(start);
-        spec.write(Value::Str(&String::from_utf8_lossy(&message)), out);
+        spec.write(&Value::Str(&String::from_utf8_lossy(&message)), out);
     }
     escape::escape_tail(out, start);
 }
 
-fn write_value(spec: Spec, value: Value<'_>, out: &mut Vec<u8>) {
-    if let (Value::Str(text), true) = (value, spec.is_plain()) {
-        return escape::push(text, out);
-    }
+fn write_value(spec: Spec, value: &Value<'_>, out: &mut Vec<u8>) {
     let start = out.len();
-    if !spec.write(value, out) {
-        out.truncate(start);
-        spec.as_text().write(value, out);
+    match value {
+        Value::Str(text) if spec.is_plain() => return escape::push(text, out),
+        value if spec.write(value, out) => {}
+        value => {
+            out.truncate(start);
+            spec.as_text().write(value, out);
+        }
     }
-    escape::escape_tail(out, start);
+    if matches!(value, Value::Str(_)) {
+        escape::escape_tail(out, start);
+    }
 }
 
 /// `asctime`, with the last second's text kept: records come thousands a second.
@@ -206,7 +210,7 @@ pub(crate) mod tests {
                 line: 7,
                 function: "add",
             },
-            thread: Thread { ident: 140_000, name: "MainThread", process_name: "MainProcess" },
+            thread: Thread { ident: 140_000, pid: 1234, name: "MainThread", process_name: "MainProcess" },
             process,
             template: "it's %s",
             message: Message::Rendered("it's done"),
