@@ -54,7 +54,8 @@ impl<'t> Sketch<'t> {
                 sketch.text.push('%');
                 after
             } else {
-                let (spec, tail) = Spec::parse(after.as_bytes())?;
+                let mut tail = after.as_bytes();
+                let spec = Spec::parse(&mut tail)?;
                 let length = after.len() - tail.len();
                 sketch.markers.push(sketch.text.len());
                 sketch.specs.push((&after.as_bytes()[..length], spec.kind()));
