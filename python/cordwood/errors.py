@@ -10,6 +10,7 @@ Logging calls raise none of them: what goes wrong after a call is counted and sa
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import select
@@ -87,10 +88,8 @@ def report(message: str, *, key: str | None = None) -> None:
         return
     _reported[key] = (now, 0)
     again = f" ({left_out} more in between)" if left_out else ""
-    try:
+    with contextlib.suppress(Exception):  # a closed or foreign stderr: there is nowhere left to speak
         _say(f"cordwood: {message}{again}\n")
-    except (OSError, ValueError, AttributeError):
-        pass  # a closed or foreign stderr: there is nowhere left to speak
 
 
 def _say(line: str) -> None:

@@ -37,7 +37,7 @@ class SpoolOptions:
 
 def spool_folder(log_dir: str | os.PathLike[str]) -> str:
     """The spool of a log directory."""
-    return os.path.join(os.path.realpath(log_dir), FOLDER)
+    return str(Path(log_dir).resolve() / FOLDER)
 
 
 def open_spool(options: SpoolOptions) -> _native.Spool:
@@ -45,7 +45,7 @@ def open_spool(options: SpoolOptions) -> _native.Spool:
     for folder in _places(options.folder):
         try:
             return _open(folder, options)
-        except OSError as error:
+        except OSError as error:  # noqa: PERF203 few places
             report(f"the spool folder {folder} cannot be used: {error}", key=f"spool {folder}")
     if options.folder is not None:
         report(

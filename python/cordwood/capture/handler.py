@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from typing import Any
 
 from cordwood import _native
 from cordwood.errors import report
@@ -46,20 +47,23 @@ class SpoolHandler(logging.Handler):
     Attributes:
         spool: the open spool; None once closed.
         mask: the sink's bit in it.
-        prerender: whether the formatter runs here, in Python.
+        needs_record: whether a LogRecord must be built: for a formatter that runs here in Python, or to open anew.
+        wants_task: whether the sink's format shows the asyncio task's name.
     """
 
     spool: _native.Spool | None = None
     mask: int = 0
-    prerender: bool = False
+    needs_record: bool = False
+    wants_task: bool = False
+    _prerenders: bool = False
 
     def createLock(self) -> None:  # noqa: N802 logging's name
         """No lock: the spool takes records from any number of threads."""
         self.lock = None
 
-    def handle(self, record: logging.LogRecord) -> logging.LogRecord | bool:  # type: ignore[override]  # 3.12's
-        """Run the filters (which may put another record in its place), then emit."""
-        passed = self.filter(record)
+    def handle(self, record: logging.LogRecord) -> Any:
+        """Run the filters, then emit what they let pass: since Python 3.12 that may be another record."""
+        passed: Any = self.filter(record)
         if isinstance(passed, logging.LogRecord):
             record = passed
         if passed:
@@ -70,7 +74,7 @@ class SpoolHandler(logging.Handler):
         """Copy the record into the spool."""
         spool = self.spool or self.reopen()
         if spool is not None:
-            _native.capture(record, spool, self.mask, self._rendered(record) if self.prerender else None)
+            _native.capture(record, spool, self.mask, self._rendered(record) if self._prerenders else None)
 
     def _rendered(self, record: logging.LogRecord) -> str | None:
         """The formatter's text; None, for the sink's own format, where it fails or logs itself."""
@@ -92,9 +96,10 @@ class SpoolHandler(logging.Handler):
     def setFormatter(self, fmt: logging.Formatter | None) -> None:  # noqa: N802 logging's name
         """Use a formatter: natively where the core can express it, else in Python on each call."""
         super().setFormatter(fmt)
-        self.prerender = fmt is not None and not self.adopt(native_format(fmt))
+        self._prerenders = fmt is not None and not self.adopt(native_format(fmt))
+        self.needs_record = self._prerenders or self.spool is None
 
-    def adopt(self, spec: dict[str, object] | None) -> bool:
+    def adopt(self, spec: dict[str, object] | None) -> bool:  # noqa: ARG002 for those that can
         """Take over a format natively; False where that cannot be."""
         return False
 

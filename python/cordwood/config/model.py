@@ -1,3 +1,4 @@
+# ruff: noqa: RUF009 `setting` makes a dataclass field
 """The settings: what a user types, with defaults. Every assignment is checked at once.
 
 `None` in a `FileConfig` or `ConsoleConfig` means "as in the `LogConfig`".
@@ -5,6 +6,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -14,8 +16,8 @@ from cordwood.config import values
 from cordwood.config.values import Parse, choice, optional
 from cordwood.errors import ConfigError, closest
 from cordwood.formatters import FORMATS
+from cordwood.sinks.file import MEGABYTE
 
-MEGABYTE = 1024 * 1024
 SettingsT = TypeVar("SettingsT", bound="Settings")
 
 
@@ -47,12 +49,12 @@ def unknown(field: str, settings: type[Settings]) -> ConfigError:
     return ConfigError(field, "there is no such setting", hint=closest(field.rpartition(".")[2], known))
 
 
-def _section(cls: type[SettingsT]) -> Parse:
+def _section(cls: type[SettingsT]) -> Callable[[str, object], SettingsT]:
     """A group of settings: an instance, or a mapping of its fields."""
 
     def parse(field: str, value: object) -> SettingsT:
         if isinstance(value, cls):
-            return dataclasses.replace(value)  # type: ignore[type-var]  # every Settings is a dataclass
+            return copy.copy(value)  # the caller's own may change later
         if not isinstance(value, Mapping):
             raise ConfigError(field, f"{value!r} is not a group of settings", f"a mapping or a {cls.__name__}")
         for name in value:

@@ -10,12 +10,12 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import TypeAlias
 
 from cordwood import _native
 from cordwood.errors import ConfigError, closest
 from cordwood.record import LEVELS, level_number
-from cordwood.sinks.console import COLOURS, STYLES, sgr
 
 Parse: TypeAlias = Callable[[str, object], object]
 
@@ -91,14 +91,14 @@ def path(field: str, value: object) -> str:
     if isinstance(value, (str, os.PathLike)):
         name = os.fspath(value)
         if isinstance(name, str) and name and "\0" not in name:
-            return os.path.expanduser(name)
+            return str(Path(name).expanduser()) if name.startswith("~") else name
     raise ConfigError(field, f"{value!r} is not a path", "text or a path object")
 
 
 def file_name(field: str, value: object) -> str:
     """A file's place below the log directory."""
     name = path(field, value)
-    if os.path.isabs(name) or ".." in name.split(os.sep) or name.endswith(os.sep):
+    if Path(name).is_absolute() or ".." in Path(name).parts or not Path(name).name or name.endswith(os.sep):
         raise ConfigError(field, f"{name!r} does not stay below log_dir", "a file name, such as 'app.log'")
     return name
 
@@ -109,7 +109,9 @@ def format_string(field: str, value: object) -> str:
     try:
         logging.Formatter(written)
     except ValueError as error:
-        raise ConfigError(field, f"{error}", "%-style with LogRecord attributes: '%(levelname)s: %(message)s'") from None
+        raise ConfigError(
+            field, f"{error}", "%-style with LogRecord attributes: '%(levelname)s: %(message)s'"
+        ) from None
     return written
 
 
@@ -181,7 +183,7 @@ def words(field: str, value: object) -> tuple[str, ...]:
         return tuple(word.strip() for word in value.split(",") if word.strip())
     if isinstance(value, Iterable):
         given = tuple(value)
-        if all(isinstance(word, str) and word for word in given):
+        if all(isinstance(word, str) and any(map(str.isalnum, word)) for word in given):
             return given
     raise ConfigError(field, f"{value!r} is not a list of words", "a list of texts")
 
@@ -190,12 +192,16 @@ def patterns(field: str, value: object) -> tuple[str, ...]:
     """Regular expressions that the core can run in linear time; one text is one expression."""
     given = (value,) if isinstance(value, str) else words(field, value)
     for pattern in given:
-        try:
-            _native.check_pattern(pattern)
-        except ValueError as error:
-            allowed = "a regular expression without look-around and back-references"
-            raise ConfigError(field, f"{pattern!r}: {error}", allowed) from None
+        _check_pattern(field, pattern)
     return given
+
+
+def _check_pattern(field: str, pattern: str) -> None:
+    try:
+        _native.check_pattern(pattern)
+    except ValueError as error:
+        allowed = "a regular expression without look-around and back-references"
+        raise ConfigError(field, f"{pattern!r}: {error}", allowed) from None
 
 
 def _pairs(field: str, value: object, example: str) -> Mapping[object, object]:
@@ -217,14 +223,12 @@ def component_levels(field: str, value: object) -> dict[str, str | int]:
 
 def theme(field: str, value: object) -> dict[str, str]:
     """Level names with colour words."""
-    pairs = _pairs(field, value, "{'INFO': 'bold green'}")
-    known = [*COLOURS, *STYLES]
     parsed = {}
-    for name, given in pairs.items():
-        colour = str(given)
-        if sgr(colour) is None:
-            wrong = next((word for word in colour.split() if sgr(word) is None), colour)
-            allowed = f"{', '.join(known)}, bright_ before a colour, or a number below 256"
-            raise ConfigError(f"{field}.{name}", f"{wrong!r} is not a colour", allowed, closest(wrong, known))
-        parsed[str(level(f"{field}.{name}", name))] = colour
+    for name, words_given in _pairs(field, value, "{'INFO': 'bold green'}").items():
+        key, given = str(level(f"{field}.{name}", name)), str(words_given)
+        try:
+            _native.check_theme(key, given)
+        except ValueError as error:
+            raise ConfigError(f"{field}.{name}", str(error)) from None
+        parsed[key] = given
     return parsed

@@ -20,4 +20,5 @@ class JsonFormatter:
     names: Literal["cordwood", "ecs", "otel", "gcp"] = "cordwood"
 
     def spec(self) -> dict[str, object]:
+        """What the core needs to write it."""
         return {"kind": "json", "names": self.names}

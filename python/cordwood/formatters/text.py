@@ -23,4 +23,5 @@ class TextFormatter:
     date_format: str | None = None
 
     def spec(self) -> dict[str, object]:
+        """What the core needs to compile it."""
         return {"kind": "text", "format": self.format, "date_format": self.date_format}

@@ -6,11 +6,12 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TextIO
 
 from cordwood import _native
 from cordwood.capture.handler import SpoolHandler
-from cordwood.config import ConsoleConfig, LogConfig
+from cordwood.config import ConsoleConfig, FileConfig, LogConfig
 from cordwood.config.model import unknown
 from cordwood.errors import ConfigError, report
 from cordwood.pipeline.outlets import Outlet, outlets
@@ -19,6 +20,9 @@ from cordwood.sinks import PythonSink
 from cordwood.spool import SpoolOptions
 
 _STREAMS = ("stderr", "stdout")
+_OF_THE_WHOLE = frozenset(
+    {"level", "log_dir", "console_output", "file_output", "component_levels", "files", "console", "redaction"}
+)  # settings that one handler has no part in
 
 
 class Handler(SpoolHandler):
@@ -63,13 +67,14 @@ class Handler(SpoolHandler):
         """A handler for a part of a configuration."""
         handler = cls.__new__(cls)
         SpoolHandler.__init__(handler, planned.level)
-        handler._connect(planned, options)
+        handler._connect(planned, options)  # noqa: SLF001 its own
         return handler
 
     def _connect(self, planned: Planned, options: SpoolOptions) -> None:
         self._sink = planned.sink
         self._options = options
         self._outlet: Outlet | None = None
+        self.needs_record = True
         self.reopen()
         if planned.formatter is not None:
             self.setFormatter(planned.formatter)
@@ -84,28 +89,39 @@ class Handler(SpoolHandler):
                     name = self._sink.identity
                     report(f"{name} cannot be opened ({error}); its records are lost until it can", key=f"open {name}")
                     return None
-                self.mask = self._outlet.mask
-                self.spool = self._outlet.spool
+                self._follow(self._outlet)
             return self._outlet.spool
+
+    def _follow(self, outlet: Outlet) -> None:
+        """Take over what the fast path reads; `needs_record` last, for it opens that path."""
+        self._sink = outlet.sink
+        self.mask = outlet.mask
+        self.wants_task = outlet.wants_task
+        self.spool = outlet.spool
+        self.needs_record = self._prerenders
 
     def adopt(self, spec: dict[str, object] | None) -> bool:
         """Have the core write the format, unless another handler leads to the same target."""
         if spec is None or self._outlet is None or not outlets.adopt_format(self._outlet, spec):
             return False
-        self._sink = self._outlet.sink
+        self._follow(self._outlet)
         return True
 
     def close(self) -> None:
         """Wait, at most five seconds, until the records are delivered, then let go of the target."""
         with outlets.lock:
             outlet, self._outlet = self._outlet, None
-            self.spool, self.mask = None, 0
+            self.needs_record = True  # first: it closes the fast path, and a later record opens the target again
+            self.spool = None
         if outlet is not None:
             outlets.release(outlet)
         super().close()
 
     def __repr__(self) -> str:
         return f"<Handler {self._sink.identity} ({logging.getLevelName(self.level)})>"
+
+
+_native.install_handler(Handler)  # the core knows it by its exact class
 
 
 def _target(
@@ -115,8 +131,10 @@ def _target(
     if filename in _STREAMS:
         filename, stream = None, str(filename)
     if filename is not None:
-        folder, name = os.path.split(os.path.abspath(os.fspath(filename)))
-        return _configured(LogConfig(log_dir=folder, files=(name,), console_output=False), settings)  # type: ignore[arg-type]  # names are files too
+        path = Path(filename)
+        return _configured(
+            LogConfig(log_dir=path.parent, files=(FileConfig(path.name),), console_output=False), settings
+        )
     for name in _STREAMS:
         if stream is not None and stream in (getattr(sys, name), getattr(sys, f"__{name}__")):
             stream = name
@@ -127,7 +145,7 @@ def _configured(config: LogConfig, settings: Mapping[str, object]) -> LogConfig:
     """The settings put where they belong: a console's own into its section."""
     for name, value in settings.items():
         section = config.console if config.console_output and hasattr(config.console, name) else config
-        if not hasattr(section, name) or name in {"level", "console_output", "file_output", "log_dir", "files"}:
+        if not hasattr(section, name) or name in _OF_THE_WHOLE:
             raise unknown(name, LogConfig)
         setattr(section, name, value)
     return config

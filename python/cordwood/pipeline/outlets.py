@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import threading
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from cordwood import _native
 from cordwood.delivery import Loop
@@ -34,6 +36,13 @@ class Outlet:
         """The set of sinks that holds this one alone."""
         return 1 << self.bit
 
+    @property
+    def wants_task(self) -> bool:
+        """Whether what is written there holds the asyncio task's name."""
+        if not isinstance(self.sink, FileSink | ConsoleSink):
+            return True
+        return self.sink.format["kind"] == "json" or "%(taskName)" in str(self.sink.format["format"])
+
 
 @dataclass
 class Outlets:
@@ -42,7 +51,7 @@ class Outlets:
     spools: dict[SpoolOptions, _native.Spool] = field(default_factory=dict)
     opened: dict[tuple[SpoolOptions, str], Outlet] = field(default_factory=dict)
     exiting: bool = False
-    lock: threading.RLock = field(default_factory=threading.RLock)  # type: ignore[valid-type]  # a factory in 3.10's stubs
+    lock: AbstractContextManager[bool] = field(default_factory=threading.RLock)
 
     def open(self, sink: Sink, options: SpoolOptions) -> Outlet:
         """Open a sink, or take it as it is open, with its newest options."""
@@ -124,7 +133,7 @@ class Outlets:
 def say_remaining(spool: _native.Spool, remaining: int) -> None:
     """Say that records stay behind, and how they are delivered."""
     if remaining and spool.folder is not None:
-        log_dir = os.path.dirname(spool.folder)
+        log_dir = Path(spool.folder).parent
         report(f"{remaining} records are not delivered yet; the next process does it, or: cordwood recover {log_dir}")
     elif remaining:
         report(f"{remaining} records were not delivered")

@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from cordwood import _native
 from cordwood.config import ConsoleConfig, FileConfig, LogConfig
@@ -14,7 +16,7 @@ from cordwood.formatters import FORMATS
 from cordwood.formatters.text import DEFAULT_FORMAT, TextFormatter
 from cordwood.record import level_number
 from cordwood.sinks import Sink
-from cordwood.sinks.console import DEFAULT_THEME, ConsoleSink, wants_colour
+from cordwood.sinks.console import ConsoleSink, wants_colour
 from cordwood.sinks.file import FileSink
 from cordwood.spool import SpoolOptions, spool_folder
 
@@ -56,23 +58,11 @@ def plan(config: LogConfig, environ: Mapping[str, str] = os.environ) -> Iterator
 
 def _file(config: LogConfig, file: FileConfig) -> Planned:
     spec, formatter = _format(config, file, config.format)
-
-    def own(name: str) -> object:
+    own: dict[str, Any] = {}
+    for name in ("max_bytes", "backup_count", "when", "naming", "compress", "file_mode", "file_group"):
         value = getattr(file, name)
-        return getattr(config, name) if value is None else value
-
-    sink = FileSink(
-        path=os.path.join(config.log_dir, file.name),
-        format=spec,
-        max_bytes=own("max_bytes"),  # type: ignore[arg-type]  # checked when it was set, as all below
-        backup_count=own("backup_count"),  # type: ignore[arg-type]
-        when=own("when"),  # type: ignore[arg-type]
-        naming=own("naming"),  # type: ignore[arg-type]
-        compress=own("compress"),  # type: ignore[arg-type]
-        mode=own("file_mode"),  # type: ignore[arg-type]
-        group=own("file_group"),  # type: ignore[arg-type]
-        sync=config.sync,
-    )
+        own[name.removeprefix("file_")] = getattr(config, name) if value is None else value
+    sink = FileSink(str(Path(config.log_dir) / file.name), spec, sync=config.sync, **own)
     return Planned(sink, _level(file.level), file.logger, formatter)
 
 
@@ -80,8 +70,8 @@ def _console(config: LogConfig, console: ConsoleConfig, environ: Mapping[str, st
     terminal = _is_terminal(console.stream)
     spec, formatter = _format(config, console, "text" if terminal else config.format)
     coloured = spec["kind"] == "text" and wants_colour(console.colour, terminal=terminal, environ=environ)
-    theme = {**DEFAULT_THEME, **console.theme} if coloured else None
-    return Planned(ConsoleSink(spec, console.stream, theme), _level(console.level), "", formatter)
+    sink = ConsoleSink(spec, console.stream, console.theme if coloured else None)
+    return Planned(sink, _level(console.level), "", formatter)
 
 
 def _format(

@@ -8,40 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 # Continuous-integration systems that show colours though their streams are pipes.
 _COLOURED_CI = ("GITHUB_ACTIONS", "GITLAB_CI", "GITEA_ACTIONS", "CIRCLECI", "TRAVIS", "BUILDKITE", "DRONE", "APPVEYOR")
-
-COLOURS: Mapping[str, int] = {
-    name: code for code, name in enumerate(("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"), 30)
-}
-STYLES: Mapping[str, int] = {"bold": 1, "dim": 2, "italic": 3, "underline": 4, "reverse": 7}
-DEFAULT_THEME: Mapping[str, str] = {
-    "DEBUG": "cyan",
-    "INFO": "green",
-    "WARNING": "yellow",
-    "ERROR": "red",
-    "CRITICAL": "magenta",
-}
-
-
-def sgr(words: str) -> str | None:
-    """The terminal's code for `red`, `bold red`, `bright_black` or a number of the 256 colours; None if unknown."""
-    codes: list[str] = []
-    for word in words.lower().split():
-        if word in STYLES:
-            codes.append(str(STYLES[word]))
-        elif word in COLOURS:
-            codes.append(str(COLOURS[word]))
-        elif word.removeprefix("bright_") in COLOURS:
-            codes.append(str(COLOURS[word.removeprefix("bright_")] + 60))
-        elif word.isdecimal() and int(word) < 256:
-            codes.append(f"38;5;{int(word)}")
-        else:
-            return None
-    return ";".join(codes) or None
 
 
 def wants_colour(setting: str, *, terminal: bool, environ: Mapping[str, str]) -> bool:
@@ -64,7 +35,8 @@ class ConsoleSink:
     Args:
         format: a formatter's spec.
         stream: `stderr` or `stdout`.
-        theme: level name to colour words, such as `{"INFO": "bold green"}`; None is without colour.
+        theme: level name to colour words, such as `{"INFO": "bold green"}`, over the default theme; None is without
+            colour.
     """
 
     format: Mapping[str, object]
@@ -75,8 +47,9 @@ class ConsoleSink:
 
     @property
     def identity(self) -> str:
+        """The stream."""
         return f"console:{self.stream}"
 
     def spec(self) -> str:
-        theme = None if self.theme is None else {level: sgr(words) for level, words in self.theme.items()}
-        return json.dumps({"kind": "console", "stream": self.stream, "format": dict(self.format), "theme": theme})
+        """All options; the core knows the colours."""
+        return json.dumps({"kind": "console", **asdict(self)})

@@ -7,9 +7,9 @@ When it cannot be written (disk full, folder gone): records wait in the spool, a
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Literal
 
 MEGABYTE = 1024 * 1024
@@ -46,13 +46,15 @@ class FileSink:
     local = False
 
     def __post_init__(self) -> None:
-        folder, name = os.path.split(self.path)
         # The file itself may not be a link (the core refuses it); its folders may.
-        object.__setattr__(self, "path", os.path.join(os.path.realpath(folder), name))
+        path = Path(self.path)
+        object.__setattr__(self, "path", str(path.parent.resolve() / path.name))
 
     @property
     def identity(self) -> str:
+        """The path."""
         return self.path
 
     def spec(self) -> str:
+        """All options, the path absolute."""
         return json.dumps({"kind": "file", **asdict(self)})

@@ -34,7 +34,9 @@ class MemorySink:
         object.__setattr__(self, "identity", f"memory:{next(_number)}")
 
     def spec(self) -> str:
+        """That Python delivers."""
         return '{"kind": "python"}'
 
     def write(self, batch: Sequence[Record]) -> None:
+        """Append the batch."""
         self.records.extend(batch)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cordwood.config.model import MEGABYTE, FileConfig, LogConfig
+from cordwood.config.model import FileConfig, LogConfig
+from cordwood.sinks.file import MEGABYTE
 
 DETAILED = "%(asctime)s - %(name)s - %(levelname)s - %(filename)s:%(lineno)d - %(message)s"
 

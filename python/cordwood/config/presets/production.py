@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from cordwood.config.model import MEGABYTE, FileConfig, LogConfig
+from cordwood.config.model import FileConfig, LogConfig
 from cordwood.config.presets.development import DETAILED
+from cordwood.sinks.file import MEGABYTE
 
 
 def production(name: str = "app") -> LogConfig:

@@ -7,7 +7,7 @@ from cordwood.config.model import FileConfig, LogConfig
 SIMPLE = "%(levelname)s: %(message)s"
 
 
-def testing(name: str = "app") -> LogConfig:
+def testing(name: str = "app") -> LogConfig:  # noqa: PT028 a preset, not a test
     """DEBUG on the console in a simple format; with `file_output=True` one file in `logs/test`."""
     return LogConfig(
         level="DEBUG",
