@@ -310,3 +310,23 @@ def test_sixteen_threads_lose_nothing(log: logging.Logger) -> None:
 def test_a_sink_of_ones_own_refuses_unknown_settings() -> None:
     with pytest.raises(ConfigError, match="formt"):
         Handler(sink=MemorySink(), formt="json")
+
+
+def test_django_makes_it_from_its_settings(spools: Spools) -> None:
+    django = pytest.importorskip("django")
+    from django.conf import settings
+
+    settings.configure(
+        LOGGING={
+            "version": 1,
+            "disable_existing_loggers": False,
+            "handlers": {"file": {"class": "cordwood.Handler", "filename": "logs/django.log", "format": "json"}},
+            "loggers": {"django.request": {"handlers": ["file"], "level": "INFO", "propagate": False}},
+        }
+    )
+    django.setup()
+    logger = logging.getLogger("django.request")
+    logger.warning("Not Found: %s", "/x", extra={"status_code": 404})
+    assert messages(spools) == ["Not Found: /x"]
+    logger.handlers[0].close()
+    logger.handlers.clear()

@@ -14,8 +14,6 @@ from typing import Any
 from cordwood import _native
 from cordwood.errors import report
 
-FLUSH_TIMEOUT = 5.0  # seconds; `logging` gives its own flush() calls no bound
-
 
 class _Rendering(threading.local):
     active = False
@@ -106,8 +104,3 @@ class SpoolHandler(logging.Handler):
     def reopen(self) -> _native.Spool | None:
         """The spool for a record that comes after `close`; None where there is none."""
         return None
-
-    def flush(self) -> None:
-        """Wait, at most five seconds, until this process's records are delivered."""
-        if self.spool is not None:
-            self.spool.flush(FLUSH_TIMEOUT)

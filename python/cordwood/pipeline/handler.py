@@ -107,6 +107,14 @@ class Handler(SpoolHandler):
         self._follow(self._outlet)
         return True
 
+    def flush(self) -> None:
+        """Wait, at most five seconds, until this process's records are delivered."""
+        outlet = self._outlet
+        if outlet is not None:
+            if outlet.loop is not None:
+                outlet.loop.wake()
+            outlet.spool.flush(outlets.patience())
+
     def close(self) -> None:
         """Wait, at most five seconds, until the records are delivered, then let go of the target."""
         with outlets.lock:

@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -211,7 +212,7 @@ def _finalize_child() -> None:
 
 
 def _at_exit() -> None:
-    outlets.exiting = True
+    outlets.exit_deadline = time.monotonic() + EXIT_TIMEOUT
     for spool, remaining in outlets.flush_each(EXIT_TIMEOUT):
         say_remaining(spool, remaining)
 

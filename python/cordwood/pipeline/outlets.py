@@ -17,7 +17,8 @@ from cordwood.sinks.console import ConsoleSink
 from cordwood.sinks.file import FileSink
 from cordwood.spool import SpoolOptions, open_spool
 
-RELEASE_TIMEOUT = 5.0  # seconds that closing waits for records to be delivered
+RELEASE_TIMEOUT = 5.0  # seconds that closing or flushing one handler waits for delivery
+LAST_WORDS = 0.1  # seconds for what is logged after the end of the process has had its wait
 
 
 @dataclass(eq=False)
@@ -50,7 +51,7 @@ class Outlets:
 
     spools: dict[SpoolOptions, _native.Spool] = field(default_factory=dict)
     opened: dict[tuple[SpoolOptions, str], Outlet] = field(default_factory=dict)
-    exiting: bool = False
+    exit_deadline: float | None = None  # set when the process ends: monotonic seconds
     lock: AbstractContextManager[bool] = field(default_factory=threading.RLock)
 
     def open(self, sink: Sink, options: SpoolOptions) -> Outlet:
@@ -90,7 +91,7 @@ class Outlets:
         """Give an outlet back; the last user closes it when its records are delivered."""
         with self.lock:
             outlet.users -= 1
-            if outlet.users or self.exiting:
+            if outlet.users or self.exit_deadline is not None:
                 return
             del self.opened[outlet.options, outlet.sink.identity]
             last = not any(options == outlet.options for options, _ in self.opened)
@@ -105,6 +106,12 @@ class Outlets:
             if not remaining:
                 outlet.spool.remove_sink(outlet.bit)
         say_remaining(outlet.spool, remaining)
+
+    def patience(self) -> float:
+        """Seconds that one handler's flush may wait; at the end of the process all of them share one bound."""
+        if self.exit_deadline is None:
+            return RELEASE_TIMEOUT
+        return max(LAST_WORDS, self.exit_deadline - time.monotonic())
 
     def flush(self, timeout: float) -> int:
         """Wait until this process's records are delivered; how many are not after `timeout` seconds."""
