@@ -294,3 +294,35 @@ def test_threads_may_log_while_others_configure(spools: Spools) -> None:
         thread.join()
     found = delivered(spools)["app.log"]
     assert sorted(found) == sorted(f"{slot} {number}" for slot in range(2) for number in range(counts[slot]))
+
+
+def test_shutdown_waits_no_longer_than_it_may_and_says_what_remains(
+    spools: Spools, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    waits: list[float] = []
+
+    def stuck(_: Spool, timeout: float) -> int:
+        waits.append(timeout)
+        return 3
+
+    cordwood.configure()
+    with monkeypatch.context() as patch:
+        patch.setattr(Spool, "flush", stuck)
+        assert cordwood.shutdown(timeout=0.5) == 3
+    assert all(wait <= 0.5 for wait in waits)
+    assert "3 records are not delivered yet" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("spools")
+def test_a_console_handler_shared_with_another_logger_stays_there() -> None:
+    shared = logging.StreamHandler(sys.stderr)
+    services = logging.getLogger("services")
+    for logger in (ROOT, services):
+        logger.addHandler(shared)
+    cordwood.configure(files=[{"name": "services.log", "logger": "services"}])
+    assert shared not in ROOT.handlers
+    assert shared in services.handlers
+    cordwood.shutdown()
+    assert services.handlers == [shared]
+    services.handlers.clear()
+    ROOT.removeHandler(shared)

@@ -59,6 +59,7 @@ def test_sizes_are_numbers_or_text_with_a_unit(written: str | int, size: int) ->
         ({"log_dir": ""}, "log_dir: '' is not a path"),
         ({"console_output": "maybe"}, "console_output: 'maybe' is neither true nor false"),
         ({"format": "jsn"}, "(did you mean 'json'?)"),
+        ({"format": "%(message)s"}, "format: '%(message)s' is a format string, which goes into format_string"),
         ({"format_string": "no attribute"}, "format_string: Invalid format 'no attribute'"),
         ({"format_string": "{message}"}, "allowed: %-style"),
         ({"component_levels": {"a": "LOUD"}}, "component_levels.a: 'LOUD' is not a level"),

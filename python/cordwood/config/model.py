@@ -49,6 +49,13 @@ def unknown(field: str, settings: type[Settings]) -> ConfigError:
     return ConfigError(field, "there is no such setting", hint=closest(field.rpartition(".")[2], known))
 
 
+def _format(field: str, value: object) -> object:
+    """A format's name."""
+    if "%(" in str(value):
+        raise ConfigError(field, f"{value!r} is a format string, which goes into format_string", ", ".join(FORMATS))
+    return choice(*FORMATS)(field, value)
+
+
 def _section(cls: type[SettingsT]) -> Callable[[str, object], SettingsT]:
     """A group of settings: an instance, or a mapping of its fields."""
 
@@ -85,7 +92,7 @@ class ConsoleConfig(Settings):
     stream: Literal["stderr", "stdout"] = setting(choice("stderr", "stdout"), "stderr")
     colour: Literal["auto", "always", "never"] = setting(choice("auto", "always", "never"), "auto")
     theme: dict[str, str] = _setting_of(values.theme, dict)
-    format: str | None = setting(optional(choice(*FORMATS)), None)
+    format: str | None = setting(optional(_format), None)
     format_string: str | None = setting(optional(values.format_string), None)
     date_format: str | None = setting(optional(values.text), None)
 
@@ -105,7 +112,7 @@ class FileConfig(Settings):
     name: str = setting(values.file_name, "app.log")
     level: str | int | None = setting(optional(values.level), None)
     logger: str = setting(values.logger_name, "")
-    format: str | None = setting(optional(choice(*FORMATS)), None)
+    format: str | None = setting(optional(_format), None)
     format_string: str | None = setting(optional(values.format_string), None)
     date_format: str | None = setting(optional(values.text), None)
     max_bytes: int | str | None = setting(optional(values.size), None)
@@ -214,7 +221,7 @@ class LogConfig(Settings):
     format_string: str | None = setting(optional(values.format_string), None)
     date_format: str | None = setting(optional(values.text), "%Y-%m-%d %H:%M:%S")
     component_levels: dict[str, str | int] = _setting_of(values.component_levels, dict)
-    format: str = setting(choice(*FORMATS), "text")
+    format: str = setting(_format, "text")
     files: tuple[FileConfig, ...] = _setting_of(_files, lambda: (FileConfig(),))
     when: str | int | None = setting(optional(values.when), None)
     naming: Literal["number", "date"] = setting(choice("number", "date"), "number")

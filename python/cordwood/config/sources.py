@@ -19,7 +19,7 @@ from cordwood.errors import ConfigError, CordwoodError, MissingExtraError, close
 
 PREFIX = "CORDWOOD_"
 PRESET_VARIABLE = "CORDWOOD_ENV"
-_SETTING_LESS = frozenset({PRESET_VARIABLE, "CORDWOOD_FAILPOINTS"})
+_SETTING_LESS = frozenset({PRESET_VARIABLE, "CORDWOOD_FAILPOINT"})
 _FILE_ENDINGS = frozenset({".yml", ".yaml", ".toml"})
 # Names of `logging:` sections written for other programs.
 _ALIASES = {

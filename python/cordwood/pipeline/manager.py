@@ -108,8 +108,7 @@ class LoggingManager:
             loggers.take_over()
             self.config, self.origins, self.faults = config, resolved.origins, resolved.faults
             _at_exit_once()
-        for _, handler in old:
-            handler.close()
+            _close(old, EXIT_TIMEOUT)
         return self
 
     def _swap(
@@ -121,7 +120,7 @@ class LoggingManager:
         with logging._lock:  # type: ignore[attr-defined]  # noqa: SLF001 what addHandler itself holds
             aside = [handler for handler in root.handlers if _writes_to_console(handler)]
             for logger in dict.fromkeys([root, *(logger for logger, _ in (*old, *attached))]):
-                gone = [handler for owner, handler in old if owner is logger] + aside
+                gone = [handler for owner, handler in old if owner is logger] + (aside if logger is root else [])
                 kept = [handler for handler in logger.handlers if handler not in gone]
                 # One assignment: no thread sees the list half changed.
                 logger.handlers = [*kept, *(handler for owner, handler in attached if owner is logger)]
@@ -149,6 +148,7 @@ class LoggingManager:
         Returns:
             How many records remain undelivered; they stay in the spool.
         """
+        deadline = time.monotonic() + timeout
         with self._lock:
             remaining = self.flush(timeout)
             loggers.give_back()
@@ -157,15 +157,10 @@ class LoggingManager:
             for handler in self._set_aside:
                 root.addHandler(handler)
             self._restore_levels()
-            self._begin_anew()
-        for _, handler in old:
-            handler.close()
+            self._set_aside = []
+            self.config, self.origins, self.faults = None, {}, ()
+            _close(old, deadline - time.monotonic())
         return remaining
-
-    def _begin_anew(self) -> None:
-        lock = self._lock
-        self._begin()
-        self._lock = lock
 
     def flush(self, timeout: float = 5.0) -> int:
         """Wait until all records of this process are delivered.
@@ -185,6 +180,15 @@ class LoggingManager:
     def get_logger(self, name: str | None = None) -> logging.Logger:
         """`cordwood.get_logger`."""
         return loggers.get_logger(name)
+
+
+LoggingManager()  # here the import lock sees to it that there is one
+
+
+def _close(attached: list[tuple[logging.Logger, logging.Handler]], timeout: float) -> None:
+    with outlets.within(timeout):
+        for _, handler in attached:
+            handler.close()
 
 
 def _writes_to_console(handler: logging.Handler) -> bool:
@@ -212,7 +216,8 @@ def _finalize_child() -> None:
 
 
 def _at_exit() -> None:
-    outlets.exit_deadline = time.monotonic() + EXIT_TIMEOUT
+    outlets.exiting = True
+    outlets.deadline = time.monotonic() + EXIT_TIMEOUT
     for spool, remaining in outlets.flush_each(EXIT_TIMEOUT):
         say_remaining(spool, remaining)
 

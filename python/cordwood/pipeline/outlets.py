@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from cordwood.sinks.file import FileSink
 from cordwood.spool import SpoolOptions, open_spool
 
 RELEASE_TIMEOUT = 5.0  # seconds that closing or flushing one handler waits for delivery
-LAST_WORDS = 0.1  # seconds for what is logged after the end of the process has had its wait
+LAST_WORDS = 0.1  # seconds for what is logged when that wait is over
 
 
 @dataclass(eq=False)
@@ -51,7 +52,8 @@ class Outlets:
 
     spools: dict[SpoolOptions, _native.Spool] = field(default_factory=dict)
     opened: dict[tuple[SpoolOptions, str], Outlet] = field(default_factory=dict)
-    exit_deadline: float | None = None  # set when the process ends: monotonic seconds
+    exiting: bool = False
+    deadline: float | None = None  # monotonic seconds, for all that is closed or flushed together
     lock: AbstractContextManager[bool] = field(default_factory=threading.RLock)
 
     def open(self, sink: Sink, options: SpoolOptions) -> Outlet:
@@ -91,27 +93,36 @@ class Outlets:
         """Give an outlet back; the last user closes it when its records are delivered."""
         with self.lock:
             outlet.users -= 1
-            if outlet.users or self.exit_deadline is not None:
+            if outlet.users or self.exiting:
                 return
             del self.opened[outlet.options, outlet.sink.identity]
             last = not any(options == outlet.options for options, _ in self.opened)
             if last:
                 del self.spools[outlet.options]
         if outlet.loop is not None:
-            outlet.loop.stop(RELEASE_TIMEOUT)
+            outlet.loop.stop(self.patience())
         if last:
-            remaining = outlet.spool.close(RELEASE_TIMEOUT)
+            remaining = outlet.spool.close(self.patience())
         else:
-            remaining = outlet.spool.flush(RELEASE_TIMEOUT)
+            remaining = outlet.spool.flush(self.patience())
             if not remaining:
                 outlet.spool.remove_sink(outlet.bit)
         say_remaining(outlet.spool, remaining)
 
     def patience(self) -> float:
-        """Seconds that one handler's flush may wait; at the end of the process all of them share one bound."""
-        if self.exit_deadline is None:
+        """Seconds that one handler may wait; those that end together share one bound."""
+        if self.deadline is None:
             return RELEASE_TIMEOUT
-        return max(LAST_WORDS, self.exit_deadline - time.monotonic())
+        return max(LAST_WORDS, self.deadline - time.monotonic())
+
+    @contextmanager
+    def within(self, timeout: float) -> Iterator[None]:
+        """All that is closed inside waits `timeout` seconds together."""
+        self.deadline = time.monotonic() + timeout
+        try:
+            yield
+        finally:
+            self.deadline = None
 
     def flush(self, timeout: float) -> int:
         """Wait until this process's records are delivered; how many are not after `timeout` seconds."""
