@@ -326,3 +326,19 @@ def test_a_console_handler_shared_with_another_logger_stays_there() -> None:
     assert services.handlers == [shared]
     services.handlers.clear()
     ROOT.removeHandler(shared)
+
+
+@pytest.mark.usefixtures("spools")
+def test_no_level_falls_back_while_another_configuration_takes_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    cordwood.configure(level="DEBUG")
+    seen: list[int] = []
+    set_level = logging.Logger.setLevel
+
+    def watch(logger: logging.Logger, level: int) -> None:
+        seen.append(level)
+        set_level(logger, level)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(logging.Logger, "setLevel", watch)
+        cordwood.configure(level="INFO")
+    assert seen == [logging.INFO]

@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import ClassVar
 
 from cordwood import _native
@@ -128,16 +128,17 @@ class LoggingManager:
         return old
 
     def _set_levels(self, config: LogConfig) -> None:
-        self._restore_levels()
-        for name, level in {"": config.level, **config.component_levels}.items():
+        levels = {"": config.level, **config.component_levels}
+        self._restore_levels(but=levels)
+        for name, level in levels.items():
             logger = logging.getLogger(name)
-            self._levels[name] = logger.level
+            self._levels.setdefault(name, logger.level)
             logger.setLevel(level_number(level))
 
-    def _restore_levels(self) -> None:
-        for name, level in self._levels.items():
-            logging.getLogger(name).setLevel(level)
-        self._levels = {}
+    def _restore_levels(self, but: Container[str] = ()) -> None:
+        """Levels as they were before; `but` are about to get another, with no moment in between."""
+        for name in [name for name in self._levels if name not in but]:
+            logging.getLogger(name).setLevel(self._levels.pop(name))
 
     def shutdown(self, timeout: float = 5.0) -> int:
         """Deliver, then give `logging` back as it was; loggers got by `cordwood.get_logger` keep their class.
