@@ -86,12 +86,13 @@ def render(value: BaseException | None, tb: TracebackType | None) -> Rendered:
 
 def _render(value: BaseException, tb: TracebackType | None) -> Rendered:
     links = _chain(value, tb, set())
-    message = _text_of(value)
+    message = _message(value)
     if _needs_traceback(links):
         text = _by_traceback(value, tb)
     else:
         text = "".join([_link_text(link) for link in reversed(links)])
-    return _kind(type(value)).name, message, text.rstrip("\n"), _fingerprint(links, set()), _frames_json(links[0].frames)
+    frames = _frames_json(links[0].frames)
+    return _kind(type(value)).name, message, text.rstrip("\n"), _fingerprint(links, set()), frames
 
 
 def _fallback(value: object, failure: BaseException) -> Rendered:
@@ -106,6 +107,20 @@ def _text_of(value: object, what: str = "exception", func: Callable[[object], st
         return func(value)
     except BaseException:  # noqa: BLE001 `traceback` says the same, for the same exceptions
         return f"<{what} {func.__name__}() failed>"
+
+
+def _message(value: BaseException) -> str:
+    try:
+        return str(value)
+    except BaseException:  # noqa: BLE001 not ours to raise again: `traceback` has words for it
+        return str(_summary(value, None))
+
+
+def _summary(value: BaseException, tb: TracebackType | None) -> traceback.TracebackException:
+    """`traceback`'s view of one exception alone: with `_seen` given, its chain is not rendered as well."""
+    shown = traceback.TracebackException(type(value), value, tb, lookup_lines=False, _seen=set())
+    shown.exceptions = None  # type: ignore[attr-defined,unused-ignore]  # typed as on 3.10
+    return shown
 
 
 def _indented(text: str) -> str:
@@ -216,9 +231,7 @@ def _needs_traceback(links: Iterable[_Link]) -> bool:
         if _kind(type(link.value)).whole:
             return True
         notes = getattr(link.value, "__notes__", None)
-        if notes is not None and not (
-            _HAS_NOTES and type(notes) is list and all(type(note) is str for note in notes)
-        ):
+        if notes is not None and not (_HAS_NOTES and type(notes) is list and all(type(note) is str for note in notes)):
             return True
     return hasattr(sys, "tracebacklimit")
 
@@ -227,14 +240,11 @@ def _link_text(link: _Link) -> str:
     parts = _stack_text(link.frames)
     kind = _kind(type(link.value))
     if kind.last_line:
-        shown = traceback.TracebackException(
-            type(link.value), link.value, link.last, lookup_lines=False, _seen=set()  # type: ignore[call-arg]
-        )  # `_seen` keeps it from rendering the chain as well
-        shown.exceptions = None
+        shown = _summary(link.value, link.last)
         _disarm(shown)
         parts += shown.format_exception_only()
     else:
-        message = _indented(_text_of(link.value))
+        message = _indented(_message(link.value))
         parts.append(f"{kind.name}: {message}\n" if message else f"{kind.name}\n")
         parts += [_indented(note) + "\n" for note in getattr(link.value, "__notes__", ())]
     parts.append(link.joint)
@@ -289,7 +299,8 @@ def _disarm(shown: traceback.TracebackException) -> None:
             said = getattr(at, name, None)
             if isinstance(said, str) and "\n" in said.strip("\n \f"):  # the ends of a source line: not printed
                 setattr(at, name, _indented(said))
-        at.__notes__ = _disarmed_notes(getattr(at, "__notes__", None))  # type: ignore[attr-defined]
+        notes = _disarmed_notes(getattr(at, "__notes__", None))
+        setattr(at, "__notes__", notes)  # noqa: B010 typed for what it should hold; it holds what was set
         todo += [other for other in (getattr(at, "__cause__", None), getattr(at, "__context__", None)) if other]
         todo += getattr(at, "exceptions", None) or ()
 
