@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from cordwood import _native
+from cordwood.capture import native
 from cordwood.capture.handler import SpoolHandler
 from cordwood.config import ConsoleConfig, FileConfig, LogConfig
 from cordwood.config.model import unknown
@@ -129,6 +130,7 @@ class Handler(SpoolHandler):
         return f"<Handler {self._sink.identity} ({logging.getLevelName(self.level)})>"
 
 
+native.join()
 _native.install_handler(Handler)  # the core knows it by its exact class
 
 
