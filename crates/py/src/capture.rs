@@ -165,7 +165,7 @@ pub fn put_message<'py>(
         if count > 0 && put_deferred(draft, redactor, template, &given.args, count) {
             return Ok(());
         }
-        if template.harmless {
+        if template.harmless && count > 0 {
             draft.flags |= frame::SITE_TEMPLATE;
         }
     }
@@ -578,7 +578,7 @@ pub fn remember_site<'py>(
     if let Some(object) = template {
         let whole = with_text(object.bind(py), str::to_owned);
         let found = Template::new(&redactor, object, &whole);
-        text = found.harmless.then_some(whole);
+        text = (found.harmless || found.plan.is_some()).then_some(whole);
         made = Some(found);
     }
     let internal = described.path == names(py)?.srcfile;
