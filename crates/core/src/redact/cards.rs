@@ -92,7 +92,8 @@ fn number_at(bytes: &[u8], at: usize, block: usize) -> Option<usize> {
         return None;
     }
     if (SHORTEST..=LONGEST).contains(&len) {
-        return (ends(bytes, block) && is_number(bytes[at..block].iter().copied(), &bytes[at..at + 4], len)).then_some(block);
+        return (ends(bytes, block) && is_number(bytes[at..block].iter().copied(), &bytes[at..at + 4], len))
+            .then_some(block);
     }
     let separator = *bytes.get(block).filter(|b| len == 4 && matches!(b, b' ' | b'-'))?;
     // The longest grouping that fits wins: a card of 19 digits must not lose its tail.
@@ -158,7 +159,11 @@ fn luhn(digits: impl DoubleEndedIterator<Item = u8>) -> bool {
         .enumerate()
         .map(|(i, b)| {
             let twice = u32::from(b - b'0') << (i & 1);
-            if twice > 9 { twice - 9 } else { twice }
+            if twice > 9 {
+                twice - 9
+            } else {
+                twice
+            }
         })
         .sum();
     sum % 10 == 0

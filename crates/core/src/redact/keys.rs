@@ -184,13 +184,11 @@ impl<'a> Scan<'a> {
         let bytes = self.bytes;
         let word = start + bytes[start..].iter().take_while(|&&b| b.is_ascii_alphanumeric() || b == b'-').count();
         let spaced = bytes.get(word) == Some(&b' ') && limit.is_none_or(|limit| word < limit);
-        let is = |names: &[&str]| spaced && names.iter().any(|n| n.as_bytes().eq_ignore_ascii_case(&bytes[start..word]));
+        let is =
+            |names: &[&str]| spaced && names.iter().any(|n| n.as_bytes().eq_ignore_ascii_case(&bytes[start..word]));
         let list = is(LIST_SCHEMES);
-        let start = if list || is(SCHEMES) {
-            word + bytes[word..].iter().take_while(|b| **b == b' ').count()
-        } else {
-            start
-        };
+        let start =
+            if list || is(SCHEMES) { word + bytes[word..].iter().take_while(|b| **b == b' ').count() } else { start };
         let end = match limit {
             Some(limit) => limit.max(start),
             None if to_line_end || list => line_end(bytes, start),
@@ -208,7 +206,8 @@ impl<'a> Scan<'a> {
 
 /// Letters with digits, or a long text, as no word of prose is.
 fn looks_like_credential(text: &[u8]) -> bool {
-    text.len() >= 16 || text.len() >= 6 && text.iter().any(u8::is_ascii_digit) && text.iter().any(u8::is_ascii_alphabetic)
+    text.len() >= 16
+        || text.len() >= 6 && text.iter().any(u8::is_ascii_digit) && text.iter().any(u8::is_ascii_alphabetic)
 }
 
 /// Skips `b`, `r`, `u`, `f` and backslashes before a quote: how much to skip, the quote, how many backslashes it has.

@@ -18,7 +18,10 @@ const SHAPES: [Shape; 10] = [
     Shape { anchors: &["AKIA", "ASIA"], find: aws },
     Shape { anchors: &["ghp_", "gho_", "ghu_", "ghs_", "ghr_"], find: |b, at, end| run(b, at, end, 30, alphanumeric) },
     Shape { anchors: &["github_pat_"], find: |b, at, end| run(b, at, end, 20, word) },
-    Shape { anchors: &["xoxa-", "xoxb-", "xoxe-", "xoxp-", "xoxr-", "xoxs-"], find: |b, at, end| run(b, at, end, 10, token) },
+    Shape {
+        anchors: &["xoxa-", "xoxb-", "xoxe-", "xoxp-", "xoxr-", "xoxs-"],
+        find: |b, at, end| run(b, at, end, 10, token),
+    },
     Shape { anchors: &["AIza"], find: |b, at, end| run(b, at, end, 35, token) },
     Shape { anchors: &["sk_live_", "rk_live_", "sk_test_"], find: |b, at, end| run(b, at, end, 10, alphanumeric) },
     Shape { anchors: &["sk-"], find: openai },

@@ -207,8 +207,7 @@ impl Redactor {
         }
         let before = word_before(bytes, key.start);
         let cut = key.start <= before.len() + 1;
-        key.strength(&self.words, bytes).is_none()
-            && !(cut && self.words.may_be_tail(&bytes[key.start..key.end]))
+        key.strength(&self.words, bytes).is_none() && !(cut && self.words.may_be_tail(&bytes[key.start..key.end]))
     }
 }
 
@@ -252,13 +251,18 @@ fn edges_are_open(sketch: &Sketch<'_>, index: usize, secret: u64) -> bool {
     let begins_anchor = || {
         shapes::anchors().any(|anchor| {
             (1..anchor.len()).any(|n| {
-                literal.strip_suffix(&anchor[..n]).is_some_and(|rest| !rest.ends_with(|c: char| c.is_ascii_alphanumeric()))
+                literal
+                    .strip_suffix(&anchor[..n])
+                    .is_some_and(|rest| !rest.ends_with(|c: char| c.is_ascii_alphanumeric()))
             })
         })
     };
     let ends_anchor = || shapes::anchors().any(|anchor| (1..anchor.len()).any(|n| literal.starts_with(&anchor[n..])));
     // The argument after "Bearer" is secret, so nothing is left to find.
-    let shown = literal.strip_suffix("Bearer ").filter(|_| secret.checked_shr(index as u32).unwrap_or(0) & 1 == 1).unwrap_or(literal);
+    let shown = literal
+        .strip_suffix("Bearer ")
+        .filter(|_| secret.checked_shr(index as u32).unwrap_or(0) & 1 == 1)
+        .unwrap_or(literal);
     cards::any(literal.as_bytes())
         || shapes::anchors().any(|anchor| shown.contains(anchor))
         || precedes && (begins_anchor() || literal.ends_with(":/"))

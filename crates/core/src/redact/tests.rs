@@ -39,7 +39,10 @@ fn values_after_secret_names_are_hidden() {
         ("Authorization: Bearer xyz", "Authorization: Bearer ***"),
         ("authorization: basic dXNlcg==", "authorization: basic ***"),
         ("{'Authorization': 'Bearer xyz', 'a': 1}", "{'Authorization': 'Bearer ***', 'a': 1}"),
-        ("Proxy-Authorization: Digest username=\"a\", response=\"b\"\nHost: x", "Proxy-Authorization: Digest ***\nHost: x"),
+        (
+            "Proxy-Authorization: Digest username=\"a\", response=\"b\"\nHost: x",
+            "Proxy-Authorization: Digest ***\nHost: x",
+        ),
         ("Cookie: a=b; c=d\r\nHost: x", "Cookie: ***\r\nHost: x"),
         ("Set-Cookie: sid=abc; Path=/", "Set-Cookie: ***"),
         ("auth=a1b2c3d4", "auth=***"),
@@ -123,7 +126,11 @@ fn harmless_text_is_left_alone_and_not_copied() {
     ];
     let redactor = Redactor::default();
     for text in texts {
-        assert!(matches!(redactor.redact_text(text), Cow::Borrowed(t) if t == text), "{text}: {}", redactor.redact_text(text));
+        assert!(
+            matches!(redactor.redact_text(text), Cow::Borrowed(t) if t == text),
+            "{text}: {}",
+            redactor.redact_text(text)
+        );
     }
 }
 
@@ -137,12 +144,37 @@ fn assert_cases(redactor: &Redactor, cases: &[(&str, &str)]) {
 #[test]
 fn names_are_secret_by_whole_parts() {
     let redactor = Redactor::default();
-    let secret = ["password", "dbPassword", "DB_PASSWORD", "X-Auth-Token", "api_key", "apiKey", "APIKey", "client_secret", "auth",
-        "set-cookie", "aws.secret_access_key", "card number", "cvv2", "clientsecret"];
+    let secret = [
+        "password",
+        "dbPassword",
+        "DB_PASSWORD",
+        "X-Auth-Token",
+        "api_key",
+        "apiKey",
+        "APIKey",
+        "client_secret",
+        "auth",
+        "set-cookie",
+        "aws.secret_access_key",
+        "card number",
+        "cvv2",
+        "clientsecret",
+    ];
     for key in secret {
         assert!(redactor.secret_key(key), "{key}");
     }
-    let safe = ["session_id", "token_count", "max_tokens", "user", "key", "author", "password_length", "monkey", "", "tokenizer"];
+    let safe = [
+        "session_id",
+        "token_count",
+        "max_tokens",
+        "user",
+        "key",
+        "author",
+        "password_length",
+        "monkey",
+        "",
+        "tokenizer",
+    ];
     for key in safe {
         assert!(!redactor.secret_key(key), "{key}");
     }
@@ -217,7 +249,15 @@ fn arguments_after_a_secret_word_are_secret() {
 fn arguments_that_may_bring_a_secret_are_not_harmless() {
     let redactor = Redactor::default();
     let plan = redactor.plan("%s done");
-    for text in ["alice", "10.0.0.1:80", "a=b", "http://h/x", "2026-11-20T10:11:12.123456", "", "550e8400-e29b-41d4-a716-446655440000"] {
+    for text in [
+        "alice",
+        "10.0.0.1:80",
+        "a=b",
+        "http://h/x",
+        "2026-11-20T10:11:12.123456",
+        "",
+        "550e8400-e29b-41d4-a716-446655440000",
+    ] {
         assert!(redactor.argument_is_harmless(&plan, 0, text), "{text}");
     }
     for text in ["password=x", JWT, "4111111111111111", "http://u:p@h/", "=x", "key: x", "http://h", "password:"] {
@@ -234,12 +274,86 @@ fn arguments_that_may_bring_a_secret_are_not_harmless() {
 /// Pieces that make secrets when they meet.
 fn piece() -> impl Strategy<Value = String> {
     const PIECES: &[&str] = &[
-        "password", "pass", "word", "token", "api", "key", "api key", "access_", "auth", "cookie", "Cookie", "Authorization", "Bearer",
-        "Bea", "rer", "=", ":", ": ", " = ", "://", "//", "/", "@", "http", "u:p@h", "'", "\"", "\\\"", "]", "[", "{", "}", ",", ";", "&", "\n",
-        " ", "  ", "-", "_", ".", "4111", "1111", "411111111111", "1111111", "4111 1111", "4", "1", "eyJ", "ey", "J", "A", "KIA",
-        "AKIAIOSFODNN7EXAMPLE", "IOSFODNN7EXAMPLE", "sk", "sk-", "k-abcdefghijklmnopqrstuvw", "abcdefghijklmnopqrstuvw1", "gh", "p_", "xox", "b-",
-        "-----", "BEGIN", "BE", "GIN", " RSA PRIVATE KEY-----", "é", "x", "user", "None", "true", "str", "***", "is ", "session_id",
-        "4111111111111111", "AI", "za",
+        "password",
+        "pass",
+        "word",
+        "token",
+        "api",
+        "key",
+        "api key",
+        "access_",
+        "auth",
+        "cookie",
+        "Cookie",
+        "Authorization",
+        "Bearer",
+        "Bea",
+        "rer",
+        "=",
+        ":",
+        ": ",
+        " = ",
+        "://",
+        "//",
+        "/",
+        "@",
+        "http",
+        "u:p@h",
+        "'",
+        "\"",
+        "\\\"",
+        "]",
+        "[",
+        "{",
+        "}",
+        ",",
+        ";",
+        "&",
+        "\n",
+        " ",
+        "  ",
+        "-",
+        "_",
+        ".",
+        "4111",
+        "1111",
+        "411111111111",
+        "1111111",
+        "4111 1111",
+        "4",
+        "1",
+        "eyJ",
+        "ey",
+        "J",
+        "A",
+        "KIA",
+        "AKIAIOSFODNN7EXAMPLE",
+        "IOSFODNN7EXAMPLE",
+        "sk",
+        "sk-",
+        "k-abcdefghijklmnopqrstuvw",
+        "abcdefghijklmnopqrstuvw1",
+        "gh",
+        "p_",
+        "xox",
+        "b-",
+        "-----",
+        "BEGIN",
+        "BE",
+        "GIN",
+        " RSA PRIVATE KEY-----",
+        "é",
+        "x",
+        "user",
+        "None",
+        "true",
+        "str",
+        "***",
+        "is ",
+        "session_id",
+        "4111111111111111",
+        "AI",
+        "za",
     ];
     prop_oneof![8 => proptest::sample::select(PIECES).prop_map(str::to_owned), 1 => "[ -~é]{0,4}"]
 }
@@ -282,12 +396,20 @@ fn arg() -> impl Strategy<Value = Arg> {
 }
 
 fn conversion() -> impl Strategy<Value = &'static str> {
-    const ALL: &[&str] = &["%s", "%s", "%s", "%s", "%s", "%r", "%d", "%d", "%f", "%.0f", "%g", "%.16g", "%e", "%5s", "%-6s", "%.4s", "%04d", "%x", "%-20s", "%20d"];
+    const ALL: &[&str] = &[
+        "%s", "%s", "%s", "%s", "%s", "%r", "%d", "%d", "%f", "%.0f", "%g", "%.16g", "%e", "%5s", "%-6s", "%.4s",
+        "%04d", "%x", "%-20s", "%20d",
+    ];
     proptest::sample::select(ALL)
 }
 
 fn template() -> impl Strategy<Value = String> {
-    let literal = || prop_oneof![pieces(2), proptest::sample::select(&[" ", " - ", " of ", "job ", "-", ", "][..]).prop_map(str::to_owned)];
+    let literal = || {
+        prop_oneof![
+            pieces(2),
+            proptest::sample::select(&[" ", " - ", " of ", "job ", "-", ", "][..]).prop_map(str::to_owned)
+        ]
+    };
     (proptest::collection::vec((literal(), conversion()), 1..5), literal()).prop_map(|(parts, end)| {
         let text = parts.iter().fold(String::new(), |text, (literal, c)| text + &literal.replace('%', "%%") + c);
         text + &end.replace('%', "%%")
@@ -303,7 +425,12 @@ fn render(template: &str, args: &[Value<'_>]) -> Option<String> {
 }
 
 /// The arguments as they are packed, or `None` where the message is rendered at once.
-fn deferred<'a>(redactor: &'a Redactor, plan: &Plan, kinds: &[percent::Kind], args: &'a [Arg]) -> Option<Vec<Value<'a>>> {
+fn deferred<'a>(
+    redactor: &'a Redactor,
+    plan: &Plan,
+    kinds: &[percent::Kind],
+    args: &'a [Arg],
+) -> Option<Vec<Value<'a>>> {
     let harmless = |(i, arg): (usize, &'a Arg)| {
         let value = arg.value();
         let secret = plan.secret >> i & 1 == 1;
@@ -318,7 +445,11 @@ fn deferred<'a>(redactor: &'a Redactor, plan: &Plan, kinds: &[percent::Kind], ar
             other => Some(other),
         }
     };
-    if plan.render { None } else { args.iter().enumerate().map(harmless).collect() }
+    if plan.render {
+        None
+    } else {
+        args.iter().enumerate().map(harmless).collect()
+    }
 }
 
 proptest! {
@@ -348,8 +479,29 @@ proptest! {
 #[test]
 fn hostile_texts_are_scanned_in_linear_time() {
     let redactor = Redactor::new(Options { emails: true, ..Options::default() }).unwrap();
-    let units = ["token:{", "token:\"", "token=\\'", "token=\\\\\\'", "eyJ", "eyJ.", "-eyJ", " eyJabcdef.eyJ", "://a", "a:", "4111 1111 ",
-        "-----BEGIN PRIVATE KEY", "-----BEGIN PRIVATE KEY-----", "token=(", "sk-", "a@", " = ", "api key ", "Bearer 1", "4111-", "\\"];
+    let units = [
+        "token:{",
+        "token:\"",
+        "token=\\'",
+        "token=\\\\\\'",
+        "eyJ",
+        "eyJ.",
+        "-eyJ",
+        " eyJabcdef.eyJ",
+        "://a",
+        "a:",
+        "4111 1111 ",
+        "-----BEGIN PRIVATE KEY",
+        "-----BEGIN PRIVATE KEY-----",
+        "token=(",
+        "sk-",
+        "a@",
+        " = ",
+        "api key ",
+        "Bearer 1",
+        "4111-",
+        "\\",
+    ];
     for unit in units {
         let text = unit.repeat(400_000 / unit.len());
         let _ = redactor.redact_text(&text);
