@@ -105,7 +105,8 @@ pub fn read(salt: u64, offset: u32, bytes: &[u8], room: usize) -> Found<'_> {
         return Found::Damaged;
     }
     let Some(frame) = bytes.get(..len) else { return Found::Partial(len) };
-    if checksum(salt, offset, len as u32, &frame[8..]) != u32_at(head, 4)
+    let tail: [u8; 8] = std::array::from_fn(|at| head[8 + at]);
+    if checksum(salt, offset, len as u32, tail, &frame[HEADER..]) != u32_at(head, 4)
         || u16::from_le_bytes([head[14], head[15]]) != VERSION
     {
         return Found::Damaged;
