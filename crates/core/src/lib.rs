@@ -3,4 +3,9 @@
 //! Modules stand in the order a record travels; none names a later one.
 pub mod error;
 pub mod record;
+
+pub mod civil;
+pub mod number;
+pub mod percent;
+
 pub mod redact;

@@ -25,6 +25,17 @@ pub(super) fn scan(bytes: &[u8], spans: &mut Spans) {
     }
 }
 
+/// True if a card number stands in the text.
+#[inline]
+pub(super) fn any(bytes: &[u8]) -> bool {
+    if bytes.len() < SHORTEST {
+        return false;
+    }
+    let mut spans = Spans::new();
+    scan(bytes, &mut spans);
+    !spans.is_empty()
+}
+
 /// True if this integer, printed alone, is a card number.
 pub(super) fn is_card(n: i64) -> bool {
     if n < 1_000_000_000_000 {
@@ -41,8 +52,9 @@ pub(super) fn is_card(n: i64) -> bool {
     is_number(digits[20 - len..].iter().copied(), &digits[20 - len..24 - len], len)
 }
 
+/// A digit or what may stand between two groups of them.
 #[inline]
-fn is_run(b: u8) -> bool {
+pub(super) fn is_run(b: u8) -> bool {
     b.is_ascii_digit() || b == b' ' || b == b'-'
 }
 

@@ -70,7 +70,7 @@ impl Key {
 }
 
 /// The word one space before `at`; a bounded look.
-fn word_before(bytes: &[u8], at: usize) -> &[u8] {
+pub(super) fn word_before(bytes: &[u8], at: usize) -> &[u8] {
     if at < 2 || bytes[at - 1] != b' ' {
         return &[];
     }
@@ -174,7 +174,7 @@ impl<'a> Scan<'a> {
         let text = &bytes[start..end];
         let weak = strength == Strength::Weak;
         let shows = text.is_empty()
-            || PLAIN.iter().any(|p| p.as_bytes().eq_ignore_ascii_case(text))
+            || PLAIN.iter().any(|p| p.as_bytes().eq_ignore_ascii_case(text.trim_ascii_end()))
             || weak && !looks_like_credential(text);
         (!shows).then_some(Value { start, end, weak })
     }
@@ -185,10 +185,11 @@ impl<'a> Scan<'a> {
         let word = start + bytes[start..].iter().take_while(|&&b| b.is_ascii_alphanumeric() || b == b'-').count();
         let spaced = bytes.get(word) == Some(&b' ') && limit.is_none_or(|limit| word < limit);
         let is = |names: &[&str]| spaced && names.iter().any(|n| n.as_bytes().eq_ignore_ascii_case(&bytes[start..word]));
-        let (start, list) = if is(SCHEMES) {
-            (word + bytes[word..].iter().take_while(|b| **b == b' ').count(), false)
+        let list = is(LIST_SCHEMES);
+        let start = if list || is(SCHEMES) {
+            word + bytes[word..].iter().take_while(|b| **b == b' ').count()
         } else {
-            (start, is(LIST_SCHEMES))
+            start
         };
         let end = match limit {
             Some(limit) => limit.max(start),

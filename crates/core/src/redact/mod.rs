@@ -76,7 +76,8 @@ impl Default for Redactor {
 }
 
 impl Redactor {
-    /// Fails with [`Error::Setting`] for a pattern that is no regular expression and for a word without letters.
+    /// Fails with [`Error::Setting`] for a pattern that is no regular expression, a word without letters, and a mask that
+    /// would be taken for more than one value.
     pub fn new(options: Options) -> Result<Self> {
         let setting = |field, why| Error::Setting { field, why };
         for word in options.words.iter().chain(&options.safe_keys) {
@@ -86,7 +87,12 @@ impl Redactor {
         }
         let compile = |p: &String| Regex::new(p).map_err(|e| setting("redact.patterns", format!("{p:?}: {e}")));
         let patterns = options.patterns.iter().map(compile).collect::<Result<_>>()?;
-        Ok(Self::build(options, patterns))
+        let redactor = Self::build(options, patterns);
+        let masked = format!("password={0} 'token': '{0}' {0}", redactor.mask);
+        if redactor.redact_text(&masked) != masked {
+            return Err(setting("redact.mask", format!("{:?} does not stay as it is; take one word", redactor.mask)));
+        }
+        Ok(redactor)
     }
 
     fn build(options: Options, patterns: Vec<Regex>) -> Self {
@@ -131,6 +137,7 @@ impl Redactor {
         for pattern in &self.patterns {
             spans.extend(pattern.find_iter(text).filter(|m| !m.is_empty()).map(|m| (m.start(), m.end())));
         }
+        spans.retain(|&(start, end)| text[start..end] != self.mask);
         spans
     }
 

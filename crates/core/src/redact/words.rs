@@ -64,7 +64,7 @@ pub(super) struct Words {
     /// Sorted; parts joined by `_`.
     secret: Vec<Box<str>>,
     safe: Vec<Box<str>>,
-    /// Second and third parts of `secret`, which a name broken by a space may begin with (`API key: x`).
+    /// Second parts of words of two, which a name broken by a space may begin with (`API key: x`).
     tails: Vec<Box<str>>,
     trigrams: Trigrams,
 }
@@ -78,7 +78,7 @@ impl Words {
             all
         };
         let secret = sorted(SECRET, extra);
-        let tails = secret.iter().flat_map(|w| w.split('_').skip(1)).map(Into::into).collect();
+        let tails = secret.iter().filter_map(|w| w.split_once('_')).map(|(_, tail)| tail.into()).collect();
         // A name broken by a space has only the last part of a word.
         let lasts = secret.iter().filter_map(|w| w.rsplit('_').next());
         let trigrams = Trigrams::new(lasts.chain(ENDINGS.iter().chain(WEAK).copied()));
