@@ -4,6 +4,7 @@
 //! trailing digits: `X-Auth-Token2`, `authToken` → `auth`, `token`. Up to three neighbouring parts are looked up together.
 
 /// Secret in fields and in text, alone or as one part of a longer name (`db_password`).
+#[rustfmt::skip]
 const SECRET: &[&str] = &[
     // passwords
     "password", "passwords", "passwd", "pwd", "passphrase", "passcode", "db_pass", "user_pass", "smtp_pass", "ftp_pass",
@@ -28,6 +29,7 @@ const ENDINGS: &[&str] = &["password", "passwd", "passphrase", "secret", "token"
 const WEAK: &[&str] = &["auth", "signature", "sig", "csrf", "xsrf"];
 
 /// As the last part these say that the value describes a secret and is none: `token_count`, `InvalidTokenError`, `token.py`.
+#[rustfmt::skip]
 const DESCRIBING: &[&str] = &[
     "age", "algorithm", "algo", "at", "attempts", "backend", "bytes", "cache", "changed", "class", "client", "config", "count",
     "created", "days", "dir", "enabled", "endpoint", "error", "errors", "exception", "exists", "expired", "expires",
@@ -41,8 +43,11 @@ const DESCRIBING: &[&str] = &[
 ];
 
 /// Whole names that are never secret; [`Options::safe_keys`](super::Options) adds to them.
-const SAFE: &[&str] = &["session_id", "sessionid", "token_id", "tokenid", "next_page_token", "page_token", "continuation_token",
-    "next_token", "auth_user", "auth_time", "cookie_consent"];
+#[rustfmt::skip]
+const SAFE: &[&str] = &[
+    "session_id", "sessionid", "token_id", "tokenid", "next_page_token", "page_token", "continuation_token", "next_token",
+    "auth_user", "auth_time", "cookie_consent",
+];
 
 /// The longest name that is looked at; of longer ones the end counts.
 const LONGEST: usize = 64;
@@ -154,7 +159,11 @@ impl Words {
             return None;
         }
         let line = matches!(name.part(name.count - 1), "cookie" | "cookies");
-        if line { Some(Strength::Line) } else { found }
+        if line {
+            Some(Strength::Line)
+        } else {
+            found
+        }
     }
 }
 
