@@ -48,6 +48,8 @@ impl<'a> Site<'a> {
 pub struct Thread<'a> {
     /// `threading.get_ident()`.
     pub ident: u64,
+    /// `LogRecord.process`: the segment's own process, unless the record came from elsewhere.
+    pub pid: u32,
     pub name: &'a str,
     /// `multiprocessing.current_process().name`, "MainProcess" where it is not in use.
     pub process_name: &'a str,

@@ -14,7 +14,7 @@ use super::cards::{self, is_run, SHORTEST};
 use super::keys::{authority_end, is_name, key_before, word_before, Scan};
 use super::words::Strength;
 use super::{shapes, Redactor};
-use crate::percent::{Kind, Spec};
+use crate::conversion::{Kind, Spec};
 
 /// What a conversion becomes in a sketch of the message: part of a name, long enough to look like a credential.
 const MARKER: &str = "\u{f8ff}\u{f8ff}\u{f8ff}\u{f8ff}\u{f8ff}\u{f8ff}";
@@ -56,7 +56,8 @@ impl<'t> Sketch<'t> {
                 sketch.text.push('%');
                 after
             } else {
-                let (spec, tail) = Spec::parse(after.as_bytes())?;
+                let mut tail = after.as_bytes();
+                let spec = Spec::parse(&mut tail)?;
                 let length = after.len() - tail.len();
                 sketch.markers.push(sketch.text.len());
                 sketch.specs.push((&after.as_bytes()[..length], spec.kind()));

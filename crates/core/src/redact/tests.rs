@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
+use crate::conversion::Kind;
 use crate::percent;
 use crate::record::{pack, Value, Values};
 use proptest::prelude::*;
@@ -444,12 +445,7 @@ fn render(template: &str, args: &[Value<'_>]) -> Option<String> {
 }
 
 /// The arguments as they are packed, or `None` where the message is rendered at once.
-fn deferred<'a>(
-    redactor: &'a Redactor,
-    plan: &Plan,
-    kinds: &[percent::Kind],
-    args: &'a [Arg],
-) -> Option<Vec<Value<'a>>> {
+fn deferred<'a>(redactor: &'a Redactor, plan: &Plan, kinds: &[Kind], args: &'a [Arg]) -> Option<Vec<Value<'a>>> {
     let harmless = |(i, arg): (usize, &'a Arg)| {
         let value = arg.value();
         let secret = plan.secret >> i & 1 == 1;
@@ -458,7 +454,7 @@ fn deferred<'a>(
             _ if secret => Some(Value::Str(redactor.mask())),
             Value::Str(text) => redactor.argument_is_harmless(plan, i, text).then_some(value),
             Value::Int(n) => redactor.int_is_harmless(plan, n).then_some(value),
-            Value::Float(x) if kinds.get(i) == Some(&percent::Kind::Int) => {
+            Value::Float(x) if kinds.get(i) == Some(&Kind::Int) => {
                 redactor.int_is_harmless(plan, x as i64).then_some(value)
             }
             other => Some(other),

@@ -1,0 +1,119 @@
+//! What is the operating system's own: shared memory, sleeping and waking across processes, forks, signals.
+//!
+//! The core's `unsafe` is here. Two owners use mappings: a writer its segment, everyone the control page.
+//! Readers of segments use `pread`, not a mapping: a file cut short by somebody else then gives fewer bytes, where a
+//! mapping would raise SIGBUS.
+#![allow(unsafe_code)]
+use std::fs::File;
+use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::time::Duration;
+
+use memmap2::{MmapOptions, MmapRaw};
+use rustix::fs::Timespec;
+use rustix::thread::futex;
+
+/// A shared, writable mapping of a file's first bytes. Every access is bounds-checked.
+pub struct Map {
+    raw: MmapRaw,
+}
+
+impl Map {
+    /// Maps `len` bytes. The file must be at least that long and must never be cut.
+    pub fn new(file: &File, len: usize) -> std::io::Result<Self> {
+        Ok(Self { raw: MmapOptions::new().len(len).map_raw(file)? })
+    }
+
+    pub fn len(&self) -> usize {
+        self.raw.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn check(&self, offset: usize, len: usize) {
+        assert!(offset.checked_add(len).is_some_and(|end| end <= self.raw.len()), "access beyond the mapping");
+    }
+
+    /// Copies bytes in. Only the one writer of a segment does this, beyond what is committed.
+    pub fn write(&self, offset: usize, bytes: &[u8]) {
+        self.check(offset, bytes.len());
+        // SAFETY: the range lies within the mapping (checked above); `bytes` is a Rust slice and cannot overlap a
+        // mapping that is only reachable through raw pointers. Nobody reads it before the release-store of a length.
+        unsafe {
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.raw.as_mut_ptr().add(offset), bytes.len());
+        }
+    }
+
+    /// Touches a byte a page, so that the first real write does not take the page fault.
+    pub fn touch(&self) {
+        for offset in (0..self.raw.len()).step_by(4096) {
+            // SAFETY: within the mapping; called before the segment is used, so the byte is zero and stays zero.
+            unsafe { self.raw.as_mut_ptr().add(offset).write_volatile(0) };
+        }
+    }
+
+    /// A four-byte word shared with other processes.
+    pub fn word32(&self, offset: usize) -> &AtomicU32 {
+        self.check(offset, 4);
+        assert!(offset % 4 == 0, "unaligned word");
+        // SAFETY: in bounds, aligned (the mapping is page-aligned), and only ever accessed as an atomic or copied by
+        // the kernel on behalf of another process.
+        unsafe { AtomicU32::from_ptr(self.raw.as_mut_ptr().add(offset).cast()) }
+    }
+
+    /// An eight-byte word shared with other processes.
+    pub fn word64(&self, offset: usize) -> &AtomicU64 {
+        self.check(offset, 8);
+        assert!(offset % 8 == 0, "unaligned word");
+        // SAFETY: as for `word32`.
+        unsafe { AtomicU64::from_ptr(self.raw.as_mut_ptr().add(offset).cast()) }
+    }
+}
+
+/// Sleeps while `word` holds `expected`, at most `timeout`. May wake for no reason.
+pub fn futex_wait(word: &AtomicU32, expected: u32, timeout: Duration) {
+    let timeout = Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: i64::from(timeout.subsec_nanos()) };
+    let _ = futex::wait(word, futex::Flags::empty(), expected, Some(&timeout));
+}
+
+/// Wakes everyone who sleeps on `word`, in any process.
+pub fn futex_wake(word: &AtomicU32) {
+    let _ = futex::wake(word, futex::Flags::empty(), i32::MAX as u32);
+}
+
+/// A page that a fork wipes: tells a child that it is one, without a system call.
+pub struct ForkFlag {
+    page: memmap2::MmapMut,
+}
+
+impl ForkFlag {
+    pub fn new() -> std::io::Result<Self> {
+        let page = memmap2::MmapMut::map_anon(4096)?;
+        // SAFETY: the range is exactly the private page mapped above; the advice changes nothing in this process.
+        unsafe { rustix::mm::madvise(page.as_ptr().cast_mut().cast(), 4096, rustix::mm::Advice::LinuxWipeOnFork)? };
+        let flag = Self { page };
+        flag.word().store(1, std::sync::atomic::Ordering::Relaxed);
+        Ok(flag)
+    }
+
+    fn word(&self) -> &AtomicU32 {
+        // SAFETY: the page is aligned, private, and lives as long as `self`.
+        unsafe { AtomicU32::from_ptr(self.page.as_ptr().cast_mut().cast()) }
+    }
+
+    /// True in the process that made the flag, false in its forked children.
+    pub fn holds(&self) -> bool {
+        self.word().load(std::sync::atomic::Ordering::Relaxed) == 1
+    }
+}
+
+/// Keeps signals from the calling thread: Python's handlers wait in the main thread, which must be the one interrupted.
+pub fn block_signals() {
+    // SAFETY: the set is a plain value that `sigfillset` initialises; the call changes this thread's mask alone.
+    unsafe {
+        let mut all = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+        libc::sigfillset(all.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), std::ptr::null_mut());
+    }
+}

@@ -1,0 +1,588 @@
+//! Where a sink's records come from: all segments of a folder, or one process's own, merged by time.
+//!
+//! Order is strict within a writer: a segment is finished before the next one of the same writer is looked at. Between
+//! writers the earliest record at hand goes first.
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use rustix::fs::{FlockOperation, OFlags};
+
+use crate::error::{Error, Result};
+use crate::frame::{self, Context, Head, Kind, Lines};
+use crate::record::{Record, Site, Thread};
+use crate::segment::{Reader, Step, MAX_SINKS};
+use crate::spool::{Reason, Shared};
+
+/// How often a folder is listed although nothing said that it changed.
+const RESCAN: Duration = Duration::from_secs(1);
+/// A prepared segment that nobody uses is removed when it is this old and its maker is dead.
+const UNUSED: Duration = Duration::from_secs(10);
+
+/// Segments that one call reads from, so that their positions fit an outbox.
+const MOST_SEGMENTS: usize = 64;
+
+/// What the taker of a record wants next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Take {
+    Next,
+    /// This one was taken; stop.
+    Last,
+    /// This one was not taken; stop before it.
+    Leave,
+}
+
+#[derive(Default)]
+struct OffsetHasher(u64);
+
+impl Hasher for OffsetHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _bytes: &[u8]) {
+        unreachable!("offsets hash as u32");
+    }
+
+    fn write_u32(&mut self, offset: u32) {
+        self.0 = u64::from(offset).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+}
+
+type Offsets<T> = HashMap<u32, T, BuildHasherDefault<OffsetHasher>>;
+
+struct OwnSite {
+    logger: String,
+    level: i32,
+    level_name: String,
+    pathname: String,
+    line: u32,
+    function: String,
+    template: String,
+}
+
+struct OwnThread {
+    ident: u64,
+    pid: u32,
+    name: String,
+    process_name: String,
+}
+
+/// A segment being read, with how far each of its sinks has come.
+struct Member {
+    reader: Reader,
+    name: PathBuf,
+    sites: Offsets<OwnSite>,
+    threads: Offsets<OwnThread>,
+    /// Read so far, and said to be delivered, by bit.
+    cursors: [u64; MAX_SINKS],
+    committed: [u64; MAX_SINKS],
+    sealed: Option<u64>,
+    dead: bool,
+}
+
+impl Member {
+    fn new(reader: Reader, name: PathBuf) -> Self {
+        let mut committed = [0; MAX_SINKS];
+        for (bit, slot) in committed.iter_mut().enumerate().take(reader.header.sinks.len()) {
+            *slot = reader.delivered(bit);
+        }
+        Self {
+            reader,
+            name,
+            sites: Offsets::default(),
+            threads: Offsets::default(),
+            cursors: committed,
+            committed,
+            sealed: None,
+            dead: false,
+        }
+    }
+
+    /// The seal, looked up until it is there.
+    fn sealed(&mut self) -> Option<u64> {
+        if self.sealed.is_none() {
+            self.sealed = self.reader.sealed();
+        }
+        self.sealed
+    }
+
+    fn is_finished(&mut self, bit: usize) -> bool {
+        let cursor = self.cursors[bit];
+        match self.sealed() {
+            Some(end) => cursor >= end,
+            None => self.dead && self.reader.look(cursor) == Step::End,
+        }
+    }
+
+    /// Moves to the next record for this sink and returns its time; None at the end of what is there.
+    fn advance(&mut self, bit: usize, damaged: &mut u64) -> Option<i64> {
+        loop {
+            let at = self.cursors[bit];
+            if self.sealed.is_some_and(|end| at >= end) {
+                return None;
+            }
+            match self.reader.look(at) {
+                Step::Frame(Kind::Record, stride) => {
+                    let head = self.reader.frame(at).and_then(|frame| Head::read(frame.payload));
+                    match head {
+                        Some(head) if head.sinks >> bit & 1 == 1 => return Some(head.time_ns),
+                        _ => self.cursors[bit] = at + stride as u64,
+                    }
+                }
+                Step::Frame(_, stride) => self.cursors[bit] = at + stride as u64,
+                Step::End => {
+                    // A seal beyond the end of the bytes: the file was cut.
+                    if let Some(end) = self.sealed() {
+                        *damaged += u64::from(at < end);
+                        self.cursors[bit] = self.cursors[bit].max(end);
+                    }
+                    return None;
+                }
+                Step::Damaged if self.is_still_written() => return None,
+                Step::Damaged => {
+                    *damaged += 1;
+                    let end = self.sealed().unwrap_or(self.reader.header.capacity);
+                    self.cursors[bit] = self.reader.resynchronise(at).unwrap_or(end);
+                }
+            }
+        }
+    }
+
+    /// A frame that looks torn while its writer lives may be one whose bytes were fetched as they were written.
+    fn is_still_written(&mut self) -> bool {
+        self.sealed().is_none() && !self.dead
+    }
+
+    fn learn(&mut self, head: &Head) -> Option<()> {
+        if !self.sites.contains_key(&head.site) {
+            let payload = self.reader.payload(head.site, Kind::Site)?;
+            let (site, template) = frame::site(&payload)?;
+            let own = OwnSite {
+                logger: site.logger.to_owned(),
+                level: site.level,
+                level_name: site.level_name.to_owned(),
+                pathname: site.pathname.to_owned(),
+                line: site.line,
+                function: site.function.to_owned(),
+                template: template.to_owned(),
+            };
+            self.sites.insert(head.site, own);
+        }
+        if !self.threads.contains_key(&head.thread) {
+            let payload = self.reader.payload(head.thread, Kind::Thread)?;
+            let thread = frame::thread(&payload)?;
+            let (name, process_name) = (thread.name.to_owned(), thread.process_name.to_owned());
+            self.threads.insert(head.thread, OwnThread { ident: thread.ident, pid: thread.pid, name, process_name });
+        }
+        Some(())
+    }
+
+    /// The record at the cursor, decoded.
+    fn record(&self, bit: usize) -> Option<(Record<'_>, Lines<'_>)> {
+        let frame = self.reader.frame(self.cursors[bit])?;
+        let head = Head::read(frame.payload)?;
+        let (site, thread) = (self.sites.get(&head.site)?, self.threads.get(&head.thread)?);
+        let context = Context {
+            site: Site {
+                logger: &site.logger,
+                level: site.level,
+                level_name: &site.level_name,
+                pathname: &site.pathname,
+                line: site.line,
+                function: &site.function,
+            },
+            template: &site.template,
+            thread: Thread {
+                ident: thread.ident,
+                pid: thread.pid,
+                name: &thread.name,
+                process_name: &thread.process_name,
+            },
+            process: &self.reader.header.process,
+            first_sequence: self.reader.header.first_sequence,
+        };
+        frame::record(&frame, &context)
+    }
+}
+
+/// Which segments a source reads.
+enum Scope {
+    Folder(PathBuf),
+    Own(Arc<Shared>),
+}
+
+/// The segments of a folder or of a process, and how far each sink has come in them.
+pub struct Source {
+    scope: Scope,
+    members: Vec<Member>,
+    /// Files that are no segments of ours, by name: looked at once.
+    ignored: HashSet<PathBuf>,
+    listed: Option<Instant>,
+    generation: u32,
+    pub damaged: u64,
+}
+
+impl Source {
+    fn with(scope: Scope) -> Self {
+        let (members, ignored) = (Vec::new(), HashSet::new());
+        Self { scope, members, ignored, listed: None, generation: 0, damaged: 0 }
+    }
+
+    /// All segments of a folder.
+    pub fn folder(path: &Path) -> Self {
+        Self::with(Scope::Folder(path.to_owned()))
+    }
+
+    /// The segments of one process.
+    pub fn own(shared: Arc<Shared>) -> Self {
+        Self::with(Scope::Own(shared))
+    }
+
+    /// Looks for new segments (if `generation` says that there are some, or it is time) and for new frames.
+    pub fn refresh(&mut self, generation: u32) {
+        if generation != self.generation || self.listed.is_none_or(|at| at.elapsed() >= RESCAN) {
+            self.generation = generation;
+            self.listed = Some(Instant::now());
+            self.list();
+        }
+        for member in &mut self.members {
+            member.reader.refresh();
+        }
+    }
+
+    fn list(&mut self) {
+        let found = match &self.scope {
+            Scope::Folder(path) => list_folder(path),
+            Scope::Own(shared) => match &shared.folder.path {
+                Some(path) => list_folder(path),
+                None => shared.nameless(),
+            },
+        };
+        let known: HashSet<&PathBuf> = self.members.iter().map(|member| &member.name).collect();
+        let new: Vec<_> =
+            found.into_iter().filter(|(name, _)| !known.contains(name) && !self.ignored.contains(name)).collect();
+        for (name, file) in new {
+            self.add(name, file);
+        }
+        self.members.sort_by_key(|member| (member.reader.header.writer, member.reader.ordinal));
+    }
+
+    fn add(&mut self, name: PathBuf, file: Option<File>) {
+        let Some(file) = file.or_else(|| open_own(&name)) else { return };
+        match Reader::open(file, &name) {
+            Ok(Some(reader)) => match &self.scope {
+                Scope::Own(shared) if shared.writer != reader.header.writer => {
+                    self.ignored.insert(name);
+                }
+                _ => self.members.push(Member::new(reader, name)),
+            },
+            Ok(None) => {}
+            Err(_) => {
+                self.ignored.insert(name);
+            }
+        }
+    }
+
+    /// Forgets what was read and not committed.
+    pub fn rewind(&mut self) {
+        for member in &mut self.members {
+            member.cursors = member.committed;
+        }
+    }
+
+    /// Hands the sink's records to `take`, in order, until it stops or there are no more. Returns true if it stopped.
+    pub fn read(&mut self, identity: u64, mut take: impl FnMut(&Record<'_>, Option<&str>) -> Take) -> bool {
+        let mut heads = Vec::new();
+        let mut at = 0;
+        while at < self.members.len() {
+            let end = self.chain_end(at);
+            heads.extend(self.head(identity, at, end));
+            at = end;
+        }
+        let mut segments = Vec::new();
+        while let Some(first) = (0..heads.len()).min_by_key(|at| heads[*at].time) {
+            let Chain { member, bit, end, .. } = heads[first];
+            if !segments.contains(&member) {
+                if segments.len() == MOST_SEGMENTS {
+                    return true;
+                }
+                segments.push(member);
+            }
+            let taken = self.take_one(member, bit, &mut take);
+            if taken == Take::Leave {
+                return true;
+            }
+            match self.head(identity, member, end) {
+                Some(next) => heads[first] = next,
+                None => {
+                    heads.swap_remove(first);
+                }
+            }
+            if taken == Take::Last {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn chain_end(&self, start: usize) -> usize {
+        let writer = self.members[start].reader.header.writer;
+        start + self.members[start..].iter().take_while(|member| member.reader.header.writer == writer).count()
+    }
+
+    /// The next record of a writer whose segments are `start..end`.
+    fn head(&mut self, identity: u64, start: usize, end: usize) -> Option<Chain> {
+        for at in start..end {
+            let member = &mut self.members[at];
+            let Some(bit) = member.reader.bit(identity) else { continue };
+            if let Some(time) = member.advance(bit, &mut self.damaged) {
+                return Some(Chain { member: at, bit, end, time });
+            }
+            if !member.is_finished(bit) {
+                return None;
+            }
+        }
+        None
+    }
+
+    fn take_one(&mut self, at: usize, bit: usize, take: &mut impl FnMut(&Record<'_>, Option<&str>) -> Take) -> Take {
+        let member = &mut self.members[at];
+        let cursor = member.cursors[bit];
+        let Step::Frame(_, stride) = member.reader.look(cursor) else { return Take::Next };
+        let head = member.reader.frame(cursor).and_then(|frame| Head::read(frame.payload));
+        let known = head.and_then(|head| member.learn(&head));
+        let taken = match known.and_then(|()| member.record(bit)) {
+            Some((record, lines)) => take(&record, lines.get(bit as u32)),
+            None => {
+                self.damaged += 1;
+                Take::Next
+            }
+        };
+        if taken != Take::Leave {
+            self.members[at].cursors[bit] = cursor + stride as u64;
+        }
+        taken
+    }
+
+    /// True if there is a record for the sink.
+    pub fn has_next(&mut self, identity: u64) -> bool {
+        self.read(identity, |_, _| Take::Leave)
+    }
+
+    fn moved(&self, identity: u64) -> impl Iterator<Item = (usize, usize)> + '_ {
+        self.members.iter().enumerate().filter_map(move |(at, member)| {
+            let bit = member.reader.bit(identity)?;
+            (member.cursors[bit] != member.committed[bit]).then_some((at, bit))
+        })
+    }
+
+    /// Where the sink has come in each segment it has read from, as (salt, position).
+    pub fn positions(&self, identity: u64) -> Vec<(u64, u64)> {
+        let positions = self.moved(identity);
+        positions.map(|(at, bit)| (self.members[at].reader.header.salt(), self.members[at].cursors[bit])).collect()
+    }
+
+    /// What was read is delivered: says so in each segment.
+    pub fn commit(&mut self, identity: u64) -> Result<()> {
+        let moved: Vec<_> = self.moved(identity).collect();
+        for (at, bit) in moved {
+            let member = &mut self.members[at];
+            member.reader.deliver(bit, member.cursors[bit])?;
+            member.committed[bit] = member.cursors[bit];
+        }
+        Ok(())
+    }
+
+    /// Adopts positions that another leader had reached.
+    pub fn adopt(&mut self, identity: u64, positions: &[(u64, u64)]) -> Result<()> {
+        for (salt, position) in positions {
+            for member in &mut self.members {
+                if let (true, Some(bit)) = (member.reader.header.salt() == *salt, member.reader.bit(identity)) {
+                    let position = member.committed[bit].max(*position);
+                    member.cursors[bit] = position;
+                    member.committed[bit] = position;
+                    member.reader.deliver(bit, position)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How many records the sink lacks.
+    pub fn count(&mut self, identity: u64) -> u64 {
+        self.refresh(self.generation);
+        let mut count = 0;
+        self.read(identity, |_, _| {
+            count += 1;
+            Take::Next
+        });
+        self.rewind();
+        count
+    }
+
+    /// Every sink that some segment names, with whether it is local.
+    pub fn sinks(&self) -> Vec<(u64, bool)> {
+        let mut all: Vec<_> = self
+            .members
+            .iter()
+            .flat_map(|member| member.reader.header.sinks.iter().map(|sink| (sink.identity, sink.local)))
+            .collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// Counts and passes over the oldest segment's records for a sink: it is given up there. None if there is none.
+    pub fn give_up_oldest(&mut self, identity: u64) -> Option<u64> {
+        let oldest = (0..self.members.len())
+            .filter(|at| {
+                let member = &self.members[*at];
+                member
+                    .reader
+                    .bit(identity)
+                    .is_some_and(|bit| member.sealed.is_some_and(|end| member.committed[bit] < end))
+            })
+            .min_by_key(|at| self.members[*at].reader.header.created_ns)?;
+        let bit = self.members[oldest].reader.bit(identity)?;
+        let member = &mut self.members[oldest];
+        let mut lost = 0;
+        while member.advance(bit, &mut self.damaged).is_some() {
+            let Step::Frame(_, stride) = member.reader.look(member.cursors[bit]) else { break };
+            member.cursors[bit] += stride as u64;
+            lost += 1;
+        }
+        member.committed[bit] = member.cursors[bit];
+        let _ = member.reader.deliver(bit, member.cursors[bit]);
+        Some(lost)
+    }
+
+    /// Removes segments that every sink is done with. Returns the bytes freed.
+    pub fn reap(&mut self) -> u64 {
+        let mut freed = 0;
+        self.members.retain_mut(|member| {
+            let keep = !member.is_done();
+            if !keep && std::fs::remove_file(&member.name).is_ok() {
+                freed += member.reader.header.capacity;
+            }
+            keep
+        });
+        freed + self.remove_unused()
+    }
+
+    /// Prepared segments whose maker died before it used them.
+    fn remove_unused(&self) -> u64 {
+        let Scope::Folder(path) = &self.scope else { return 0 };
+        if self.listed.is_some_and(|at| at.elapsed() > Duration::from_millis(20)) {
+            return 0;
+        }
+        let known: HashSet<&PathBuf> = self.members.iter().map(|member| &member.name).collect();
+        let mut freed = 0;
+        for (name, _) in list_folder(path) {
+            if known.contains(&name) || self.ignored.contains(&name) {
+                continue;
+            }
+            let Some(file) = open_own(&name) else { continue };
+            let Ok(found) = file.metadata() else { continue };
+            let old =
+                found.modified().is_ok_and(|at| SystemTime::now().duration_since(at).is_ok_and(|age| age > UNUSED));
+            if old
+                && matches!(Reader::open(file, &name), Ok(None))
+                && is_unlocked_path(&name)
+                && std::fs::remove_file(&name).is_ok()
+            {
+                freed += found.len();
+            }
+        }
+        freed
+    }
+
+    /// Bytes of all segments at hand.
+    pub fn bytes(&self) -> u64 {
+        self.members.iter().map(|member| member.reader.header.capacity).sum()
+    }
+
+    /// Finds out which writers are dead. A lock that can be had has no owner.
+    pub fn find_dead(&mut self) {
+        for member in &mut self.members {
+            if !member.dead && member.sealed().is_none() {
+                member.dead = is_unlocked(&member.reader.file);
+            }
+        }
+    }
+}
+
+impl Member {
+    fn is_done(&mut self) -> bool {
+        let sinks = self.reader.header.sinks.clone();
+        let dead = self.dead || (self.sealed().is_some() && is_unlocked(&self.reader.file));
+        sinks.iter().enumerate().all(|(bit, sink)| {
+            if sink.local && dead {
+                return true;
+            }
+            // Somebody else may deliver this sink: what counts is what the segment says.
+            let said = self.reader.delivered(bit);
+            match self.sealed {
+                Some(end) => said >= end,
+                None => dead && self.reader.look(said) == Step::End,
+            }
+        })
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Chain {
+    member: usize,
+    bit: usize,
+    end: usize,
+    time: i64,
+}
+
+fn list_folder(path: &Path) -> Vec<(PathBuf, Option<File>)> {
+    let Ok(entries) = std::fs::read_dir(path) else { return Vec::new() };
+    let names = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    names.filter(|name| name.extension().is_some_and(|ending| ending == "seg")).map(|name| (name, None)).collect()
+}
+
+/// Opens a file of one's own: no link, no other owner.
+fn open_own(path: &Path) -> Option<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = std::fs::OpenOptions::new().read(true).write(true).custom_flags(flags.bits() as i32).open(path).ok()?;
+    let found = file.metadata().ok()?;
+    (found.is_file() && found.uid() == rustix::process::geteuid().as_raw()).then_some(file)
+}
+
+fn is_unlocked(file: &File) -> bool {
+    if rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        return false;
+    }
+    let _ = rustix::fs::flock(file, FlockOperation::Unlock);
+    true
+}
+
+fn is_unlocked_path(path: &Path) -> bool {
+    open_own(path).is_some_and(|file| is_unlocked(&file))
+}
+
+/// Counts frames that were damage in the folder's own counter.
+pub fn count_damage(shared: &Shared, source: &mut Source) {
+    let damaged = std::mem::take(&mut source.damaged);
+    if damaged > 0 {
+        shared.folder.control.dropped(Reason::Damaged).fetch_add(damaged, Ordering::Relaxed);
+    }
+}
+
+/// A reader of a folder that is not this process's own, for views.
+pub fn open_folder(path: &Path) -> Result<Source> {
+    if !path.is_dir() {
+        return Err(Error::Format { path: path.to_owned(), offset: 0, why: "no spool folder" });
+    }
+    let mut source = Source::folder(path);
+    source.refresh(0);
+    Ok(source)
+}

@@ -1,0 +1,624 @@
+//! A call becomes frames: the native path of `logger.info(...)`, and the one that starts from a LogRecord.
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::rc::Rc;
+
+use cordwood_core::frame::{self, Head, Kind, HEAD};
+use cordwood_core::record::{self as model, Exception};
+use cordwood_core::redact::{Redactor, MASK};
+use cordwood_core::spool::frame_bytes;
+use pyo3::exceptions::PyException;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyMapping, PyString, PyTuple};
+use pyo3::Borrowed;
+
+use crate::ffi::{self, types, Arguments};
+use crate::plan::{self, Plan};
+use crate::runtime::{self, caches, names, ThreadEntry};
+use crate::site::{self, Key, Site, Template};
+use crate::spool::{now, PySpool, Reserved};
+use crate::value::{pack_argument, pack_field, text_of, unprintable, with_text};
+
+/// A record being put together: its flags and the payload after the fixed part.
+pub struct Draft {
+    pub flags: u8,
+    pub bytes: Vec<u8>,
+}
+
+/// Rendering may log, whose rendering may log: so deep and no deeper.
+const DEEPEST: u32 = 16;
+
+impl Draft {
+    pub fn new(py: Python<'_>) -> Self {
+        let mut bytes = caches(py, |caches| caches.scratch.pop()).flatten().unwrap_or_default();
+        bytes.clear();
+        bytes.resize(HEAD, 0);
+        Self { flags: 0, bytes }
+    }
+
+    fn recycle(self, py: Python<'_>) {
+        if self.bytes.capacity() <= 64 << 10 {
+            let _ = caches(py, |caches| caches.scratch.push(self.bytes));
+        }
+    }
+
+    /// Writes a section whose length stands before it.
+    fn section(&mut self, act: impl FnOnce(&mut Vec<u8>)) {
+        let at = self.bytes.len();
+        self.bytes.extend_from_slice(&[0; 4]);
+        act(&mut self.bytes);
+        let len = (self.bytes.len() - at - 4) as u32;
+        self.bytes[at..at + 4].copy_from_slice(&len.to_le_bytes());
+    }
+
+    fn text(&mut self, text: &str) {
+        frame::put_text(text, &mut self.bytes);
+    }
+}
+
+/// Cuts a text that is longer than may be kept, and says so in it.
+pub fn bounded(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most {
+        return Cow::Borrowed(text);
+    }
+    let mut end = most;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    Cow::Owned(format!("{} … [{} bytes cut]", &text[..end], text.len() - end))
+}
+
+/// Counts rendering depth for as long as it lives.
+pub struct Depth<'py>(Python<'py>);
+
+impl<'py> Depth<'py> {
+    /// None where records are taken within records too deep; the caller counts that one as lost.
+    pub fn enter(py: Python<'py>) -> Option<Self> {
+        let depth = caches(py, |caches| {
+            caches.depth += 1;
+            caches.depth
+        })?;
+        let entered = Self(py);
+        (depth <= DEEPEST).then_some(entered)
+    }
+}
+
+impl Drop for Depth<'_> {
+    fn drop(&mut self) {
+        let _ = caches(self.0, |caches| caches.depth -= 1);
+    }
+}
+
+/// The message: what was given, and how it ended up.
+pub struct Given<'a, 'py> {
+    pub message: &'a Bound<'py, PyAny>,
+    pub args: Args<'a, 'py>,
+}
+
+#[derive(Clone, Copy)]
+pub enum Args<'a, 'py> {
+    Call(Arguments<'a, 'py>),
+    /// `LogRecord.args`: a tuple, or the mapping that was its only item.
+    Record(&'a Bound<'py, PyAny>),
+    None,
+}
+
+impl<'py> Args<'_, 'py> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Call(args) => args.positional(),
+            Self::Record(args) => args.cast_exact::<PyTuple>().map_or(1, |tuple| tuple.len()),
+            Self::None => 0,
+        }
+    }
+
+    fn each(&self, mut act: impl FnMut(usize, Borrowed<'_, 'py, PyAny>) -> bool) -> bool {
+        match self {
+            Self::Call(args) => (0..args.positional()).all(|index| args.get(index).is_some_and(|arg| act(index, arg))),
+            Self::Record(args) => args
+                .cast_exact::<PyTuple>()
+                .is_ok_and(|tuple| (0..tuple.len()).all(|index| tuple.get_borrowed_item(index).is_ok_and(|arg| act(index, arg)))),
+            Self::None => true,
+        }
+    }
+
+    /// What `%` gets: the tuple, or a mapping that was the only argument.
+    fn operand(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match self {
+            Self::Call(args) => {
+                if let (1, Some(only)) = (args.positional(), args.get(0)) {
+                    if is_mapping(&only) && only.is_truthy()? {
+                        return Ok(only.to_owned());
+                    }
+                }
+                Ok(args.tuple()?.into_any())
+            }
+            Self::Record(args) => Ok((*args).clone()),
+            Self::None => Ok(PyTuple::empty(py).into_any()),
+        }
+    }
+}
+
+fn is_mapping(object: &Bound<'_, PyAny>) -> bool {
+    let class = ffi::type_address(object);
+    let plain = [types::str(), types::int(), types::float(), types::bool(), types::list(), types::tuple()];
+    !plain.contains(&class) && object.cast::<PyMapping>().is_ok()
+}
+
+/// Puts the message into the draft: deferred where the template allows it, else rendered and redacted.
+pub fn put_message<'py>(
+    py: Python<'py>,
+    draft: &mut Draft,
+    redactor: &Redactor,
+    site: &Site,
+    given: &Given<'_, 'py>,
+    most: usize,
+) -> PyResult<()> {
+    let template = site.template.as_ref().filter(|template| template.object.as_ptr() == given.message.as_ptr());
+    let count = given.args.len();
+    if let Some(template) = template {
+        if count == 0 && template.harmless {
+            draft.flags |= frame::SITE_TEMPLATE | frame::LITERAL;
+            return Ok(());
+        }
+        if count > 0 && put_deferred(draft, redactor, template, &given.args, count) {
+            return Ok(());
+        }
+        if template.harmless {
+            draft.flags |= frame::SITE_TEMPLATE;
+        }
+    }
+    let own = if ffi::type_address(given.message) == types::str() { None } else { Some(given.message.str()) };
+    let format = match &own {
+        None => given.message.clone(),
+        Some(Ok(text)) => text.clone().into_any(),
+        Some(Err(error)) => {
+            draft.text(&unprintable(given.message, error));
+            return reraise_if_not_exception(py, error);
+        }
+    };
+    if count == 0 {
+        with_text(&format, |text| draft.text(&bounded(&redactor.redact_text(text), most)));
+        return Ok(());
+    }
+    if draft.flags & frame::SITE_TEMPLATE == 0 {
+        draft.flags |= frame::OWN_TEMPLATE;
+        with_text(&format, |text| draft.text(&bounded(&redactor.redact_text(text), most)));
+    }
+    let secrets = with_text(&format, |text| redactor.secret_args(text));
+    match given.args.operand(py).and_then(|operand| masked(py, operand, secrets)).and_then(|operand| ffi::percent(&format, &operand)) {
+        Ok(message) => {
+            with_text(&message, |text| draft.text(&bounded(&redactor.redact_text(text), most)));
+            Ok(())
+        }
+        Err(error) => {
+            let text = with_text(&format, |text| failed_message(py, text, &given.args, &error));
+            draft.text(&bounded(&redactor.redact_text(&text), most));
+            reraise_if_not_exception(py, &error)
+        }
+    }
+}
+
+/// KeyboardInterrupt and SystemExit go on; an Exception in rendering never leaves a log call.
+fn reraise_if_not_exception(py: Python<'_>, error: &PyErr) -> PyResult<()> {
+    if error.is_instance_of::<PyException>(py) {
+        return Ok(());
+    }
+    Err(error.clone_ref(py))
+}
+
+/// Replaces the arguments that follow a secret word.
+fn masked<'py>(py: Python<'py>, operand: Bound<'py, PyAny>, secrets: u64) -> PyResult<Bound<'py, PyAny>> {
+    let Ok(tuple) = operand.cast_exact::<PyTuple>() else { return Ok(operand) };
+    if secrets == 0 {
+        return Ok(operand);
+    }
+    let items = tuple.iter().enumerate().map(|(index, item)| {
+        let number = matches!(ffi::type_address(&item), class if class == types::int() || class == types::float());
+        match secrets >> index.min(63) & 1 == 1 {
+            true if number => 0i64.into_pyobject(py).map(Bound::into_any).unwrap_or(item),
+            true => PyString::new(py, MASK).into_any(),
+            false => item,
+        }
+    });
+    Ok(PyTuple::new(py, items.collect::<Vec<_>>())?.into_any())
+}
+
+/// What is kept of a message whose arguments do not fit its template.
+fn failed_message(py: Python<'_>, template: &str, args: &Args<'_, '_>, error: &PyErr) -> String {
+    let mut shown = Vec::new();
+    let _ = args.each(|_, arg| {
+        shown.push(text_of(&arg));
+        true
+    });
+    let kind = error.get_type(py).name().map_or_else(|_| String::from("Exception"), |name| name.to_string());
+    let why = error.value(py).str().map_or_else(|_| String::new(), |text| with_text(text.as_any(), str::to_owned));
+    format!("{template} [arguments: {}; not formatted: {kind}: {why}]", shown.join(", "))
+}
+
+fn put_deferred(draft: &mut Draft, redactor: &Redactor, template: &Template, args: &Args<'_, '_>, count: usize) -> bool {
+    let Some(plan) = &template.plan else { return false };
+    if plan.args.len() != count {
+        return false;
+    }
+    let start = draft.bytes.len();
+    let mut fits = true;
+    draft.section(|out| {
+        fits = args.each(|index, value| {
+            pack_argument(redactor, plan.args[index], template.secrets >> index.min(63) & 1 == 1, value, out)
+        });
+    });
+    if !fits {
+        draft.bytes.truncate(start);
+        return false;
+    }
+    draft.flags |= frame::SITE_TEMPLATE | frame::DEFERRED;
+    true
+}
+
+/// Where a record's fields come from, in the order in which they are written; later ones win over earlier ones.
+#[derive(Default)]
+pub struct FieldSources<'py> {
+    pub dicts: Vec<Bound<'py, PyDict>>,
+    pub pairs: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>,
+}
+
+impl<'py> FieldSources<'py> {
+    fn is_empty(&self) -> bool {
+        self.dicts.iter().all(|dict| dict.is_empty()) && self.pairs.is_empty()
+    }
+
+    /// Adds the context's fields and the trace's, which every record gets.
+    pub fn add_surroundings(&mut self, py: Python<'py>) {
+        let (context, trace) = runtime::hooks(py, |hooks| {
+            let context = hooks.context.as_ref().filter(|_| hooks.context_used).map(|hook| hook.clone_ref(py));
+            (context, hooks.trace.as_ref().map(|hook| hook.clone_ref(py)))
+        })
+        .unwrap_or_default();
+        let trace = trace.filter(|_| runtime::is_imported(py, intern!(py, "opentelemetry.trace")));
+        for hook in [context, trace].into_iter().flatten() {
+            if let Ok(found) = hook.call0(py) {
+                if let Ok(dict) = found.into_bound(py).cast_into::<PyDict>() {
+                    self.dicts.insert(0, dict);
+                }
+            }
+        }
+    }
+}
+
+fn put_fields(draft: &mut Draft, redactor: &Redactor, sources: &FieldSources<'_>) {
+    if sources.is_empty() {
+        return;
+    }
+    draft.flags |= frame::FIELDS;
+    draft.section(|out| {
+        for (at, dict) in sources.dicts.iter().enumerate() {
+            for (key, value) in dict.iter() {
+                let shadowed = sources.dicts[at + 1..].iter().any(|later| later.contains(&key).unwrap_or(false))
+                    || sources.pairs.iter().any(|(name, _)| name.eq(&key).unwrap_or(false));
+                if !shadowed {
+                    put_field(redactor, &key, &value, out);
+                }
+            }
+        }
+        for (key, value) in &sources.pairs {
+            put_field(redactor, key, value, out);
+        }
+    });
+}
+
+fn put_field(redactor: &Redactor, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>, out: &mut Vec<u8>) {
+    if ffi::type_address(key) == types::str() {
+        with_text(key, |name| pack_field(redactor, name, value, out));
+    } else {
+        pack_field(redactor, &text_of(key), value, out);
+    }
+}
+
+/// What follows message and fields.
+#[derive(Default)]
+pub struct Rest {
+    pub exception: Option<(String, String, String, u64, String)>,
+    pub stack_info: String,
+    pub task_name: String,
+    pub lines: Vec<u8>,
+}
+
+fn put_rest(draft: &mut Draft, redactor: &Redactor, rest: &Rest, most: usize) {
+    if let Some((kind, message, text, fingerprint, frames)) = &rest.exception {
+        draft.flags |= frame::EXCEPTION;
+        let (message, text) = (redactor.redact_text(message), redactor.redact_text(text));
+        let exception = Exception {
+            kind,
+            message: &bounded(&message, most),
+            text: &bounded(&text, most),
+            fingerprint: *fingerprint,
+            frames_json: frames,
+        };
+        frame::put_exception(&exception, &mut draft.bytes);
+    }
+    if !rest.stack_info.is_empty() || !rest.task_name.is_empty() {
+        draft.flags |= frame::SURROUNDINGS;
+        draft.text(&bounded(&redactor.redact_text(&rest.stack_info), most));
+        draft.text(&rest.task_name);
+    }
+    if !rest.lines.is_empty() {
+        draft.flags |= frame::LINES;
+        frame::put_bytes(&rest.lines, &mut draft.bytes);
+    }
+}
+
+/// A record ready to be appended to one or more spools.
+pub struct Ready<'a> {
+    pub site: &'a Site,
+    pub thread: &'a ThreadEntry,
+    pub time_ns: i64,
+    pub level: i32,
+}
+
+impl Ready<'_> {
+    /// Appends to one spool, for the sinks in `mask`; and writes to terminals at once.
+    pub fn append(&self, py: Python<'_>, spool: &PySpool, mask: u32, draft: &mut Draft) {
+        let definitions = frame_bytes(self.site.payload.len()) + frame_bytes(self.thread.payload.len());
+        let Reserved::Ready = spool.reserve(py, self.time_ns, definitions + frame_bytes(draft.bytes.len())) else { return };
+        let Some(mut state) = spool.state.borrow(py) else { return };
+        let target = &mut state.spool;
+        let salt = target.salt();
+        define(target, salt, Kind::Site, &self.site.payload, &self.site.salt, &self.site.offset);
+        define(target, salt, Kind::Thread, &self.thread.payload, &self.thread.salt, &self.thread.offset);
+        let head = Head {
+            time_ns: self.time_ns,
+            site: self.site.offset.get(),
+            thread: self.thread.offset.get(),
+            sinks: mask,
+            level: self.level,
+        };
+        draft.bytes[..HEAD].copy_from_slice(&head.bytes());
+        target.append_record(draft.flags, &draft.bytes);
+        if mask & state.terminal_bits() != 0 {
+            self.show(&mut state, mask, draft);
+        }
+    }
+
+    fn show(&self, state: &mut crate::spool::State, mask: u32, draft: &Draft) {
+        let Some((site, template)) = frame::site(&self.site.payload) else { return };
+        let Some(thread) = frame::thread(&self.thread.payload) else { return };
+        let process = state.spool.process.clone();
+        let sequence = state.spool.appended();
+        let frame = frame::Frame { kind: Kind::Record, flags: draft.flags, sequence: 0, payload: &draft.bytes, stride: 0 };
+        let context = frame::Context { site, template, thread, process: &process, first_sequence: sequence };
+        let Some((record, lines)) = frame::record(&frame, &context) else { return };
+        for (bit, terminal) in state.terminals(mask) {
+            terminal.write(&record, lines.get(bit as u32));
+        }
+    }
+}
+
+fn define(spool: &mut cordwood_core::spool::Spool, salt: u64, kind: Kind, payload: &[u8], seen: &Cell<u64>, offset: &Cell<u32>) {
+    if seen.get() != salt {
+        offset.set(spool.append_definition(kind, payload));
+        seen.set(salt);
+    }
+}
+
+/// The running thread, as its frames name it.
+pub fn thread(py: Python<'_>) -> PyResult<Rc<ThreadEntry>> {
+    thread_local!(static SERIAL: Cell<u64> = const { Cell::new(0) });
+    static NEXT: ffi::GilCell<u64> = ffi::GilCell::new(0);
+    let serial = SERIAL.with(|serial| {
+        if serial.get() == 0 {
+            if let Some(mut next) = NEXT.borrow(py) {
+                *next += 1;
+                serial.set(*next);
+            }
+        }
+        serial.get()
+    });
+    if let Some(entry) = caches(py, |caches| caches.threads.get(&serial).map(Rc::clone)).flatten() {
+        if ffi::dict_address(entry.dict.bind(py), intern!(py, "_name")) == entry.name.as_ptr() as usize {
+            return Ok(entry);
+        }
+    }
+    let entry = Rc::new(describe_thread(py)?);
+    let old = caches(py, |caches| (runtime::bounded(&mut caches.threads), caches.threads.insert(serial, Rc::clone(&entry))));
+    drop(old);
+    Ok(entry)
+}
+
+fn describe_thread(py: Python<'_>) -> PyResult<ThreadEntry> {
+    let current = py.import("threading")?.call_method0("current_thread")?;
+    let dict = ffi::instance_dict(&current)?;
+    let name = current.getattr(intern!(py, "_name"))?;
+    let mut process_name = String::from("MainProcess");
+    if let Some(module) = names(py)?.modules.bind(py).get_item("multiprocessing")? {
+        if let Ok(found) = module.call_method0("current_process").and_then(|process| process.getattr("name")) {
+            process_name = text_of(&found);
+        }
+    }
+    let ident = ffi::thread_ident();
+    let shown = text_of(&name);
+    let mut payload = Vec::new();
+    let described = model::Thread { ident, pid: std::process::id(), name: &shown, process_name: &process_name };
+    frame::put_thread(&described, &mut payload);
+    let (salt, offset) = (Cell::new(0), Cell::new(0));
+    Ok(ThreadEntry { ident, dict: dict.unbind(), name: name.unbind(), payload, salt, offset })
+}
+
+/// The name `logging` has for a level.
+pub fn level_name<'py>(py: Python<'py>, level: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    Ok(ffi::dict_get(names(py)?.level_names.bind(py), level))
+}
+
+/// The native path of one call: the plan says that nothing but our handlers is in reach.
+pub fn take<'a, 'py>(
+    py: Python<'py>,
+    plan: &Plan,
+    level: i32,
+    level_object: &Bound<'py, PyAny>,
+    args: Arguments<'a, 'py>,
+    fields: FieldSources<'py>,
+    site: &Rc<Site>,
+) -> PyResult<()> {
+    let Some(message) = args.get(0) else { return Ok(()) };
+    let message = message.to_owned();
+    let _ = level_object;
+    let redactor = runtime::redactor(py);
+    let mut draft = Draft::new(py);
+    let most = plan.targets.first().map_or(1 << 20, |target| target.spool.get().max_message_bytes);
+    let given = Given { message: &message, args: Args::Call(args.skip(1)) };
+    let rendered = put_message(py, &mut draft, &redactor, site, &given, most);
+    let mut fields = fields;
+    fields.add_surroundings(py);
+    put_fields(&mut draft, &redactor, &fields);
+    if plan.wants_task {
+        let rest = Rest { task_name: task_name(py), ..Rest::default() };
+        put_rest(&mut draft, &redactor, &rest, most);
+    }
+    let thread = thread(py)?;
+    let ready = Ready { site, thread: &thread, time_ns: now(), level };
+    for (at, target) in plan.targets.iter().enumerate() {
+        let spool = target.spool.get();
+        // All targets of one spool make one record.
+        if plan.targets[..at].iter().any(|earlier| std::ptr::eq(earlier.spool.get(), spool)) {
+            continue;
+        }
+        let same = plan.targets[at..].iter().filter(|other| std::ptr::eq(other.spool.get(), spool) && level >= other.level);
+        let mask = same.fold(0, |mask, other| mask | other.mask);
+        if mask != 0 {
+            ready.append(py, spool, mask, &mut draft);
+        }
+    }
+    draft.recycle(py);
+    rendered
+}
+
+/// The asyncio task's name, or nothing outside a task.
+pub fn task_name(py: Python<'_>) -> String {
+    if !runtime::is_imported(py, intern!(py, "asyncio")) {
+        return String::new();
+    }
+    let name = py.import("asyncio").and_then(|asyncio| {
+        let task = asyncio.call_method0("current_task")?;
+        if task.is_none() {
+            return Ok(String::new());
+        }
+        Ok(text_of(&task.call_method0("get_name")?))
+    });
+    name.unwrap_or_default()
+}
+
+/// The site of the running call, found or made.
+pub fn call_site<'py>(
+    py: Python<'py>,
+    plan: &Plan,
+    caller: &ffi::Caller<'py>,
+    level: i32,
+    level_object: &Bound<'py, PyAny>,
+    message: &Bound<'py, PyAny>,
+) -> PyResult<Rc<Site>> {
+    let key = Key { anchor: caller.code.as_ptr() as usize, place: caller.place, logger: plan.name.as_ptr() as usize, level };
+    let level_text = level_name(py, level_object)?;
+    let level_address = level_text.as_ref().map_or(0, |text| text.as_ptr() as usize);
+    let known = caches(py, |caches| caches.sites.get(&key).map(Rc::clone)).flatten();
+    if let Some(site) = &known {
+        let same = match &site.template {
+            Some(template) => template.object.as_ptr() == message.as_ptr(),
+            None => true,
+        };
+        if same && site.level_name == level_address {
+            return Ok(Rc::clone(site));
+        }
+    }
+    let path: String = caller.code.getattr(intern!(py, "co_filename"))?.extract()?;
+    let function: String = caller.code.getattr(intern!(py, "co_name"))?.extract()?;
+    let logger = plan.name.bind(py);
+    let held = vec![caller.code.clone().unbind(), plan.name.clone_ref(py)];
+    let is_text = ffi::type_address(message) == types::str();
+    // A second message at the same place: it is not constant there.
+    let template = (known.is_none() && is_text).then(|| message.clone().unbind());
+    let described = Described { path, line: caller.line(), function, level, level_text, level_address };
+    remember_site(py, key, held, logger, template, described)
+}
+
+/// What a site frame says of a place.
+pub struct Described<'py> {
+    pub path: String,
+    pub line: u32,
+    pub function: String,
+    pub level: i32,
+    pub level_text: Option<Bound<'py, PyAny>>,
+    pub level_address: usize,
+}
+
+pub fn remember_site<'py>(
+    py: Python<'py>,
+    key: Key,
+    held: Vec<Py<PyAny>>,
+    logger: &Bound<'py, PyAny>,
+    template: Option<Py<PyAny>>,
+    described: Described<'py>,
+) -> PyResult<Rc<Site>> {
+    let redactor = runtime::redactor(py);
+    let logger = text_of(logger);
+    let level_name = described.level_text.map_or_else(|| format!("Level {}", described.level), |text| text_of(&text));
+    let model = model::Site {
+        logger: &logger,
+        level: described.level,
+        level_name: &level_name,
+        pathname: &described.path,
+        line: described.line,
+        function: &described.function,
+    };
+    let (mut text, mut made) = (None, None);
+    if let Some(object) = template {
+        let whole = with_text(object.bind(py), str::to_owned);
+        let found = Template::new(&redactor, object, &whole);
+        text = found.harmless.then_some(whole);
+        made = Some(found);
+    }
+    let internal = described.path == names(py)?.srcfile;
+    let site = Rc::new(Site {
+        held,
+        level_name: described.level_address,
+        internal,
+        template: made,
+        payload: site::payload(&model, text.as_deref()),
+        salt: Cell::new(0),
+        offset: Cell::new(0),
+    });
+    let old = caches(py, |caches| (runtime::bounded(&mut caches.sites), caches.sites.insert(key, Rc::clone(&site))));
+    drop(old);
+    Ok(site)
+}
+
+/// Appends a draft that came from a LogRecord.
+#[allow(clippy::too_many_arguments)]
+pub fn finish<'py>(
+    py: Python<'py>,
+    site: &Site,
+    thread: &ThreadEntry,
+    time_ns: i64,
+    level: i32,
+    given: &Given<'_, 'py>,
+    fields: FieldSources<'py>,
+    rest: &Rest,
+    spool: &PySpool,
+    mask: u32,
+) -> PyResult<()> {
+    let redactor = runtime::redactor(py);
+    let mut draft = Draft::new(py);
+    let rendered = put_message(py, &mut draft, &redactor, site, given, spool.max_message_bytes);
+    let mut fields = fields;
+    fields.add_surroundings(py);
+    put_fields(&mut draft, &redactor, &fields);
+    put_rest(&mut draft, &redactor, rest, spool.max_message_bytes);
+    Ready { site, thread, time_ns, level }.append(py, spool, mask, &mut draft);
+    draft.recycle(py);
+    rendered
+}
+
+/// The plan's own check that the native path is right just now.
+pub fn may_go_straight(py: Python<'_>, plan: &Plan) -> PyResult<bool> {
+    Ok(plan.fast && plan.holds(py) && plan::stdlib_is_itself(py)?)
+}

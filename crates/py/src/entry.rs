@@ -1,0 +1,310 @@
+//! Entry points: `Logger.debug` … `Logger.log`, and the `__setattr__` that watches loggers and handlers.
+use pyo3::exceptions::PyKeyError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
+use pyo3::Borrowed;
+
+use crate::capture::{self, Depth, FieldSources};
+use crate::ffi::{self, types, Arguments, Entry};
+use crate::plan::{self, Plan};
+use crate::runtime::{self, names};
+
+/// `Logger.info` and its siblings: `METHOD` is an index into [`runtime::METHODS`].
+pub struct Log<const METHOD: usize>;
+
+const LEVELS: [i32; 6] = [10, 20, 30, 40, 50, 0];
+const LOG: usize = 5;
+
+/// Python ints of the five levels, made once.
+fn level_object(py: Python<'_>, method: usize) -> PyResult<&Bound<'_, PyAny>> {
+    static OBJECTS: PyOnceLock<Vec<Py<PyAny>>> = PyOnceLock::new();
+    let objects = OBJECTS.get_or_try_init(py, || {
+        LEVELS.iter().map(|level| Ok(level.into_pyobject(py)?.into_any().unbind())).collect::<PyResult<Vec<_>>>()
+    })?;
+    Ok(objects[method].bind(py))
+}
+
+impl<const METHOD: usize> Entry for Log<METHOD> {
+    fn call<'a, 'py>(py: Python<'py>, this: Borrowed<'a, 'py, PyAny>, args: Arguments<'a, 'py>) -> PyResult<()> {
+        let (level, rest) = if METHOD == LOG {
+            match args.get(0).filter(|level| ffi::type_address(level) == types::int()) {
+                Some(level) => (level.to_owned(), args.skip(1)),
+                None => return standard(py, METHOD, this, args, None),
+            }
+        } else {
+            (level_object(py, METHOD)?.clone(), args)
+        };
+        if rest.positional() == 0 {
+            return standard(py, METHOD, this, args, None);
+        }
+        let plan = plan::of(py, this)?;
+        // The gate is stdlib's own cache; where it has no answer yet, stdlib is asked and fills it.
+        if let Some(answer) = ffi::dict_get(plan.gate.bind(py), &level) {
+            if !answer.is_truthy()? && plan::stdlib_is_itself(py)? {
+                return Ok(());
+            }
+        } else if !this.call_method1(intern!(py, "isEnabledFor"), (&level,))?.is_truthy()? {
+            return Ok(());
+        }
+        log(py, METHOD, &plan, &level, this, args, rest)
+    }
+}
+
+fn log<'a, 'py>(
+    py: Python<'py>,
+    method: usize,
+    plan: &Plan,
+    level: &Bound<'py, PyAny>,
+    this: Borrowed<'a, 'py, PyAny>,
+    args: Arguments<'a, 'py>,
+    rest: Arguments<'a, 'py>,
+) -> PyResult<()> {
+    let mut keywords = Keywords::read(py, rest)?;
+    if !keywords.limits.is_empty() && !passes_limit(py, &mut keywords)? {
+        return Ok(());
+    }
+    let straight = keywords.standard.is_empty() && capture::may_go_straight(py, plan)?;
+    let Some(number) = ffi::small_int(level).and_then(|level| i32::try_from(level).ok()).filter(|_| straight) else {
+        return standard(py, method, this, args, Some(keywords));
+    };
+    let (Some(caller), Some(message)) = (ffi::caller(py), rest.get(0)) else {
+        return standard(py, method, this, args, Some(keywords));
+    };
+    let site = capture::call_site(py, plan, &caller, number, level, &message)?;
+    if site.internal {
+        // `logging.info(...)`, a LoggerAdapter: the caller is further up, where stdlib finds it.
+        return standard(py, method, this, args, Some(keywords));
+    }
+    let Some(_depth) = Depth::enter(py) else { return count_recursion(py, plan) };
+    keywords.check_reserved(py)?;
+    capture::take(py, plan, number, level, rest, keywords.into_sources(), &site)
+}
+
+fn count_recursion(py: Python<'_>, plan: &Plan) -> PyResult<()> {
+    if let Some(target) = plan.targets.first() {
+        target.spool.get().count_recursion(py);
+    }
+    Ok(())
+}
+
+/// A call's keywords, by what they are.
+#[derive(Default)]
+struct Keywords<'py> {
+    /// `extra`, where it is a dict.
+    extra: Option<Bound<'py, PyDict>>,
+    /// What `logging` does not know: fields.
+    fields: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>,
+    /// `exc_info`, `stack_info`, `stacklevel`, an odd `extra`: stdlib's path deals with them.
+    standard: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>,
+    /// `once`, `every_n`, `every_seconds`.
+    limits: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>,
+}
+
+impl<'py> Keywords<'py> {
+    fn read(py: Python<'py>, args: Arguments<'_, 'py>) -> PyResult<Self> {
+        let mut found = Self::default();
+        for index in 0..args.keywords() {
+            let Some((name, value)) = args.keyword(index) else { break };
+            let value = value.to_owned();
+            let text = name.cast::<PyString>()?.to_str()?;
+            match text {
+                "extra" if value.is_none() => {}
+                "extra" if ffi::type_address(&value) == types::dict() && !runtime::names(py)?.logging.is_none(py) => {
+                    found.extra = Some(value.cast_into()?);
+                }
+                "extra" | "stacklevel" => found.standard.push((name, value)),
+                "exc_info" | "stack_info" => {
+                    if value.is_truthy()? {
+                        found.standard.push((name, value));
+                    }
+                }
+                "once" | "every_n" | "every_seconds" => found.limits.push((name, value)),
+                _ => found.fields.push((name, value)),
+            }
+        }
+        Ok(found)
+    }
+
+    /// stdlib's rule for `extra`: no name may hide an attribute of the record.
+    fn check_reserved(&self, py: Python<'py>) -> PyResult<()> {
+        let refuse = |key: &Bound<'py, PyAny>| match is_reserved(key) {
+            true => Err(PyKeyError::new_err(format!("Attempt to overwrite {} in LogRecord", key.repr()?))),
+            false => Ok(()),
+        };
+        if let Some(extra) = &self.extra {
+            for key in extra.keys() {
+                refuse(&key)?;
+            }
+        }
+        let _ = py;
+        self.fields.iter().try_for_each(|(name, _)| refuse(name))
+    }
+
+    fn into_sources(self) -> FieldSources<'py> {
+        FieldSources { dicts: self.extra.into_iter().collect(), pairs: self.fields }
+    }
+
+    /// The keywords for stdlib: fields become part of `extra`.
+    fn for_stdlib(self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let out = PyDict::new(py);
+        if !self.fields.is_empty() {
+            let extra = match &self.extra {
+                Some(extra) => extra.copy()?,
+                None => PyDict::new(py),
+            };
+            for (name, value) in &self.standard {
+                if name.eq("extra")? {
+                    extra.update(value.cast()?)?;
+                }
+            }
+            for (name, value) in &self.fields {
+                extra.set_item(name, value)?;
+            }
+            out.set_item("extra", extra)?;
+        } else if let Some(extra) = &self.extra {
+            out.set_item("extra", extra)?;
+        }
+        for (name, value) in &self.standard {
+            if !(name.eq("extra")? && out.contains("extra")?) {
+                out.set_item(name, value)?;
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// The names that a LogRecord has of its own.
+pub const RESERVED: [&str; 25] = [
+    "name", "msg", "args", "levelname", "levelno", "pathname", "filename", "module", "exc_info", "exc_text",
+    "stack_info", "lineno", "funcName", "created", "msecs", "relativeCreated", "thread", "threadName", "processName",
+    "process", "taskName", "message", "asctime", "", "",
+];
+
+fn is_reserved(key: &Bound<'_, PyAny>) -> bool {
+    let borrowed = key.as_borrowed();
+    ffi::type_address(key) == types::str() && ffi::text(&borrowed).is_some_and(is_reserved_name)
+}
+
+pub fn is_reserved_name(name: &str) -> bool {
+    !name.is_empty() && RESERVED.contains(&name)
+}
+
+/// Asks the rate limiter; a record that passes after others did not says how many.
+fn passes_limit<'py>(py: Python<'py>, keywords: &mut Keywords<'py>) -> PyResult<bool> {
+    let Some(limit) = runtime::hooks(py, |hooks| hooks.limit.as_ref().map(|hook| hook.clone_ref(py))).flatten() else {
+        return Ok(true);
+    };
+    let Some(caller) = ffi::caller(py) else { return Ok(true) };
+    let options = PyDict::new(py);
+    for (name, value) in &keywords.limits {
+        options.set_item(name, value)?;
+    }
+    let answer = limit.call(py, (&caller.code, caller.place), Some(&options))?.into_bound(py);
+    if answer.is_none() {
+        return Ok(false);
+    }
+    if answer.is_truthy()? {
+        keywords.fields.push((intern!(py, "suppressed").clone().into_any(), answer));
+    }
+    Ok(true)
+}
+
+/// Stdlib's own method, called from here so that no frame of ours stands between it and the caller.
+fn standard<'a, 'py>(
+    py: Python<'py>,
+    method: usize,
+    this: Borrowed<'a, 'py, PyAny>,
+    args: Arguments<'a, 'py>,
+    keywords: Option<Keywords<'py>>,
+) -> PyResult<()> {
+    let name = runtime::METHODS[method];
+    let function = match current_method(py, name)? {
+        Some(patched) => patched,
+        None => names(py)?.standard[name].bind(py).clone(),
+    };
+    let keywords = match keywords {
+        Some(keywords) => keywords,
+        None => Keywords::read(py, args)?,
+    };
+    let mut all = vec![this.to_owned()];
+    all.extend((0..args.positional()).filter_map(|index| args.get(index)).map(|arg| arg.to_owned()));
+    let keywords = keywords.for_stdlib(py)?;
+    function.call(PyTuple::new(py, all)?, Some(&keywords)).map(|_| ())
+}
+
+/// `logging.Logger`'s method as it is now, where somebody replaced it.
+fn current_method<'py>(py: Python<'py>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+    if plan::stdlib_is_itself(py)? {
+        return Ok(None);
+    }
+    Ok(Some(names(py)?.logger_class.bind(py).getattr(name)?))
+}
+
+/// `__setattr__` and `__delattr__` of our loggers and handlers: what a plan was made from may have changed.
+pub struct SetAttr<const DELETE: bool>;
+
+impl<const DELETE: bool> Entry for SetAttr<DELETE> {
+    fn call<'a, 'py>(py: Python<'py>, this: Borrowed<'a, 'py, PyAny>, args: Arguments<'a, 'py>) -> PyResult<()> {
+        let wrong = || pyo3::exceptions::PyTypeError::new_err("an attribute's name (and value) expected");
+        let name = args.get(0).ok_or_else(wrong)?;
+        let value = if DELETE { None } else { Some(args.get(1).ok_or_else(wrong)?.to_owned()) };
+        ffi::plain_setattr(&this, &name, value.as_ref())?;
+        let address = this.as_ptr() as usize;
+        if runtime::caches(py, |caches| caches.watched.contains_key(&address)).unwrap_or(true) {
+            runtime::bump(py);
+        }
+        Ok(())
+    }
+}
+
+/// Gives a logger class its native methods. On CPython before 3.13 `fatal` is `critical` under another name.
+#[pyfunction]
+pub fn install_logger(py: Python<'_>, class: &Bound<'_, PyType>) -> PyResult<()> {
+    ffi::put_method::<Log<0>>(class, c"debug")?;
+    ffi::put_method::<Log<1>>(class, c"info")?;
+    ffi::put_method::<Log<2>>(class, c"warning")?;
+    ffi::put_method::<Log<3>>(class, c"error")?;
+    ffi::put_method::<Log<4>>(class, c"critical")?;
+    ffi::put_method::<Log<LOG>>(class, c"log")?;
+    if py.version_info() < (3, 13) {
+        ffi::put_method::<Log<4>>(class, c"fatal")?;
+    }
+    watch(class)?;
+    runtime::hooks(py, |hooks| hooks.logger_classes.push(class.clone().unbind()));
+    make_canary(py)
+}
+
+/// Has a handler class report changes of its instances.
+#[pyfunction]
+pub fn install_handler(py: Python<'_>, class: &Bound<'_, PyType>) -> PyResult<()> {
+    watch(class)?;
+    runtime::hooks(py, |hooks| hooks.handler_class = Some(class.clone().unbind()));
+    Ok(())
+}
+
+fn watch(class: &Bound<'_, PyType>) -> PyResult<()> {
+    ffi::put_method::<SetAttr<false>>(class, c"__setattr__")?;
+    ffi::put_method::<SetAttr<true>>(class, c"__delattr__")
+}
+
+/// A subclass of `logging.Logger` that nobody uses: when `Logger` changes, the interpreter takes its version away.
+fn make_canary(py: Python<'_>) -> PyResult<()> {
+    if runtime::hooks(py, |hooks| hooks.canary.is_some()).unwrap_or(true) {
+        return Ok(());
+    }
+    let logger = names(py)?.logger_class.bind(py);
+    let bases = PyTuple::new(py, [logger])?;
+    let canary = py.get_type::<PyType>().call1(("Canary", bases, PyDict::new(py)))?.cast_into::<PyType>()?;
+    let mut originals = Vec::new();
+    let watched = ["handle", "makeRecord", "findCaller", "isEnabledFor", "callHandlers", "_log", "filter", "hasHandlers"];
+    for name in watched.into_iter().chain(runtime::METHODS) {
+        originals.push((PyString::intern(py, name).unbind(), canary.getattr(name)?.as_ptr() as usize));
+    }
+    runtime::hooks(py, |hooks| {
+        hooks.canary = Some(canary.unbind());
+        hooks.originals = originals;
+    });
+    Ok(())
+}

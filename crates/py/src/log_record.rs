@@ -1,0 +1,200 @@
+//! A LogRecord becomes frames: what `cordwood.Handler.emit` calls.
+use std::cell::Cell;
+
+use cordwood_core::frame;
+use cordwood_core::record as model;
+use cordwood_core::spool::Reason;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+use crate::capture::{self, Args, Depth, Described, FieldSources, Given, Rest};
+use crate::entry::is_reserved_name;
+use crate::ffi::{self, types};
+use crate::runtime::{self, caches, names, ThreadEntry};
+use crate::site::Key;
+use crate::spool::PySpool;
+use crate::value::{text_of, with_text};
+
+/// Appends a LogRecord to `spool` for the sinks in `mask`.
+///
+/// `line` is the text a Python formatter made of it, for those sinks; None where the native formatter does that.
+#[pyfunction]
+#[pyo3(signature = (record, spool, mask, line=None))]
+pub fn capture<'py>(
+    py: Python<'py>,
+    record: &Bound<'py, PyAny>,
+    spool: &Bound<'py, PySpool>,
+    mask: u32,
+    line: Option<&str>,
+) -> PyResult<()> {
+    let Some(_depth) = Depth::enter(py) else {
+        spool.get().count_recursion(py);
+        return Ok(());
+    };
+    let dict = ffi::instance_dict(record)?.cast_into::<PyDict>()?;
+    let reader = Reader { py, dict: &dict };
+    let level_object = reader.get("levelno")?;
+    let level = level_object.extract::<i32>().unwrap_or(0);
+    let message = reader.get("msg")?;
+    let args = reader.get("args")?;
+    let own_message = overridden_message(py, record)?;
+    let site = reader.site(&level_object, level, own_message.as_ref().unwrap_or(&message))?;
+    let thread = reader.thread()?;
+    let fields = reader.fields()?;
+    let rest = reader.rest(mask, line)?;
+    let (message, args) = match &own_message {
+        Some(message) => (message, Args::None),
+        None if args.is_none() || !args.is_truthy().unwrap_or(true) => (&message, Args::None),
+        None => (&message, Args::Record(&args)),
+    };
+    let given = Given { message, args };
+    let time_ns = reader.time_ns()?;
+    capture::finish(py, &site, &thread, time_ns, level, &given, fields, &rest, spool.get(), mask)
+}
+
+/// The message of a record class that makes its own (`getMessage` overridden, as for `{}`-style records).
+fn overridden_message<'py>(py: Python<'py>, record: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let plain = names(py)?.record_class.bind(py);
+    let class = record.get_type();
+    if class.is(plain) || class.getattr(intern!(py, "getMessage"))?.is(plain.getattr(intern!(py, "getMessage"))?) {
+        return Ok(None);
+    }
+    match record.call_method0(intern!(py, "getMessage")) {
+        Ok(message) => Ok(Some(message)),
+        Err(_) => Ok(None),
+    }
+}
+
+struct Reader<'a, 'py> {
+    py: Python<'py>,
+    dict: &'a Bound<'py, PyDict>,
+}
+
+impl<'py> Reader<'_, 'py> {
+    /// An attribute, None where a hand-made record lacks it.
+    fn get(&self, name: &str) -> PyResult<Bound<'py, PyAny>> {
+        Ok(self.dict.get_item(name)?.unwrap_or_else(|| self.py.None().into_bound(self.py)))
+    }
+
+    fn text(&self, name: &str) -> PyResult<String> {
+        let value = self.get(name)?;
+        Ok(if value.is_none() { String::new() } else { text_of(&value) })
+    }
+
+    fn time_ns(&self) -> PyResult<i64> {
+        let created = self.get("created")?;
+        if let Ok(seconds) = created.extract::<f64>() {
+            let nanoseconds = (seconds * 1e9).round() as i64;
+            // The milliseconds are the record's own, which may have been cut from more digits.
+            let milliseconds = self.get("msecs")?.extract::<f64>().unwrap_or(-1.0);
+            let whole = (seconds.floor() as i64) * 1_000_000_000;
+            let within = nanoseconds - whole;
+            if (0.0..1000.0).contains(&milliseconds) && within / 1_000_000 != milliseconds as i64 {
+                return Ok(whole + milliseconds as i64 * 1_000_000);
+            }
+            return Ok(nanoseconds);
+        }
+        Ok(crate::spool::now())
+    }
+
+    fn site(&self, level_object: &Bound<'py, PyAny>, level: i32, message: &Bound<'py, PyAny>) -> PyResult<std::rc::Rc<crate::site::Site>> {
+        let (path, name, function) = (self.get("pathname")?, self.get("name")?, self.get("funcName")?);
+        let line = self.get("lineno")?.extract::<u32>().unwrap_or(0);
+        let level_text = self.get("levelname")?;
+        let key = Key { anchor: path.as_ptr() as usize, place: line, logger: name.as_ptr() as usize, level };
+        let known = caches(self.py, |caches| caches.sites.get(&key).map(std::rc::Rc::clone)).flatten();
+        if let Some(site) = &known {
+            let same = site.template.as_ref().is_none_or(|template| template.object.as_ptr() == message.as_ptr());
+            if same && site.level_name == level_text.as_ptr() as usize && site.held[2].as_ptr() == function.as_ptr() {
+                return Ok(std::rc::Rc::clone(site));
+            }
+        }
+        let _ = level_object;
+        let is_text = ffi::type_address(message) == types::str();
+        let template = (known.is_none() && is_text).then(|| message.clone().unbind());
+        let held = vec![path.clone().unbind(), name.clone().unbind(), function.clone().unbind(), level_text.clone().unbind()];
+        let described = Described {
+            path: self.text("pathname")?,
+            line,
+            function: self.text("funcName")?,
+            level,
+            level_address: level_text.as_ptr() as usize,
+            level_text: Some(level_text),
+        };
+        capture::remember_site(self.py, key, held, &name, template, described)
+    }
+
+    /// The record's thread: the running one as a rule, another where the record was made elsewhere.
+    fn thread(&self) -> PyResult<std::rc::Rc<ThreadEntry>> {
+        let running = capture::thread(self.py)?;
+        let ident = self.get("thread")?.extract::<u64>().unwrap_or(0);
+        let name = self.get("threadName")?;
+        let pid = self.get("process")?.extract::<u32>().unwrap_or(0);
+        let same_name = running.name.as_ptr() == name.as_ptr() || (name.is_none() && ident == 0);
+        if (ident == running.ident || ident == 0) && same_name && (pid == std::process::id() || pid == 0) {
+            return Ok(running);
+        }
+        let (shown, process_name) = (self.text("threadName")?, self.text("processName")?);
+        let mut payload = Vec::new();
+        frame::put_thread(&model::Thread { ident, pid, name: &shown, process_name: &process_name }, &mut payload);
+        let dict = PyDict::new(self.py).into_any().unbind();
+        let (salt, offset) = (Cell::new(0), Cell::new(0));
+        Ok(std::rc::Rc::new(ThreadEntry { ident, dict, name: name.unbind(), payload, salt, offset }))
+    }
+
+    /// Every attribute that a LogRecord does not have of its own.
+    fn fields(&self) -> PyResult<FieldSources<'py>> {
+        let mut pairs = Vec::new();
+        for (key, value) in self.dict.iter() {
+            let own = ffi::type_address(&key) == types::str() && with_text(&key, is_reserved_name);
+            if !own {
+                pairs.push((key, value));
+            }
+        }
+        Ok(FieldSources { dicts: Vec::new(), pairs })
+    }
+
+    fn rest(&self, mask: u32, line: Option<&str>) -> PyResult<Rest> {
+        let mut lines = Vec::new();
+        if let Some(line) = line {
+            for bit in (0..32u32).filter(|bit| mask >> bit & 1 == 1) {
+                lines.extend_from_slice(&bit.to_le_bytes());
+                frame::put_text(line, &mut lines);
+            }
+        }
+        Ok(Rest {
+            exception: self.exception()?,
+            stack_info: self.text("stack_info")?,
+            task_name: self.text("taskName")?,
+            lines,
+        })
+    }
+
+    fn exception(&self) -> PyResult<Option<(String, String, String, u64, String)>> {
+        let info = self.get("exc_info")?;
+        let value = match info.cast::<PyTuple>() {
+            Ok(info) if info.len() == 3 => info.get_item(1)?,
+            _ => self.py.None().into_bound(self.py),
+        };
+        if value.is_none() {
+            let text = self.text("exc_text")?;
+            return Ok((!text.is_empty()).then(|| (String::new(), String::new(), text, 0, String::new())));
+        }
+        let hook = runtime::hooks(self.py, |hooks| hooks.describe_exception.as_ref().map(|hook| hook.clone_ref(self.py)));
+        match hook.flatten().map(|hook| hook.call1(self.py, (&value, info.get_item(2)?))) {
+            Some(Ok(described)) => Ok(Some(described.extract(self.py)?)),
+            _ => Ok(Some((text_of(value.get_type().as_any()), String::new(), text_of(&value), 0, String::new()))),
+        }
+    }
+}
+
+impl PySpool {
+    /// A record that was taken too deep inside the taking of others.
+    pub fn count_recursion(&self, py: Python<'_>) {
+        if let Some(state) = self.state.borrow(py) {
+            let counter = state.spool.shared.folder.control.dropped(Reason::Recursion);
+            counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Whether a logger's records may go straight to the spool, and to which sinks.
+//!
+//! A plan is made from a walk up the chain of loggers. It holds as long as nothing in that chain changed: attributes are
+//! watched through `__setattr__` of our classes, lists (which may be changed in place) are compared item by item, and
+//! `logging.Logger` itself through a subclass that nobody else uses.
+use std::rc::Rc;
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString, PyType};
+use pyo3::Borrowed;
+
+use crate::ffi;
+use crate::runtime::{self, names, Caches};
+use crate::spool::PySpool;
+
+/// A `cordwood.Handler` in reach.
+pub struct Target {
+    pub spool: Py<PySpool>,
+    pub mask: u32,
+    pub level: i32,
+}
+
+/// One list as it was when the plan was made.
+struct Seen {
+    list: Py<PyList>,
+    items: Vec<usize>,
+}
+
+pub struct Plan {
+    /// `Logger._cache`: level -> whether it is enabled; the interpreter's own gate, emptied by every change of a level.
+    pub gate: Py<PyAny>,
+    /// False: a LogRecord is built, as stdlib does.
+    pub fast: bool,
+    pub targets: Vec<Target>,
+    seen: Vec<Seen>,
+    pub name: Py<PyAny>,
+    /// Whether some target's format shows the asyncio task.
+    pub wants_task: bool,
+    _logger: Py<PyAny>,
+}
+
+impl Plan {
+    /// True while every list holds what it held.
+    pub fn holds(&self, py: Python<'_>) -> bool {
+        self.seen.iter().all(|seen| ffi::list_holds(seen.list.bind(py), &seen.items))
+    }
+}
+
+/// The plan for a logger, from the cache or made now.
+pub fn of<'py>(py: Python<'py>, logger: Borrowed<'_, 'py, PyAny>) -> PyResult<Rc<Plan>> {
+    let address = logger.as_ptr() as usize;
+    if let Some(plan) = runtime::caches(py, |caches| caches.plans.get(&address).map(Rc::clone)).flatten() {
+        return Ok(plan);
+    }
+    let mut watched = Vec::new();
+    let plan = Rc::new(make(py, &logger.to_owned(), &mut watched)?);
+    let replaced = runtime::caches(py, |caches: &mut Caches| {
+        let old = runtime::bounded(&mut caches.plans);
+        caches.watched.extend(watched.into_iter().map(|address| (address, ())));
+        (old, caches.plans.insert(address, Rc::clone(&plan)))
+    });
+    drop(replaced);
+    Ok(plan)
+}
+
+/// Forgets the plan of one logger.
+pub fn forget(py: Python<'_>, logger: Borrowed<'_, '_, PyAny>) {
+    let address = logger.as_ptr() as usize;
+    let old = runtime::caches(py, |caches| caches.plans.remove(&address));
+    drop(old);
+}
+
+fn make<'py>(py: Python<'py>, logger: &Bound<'py, PyAny>, watched: &mut Vec<usize>) -> PyResult<Plan> {
+    let names = names(py)?;
+    let mut plan = Plan {
+        gate: logger.getattr(intern!(py, "_cache"))?.unbind(),
+        fast: true,
+        targets: Vec::new(),
+        seen: Vec::new(),
+        name: logger.getattr(intern!(py, "name"))?.unbind(),
+        wants_task: false,
+        _logger: logger.clone().unbind(),
+    };
+    let (ours, handler_class) = runtime::hooks(py, |hooks| {
+        let classes: Vec<usize> = hooks.logger_classes.iter().map(|class| class.as_ptr() as usize).collect();
+        (classes, hooks.handler_class.as_ref().map(|class| class.clone_ref(py)))
+    })
+    .unwrap_or_default();
+    let null = names.null_handler.as_ptr() as usize;
+    let mut at = logger.clone();
+    loop {
+        watched.push(at.as_ptr() as usize);
+        let own = ours.contains(&ffi::type_address(&at)) && !has_overrides(py, &at)?;
+        plan.fast &= own && plan.remember(&at.getattr(intern!(py, "filters"))?, at.is(logger), None)?;
+        let handlers = at.getattr(intern!(py, "handlers"))?;
+        if let Ok(list) = handlers.cast_exact::<PyList>() {
+            for handler in list.iter() {
+                let class = ffi::type_address(&handler);
+                if class == null {
+                    continue;
+                }
+                let is_ours = handler_class.as_ref().is_some_and(|ours| ours.as_ptr() as usize == class);
+                plan.fast &= is_ours && plan.add_handler(py, &handler, watched)?;
+            }
+        }
+        plan.fast &= plan.remember(&handlers, true, Some(()))?;
+        let propagates = at.getattr(intern!(py, "propagate"))?.is_truthy()?;
+        let parent = at.getattr(intern!(py, "parent"))?;
+        if !propagates || parent.is_none() {
+            break;
+        }
+        at = parent;
+    }
+    // With no handler at all, stdlib's last resort speaks.
+    plan.fast &= !plan.targets.is_empty();
+    Ok(plan)
+}
+
+/// Methods replaced on one instance (`mock.patch.object(logger, "handle")`).
+fn has_overrides(py: Python<'_>, logger: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let dict = ffi::instance_dict(logger)?;
+    let dict = dict.cast::<PyDict>()?;
+    for name in ["handle", "makeRecord", "findCaller", "isEnabledFor", "callHandlers", "_log", "filter", "getEffectiveLevel"] {
+        if dict.contains(PyString::intern(py, name))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+impl Plan {
+    /// Notes a list's items; `filters` of the logger called (or of a handler) must be empty, an ancestor's do not count.
+    fn remember(&mut self, list: &Bound<'_, PyAny>, counts: bool, handlers: Option<()>) -> PyResult<bool> {
+        if !counts {
+            return Ok(true);
+        }
+        let Ok(list) = list.cast_exact::<PyList>() else { return Ok(false) };
+        let items: Vec<usize> = list.iter().map(|item| item.as_ptr() as usize).collect();
+        let fine = handlers.is_some() || items.is_empty();
+        self.seen.push(Seen { list: list.clone().unbind(), items });
+        Ok(fine)
+    }
+
+    fn add_handler(&mut self, py: Python<'_>, handler: &Bound<'_, PyAny>, watched: &mut Vec<usize>) -> PyResult<bool> {
+        watched.push(handler.as_ptr() as usize);
+        if !self.remember(&handler.getattr(intern!(py, "filters"))?, true, None)? {
+            return Ok(false);
+        }
+        if handler.getattr(intern!(py, "needs_record"))?.is_truthy()? {
+            return Ok(false);
+        }
+        let spool = handler.getattr(intern!(py, "spool"))?;
+        if spool.is_none() {
+            return Ok(true);
+        }
+        let mask = handler.getattr(intern!(py, "mask"))?.extract()?;
+        let level = handler.getattr(intern!(py, "level"))?.extract()?;
+        self.wants_task |= handler.getattr(intern!(py, "wants_task"))?.is_truthy()?;
+        self.targets.push(Target { spool: spool.cast_into::<PySpool>()?.unbind(), mask, level });
+        Ok(true)
+    }
+}
+
+/// True while `logging.Logger` has the methods it had, and records are made by `logging.LogRecord`.
+pub fn stdlib_is_itself(py: Python<'_>) -> PyResult<bool> {
+    let names = names(py)?;
+    let factory = ffi::dict_address(names.logging.bind(py), intern!(py, "_logRecordFactory"));
+    if factory != names.record_class.as_ptr() as usize {
+        return Ok(false);
+    }
+    let canary = runtime::hooks(py, |hooks| hooks.canary.as_ref().map(|class| class.as_ptr() as usize)).flatten();
+    let Some(_) = canary else { return Ok(false) };
+    let class = runtime::hooks(py, |hooks| hooks.canary.as_ref().map(|class| class.clone_ref(py))).flatten();
+    let Some(class) = class else { return Ok(false) };
+    let class = class.bind(py);
+    if ffi::has_version(class) {
+        return Ok(true);
+    }
+    compare(py, class)
+}
+
+/// Some attribute of `logging.Logger` was set: is it one that matters?
+fn compare(py: Python<'_>, canary: &Bound<'_, PyType>) -> PyResult<bool> {
+    let originals = runtime::hooks(py, |hooks| {
+        hooks.originals.iter().map(|(name, address)| (name.clone_ref(py), *address)).collect::<Vec<_>>()
+    })
+    .unwrap_or_default();
+    for (name, address) in originals {
+        if canary.getattr(name.bind(py))?.as_ptr() as usize != address {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,235 @@
+//! What the native side keeps of Python: the objects it compares with and the caches keyed by them.
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::rc::Rc;
+
+use cordwood_core::redact::Redactor;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyString, PyType};
+
+use crate::ffi::{self, GilCell};
+use crate::plan::Plan;
+use crate::site::{Key, Site};
+
+/// Entries a cache may hold before it is emptied: far more than a program has loggers or call sites.
+const MOST: usize = 1 << 14;
+
+/// Spreads addresses and small numbers over a table; nothing hostile chooses them.
+#[derive(Default)]
+pub struct Mix(u64);
+
+impl Hasher for Mix {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, n: u64) {
+        self.0 = (self.0.rotate_left(5) ^ n).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+
+    fn write_u32(&mut self, n: u32) {
+        self.write_u64(n.into());
+    }
+
+    fn write_i32(&mut self, n: i32) {
+        self.write_u64(n as u64);
+    }
+
+    fn write_usize(&mut self, n: usize) {
+        self.write_u64(n as u64);
+    }
+}
+
+pub type Table<K, V> = HashMap<K, V, BuildHasherDefault<Mix>>;
+
+/// Caches that change while records are taken.
+pub struct Caches {
+    pub plans: Table<usize, Rc<Plan>>,
+    pub sites: Table<Key, Rc<Site>>,
+    pub threads: Table<u64, Rc<ThreadEntry>>,
+    /// Buffers at rest, one for each record that is being taken (rendering may log in turn).
+    pub scratch: Vec<Vec<u8>>,
+    /// Loggers, handlers whose change makes plans stale, by address.
+    pub watched: Table<usize, ()>,
+    pub depth: u32,
+}
+
+/// A thread that logged: what its frames say of it.
+pub struct ThreadEntry {
+    pub ident: u64,
+    /// The Thread object's `__dict__`, and the name seen in it last.
+    pub dict: Py<PyAny>,
+    pub name: Py<PyAny>,
+    pub payload: Vec<u8>,
+    /// The segment this thread is defined in, and where.
+    pub salt: Cell<u64>,
+    pub offset: Cell<u32>,
+}
+
+// The caches live in a `GilCell`; `Rc` never leaves the GIL.
+pub static CACHES: GilCell<Option<Caches>> = GilCell::new(None);
+
+/// Counts up when anything that a plan was made from has changed.
+pub static EPOCH: GilCell<u64> = GilCell::new(1);
+
+impl Caches {
+    fn new() -> Self {
+        Self {
+            plans: Table::default(),
+            sites: Table::default(),
+            threads: Table::default(),
+            scratch: Vec::new(),
+            watched: Table::default(),
+            depth: 0,
+        }
+    }
+}
+
+/// Runs `act` on the caches; None where Python code inside a borrow came back here.
+pub fn caches<R>(py: Python<'_>, act: impl FnOnce(&mut Caches) -> R) -> Option<R> {
+    let mut slot = CACHES.borrow(py)?;
+    Some(act(slot.get_or_insert_with(Caches::new)))
+}
+
+/// Makes every plan stale.
+pub fn bump(py: Python<'_>) {
+    let old = caches(py, |caches| {
+        caches.watched.clear();
+        std::mem::take(&mut caches.plans)
+    });
+    // Dropped outside the borrow: what a plan held may be the last reference to something.
+    drop(old);
+}
+
+/// Keeps a cache bounded.
+pub fn bounded<K, V>(table: &mut Table<K, V>) -> Option<Table<K, V>> {
+    (table.len() >= MOST).then(|| std::mem::take(table))
+}
+
+/// Python objects found once.
+pub struct Names {
+    pub logging: Py<PyDict>,
+    pub record_class: Py<PyAny>,
+    pub srcfile: String,
+    /// `logging.Logger`'s own functions, by method name.
+    pub standard: HashMap<&'static str, Py<PyAny>>,
+    pub level_names: Py<PyAny>,
+    pub null_handler: Py<PyAny>,
+    pub modules: Py<PyDict>,
+    pub active_threads: Py<PyAny>,
+}
+
+static NAMES: PyOnceLock<Names> = PyOnceLock::new();
+
+pub const METHODS: [&str; 6] = ["debug", "info", "warning", "error", "critical", "log"];
+
+pub fn names(py: Python<'_>) -> PyResult<&Names> {
+    NAMES.get_or_try_init(py, || {
+        let logging = py.import("logging")?;
+        let logger = logging.getattr("Logger")?;
+        let mut standard = HashMap::new();
+        for name in METHODS {
+            standard.insert(name, logger.getattr(name)?.unbind());
+        }
+        Ok(Names {
+            record_class: logging.getattr("LogRecord")?.unbind(),
+            srcfile: logging.getattr("_srcfile")?.extract()?,
+            standard,
+            level_names: logging.getattr("_levelToName")?.unbind(),
+            null_handler: logging.getattr("NullHandler")?.unbind(),
+            modules: py.import("sys")?.getattr("modules")?.cast_into()?.unbind(),
+            active_threads: py.import("threading")?.getattr("_active")?.unbind(),
+            logging: logging.dict().unbind(),
+        })
+    })
+}
+
+/// What `configure` and the class set-up hand over.
+#[derive(Default)]
+pub struct Hooks {
+    pub handler_class: Option<Py<PyType>>,
+    pub logger_classes: Vec<Py<PyType>>,
+    pub canary: Option<Py<PyType>>,
+    /// `logging.Logger`'s attributes as they were when the canary was made.
+    pub originals: Vec<(Py<PyString>, usize)>,
+    /// exception -> (kind, message, text, fingerprint, frames)
+    pub describe_exception: Option<Py<PyAny>>,
+    /// () -> dict or None: the context's fields.
+    pub context: Option<Py<PyAny>>,
+    pub context_used: bool,
+    /// () -> dict or None: trace and span id.
+    pub trace: Option<Py<PyAny>>,
+    /// (call site, options) -> number suppressed since the last, or None if this one is.
+    pub limit: Option<Py<PyAny>>,
+    /// (text) -> None: says something once on stderr.
+    pub report: Option<Py<PyAny>>,
+}
+
+pub static HOOKS: GilCell<Option<Hooks>> = GilCell::new(None);
+
+pub fn hooks<R>(py: Python<'_>, act: impl FnOnce(&mut Hooks) -> R) -> Option<R> {
+    let mut slot = HOOKS.borrow(py)?;
+    Some(act(slot.get_or_insert_with(Hooks::default)))
+}
+
+/// Calls the hook that tells the user something; never raises.
+pub fn report(py: Python<'_>, text: &str) {
+    let hook = hooks(py, |hooks| hooks.report.as_ref().map(|hook| hook.clone_ref(py))).flatten();
+    if let Some(hook) = hook {
+        let _ = hook.call1(py, (text,));
+    }
+}
+
+/// The redactor in force.
+static REDACTOR: GilCell<Option<Rc<Redactor>>> = GilCell::new(None);
+
+pub fn redactor(py: Python<'_>) -> Rc<Redactor> {
+    match REDACTOR.borrow(py) {
+        Some(mut slot) => Rc::clone(slot.get_or_insert_with(|| Rc::new(Redactor::default()))),
+        None => Rc::new(Redactor::default()),
+    }
+}
+
+/// Another redactor from now on: what was decided for call sites is decided anew.
+pub fn set_redactor(py: Python<'_>, redactor: Redactor) {
+    if let Some(mut slot) = REDACTOR.borrow(py) {
+        *slot = Some(Rc::new(redactor));
+    }
+    let old = caches(py, |caches| std::mem::take(&mut caches.sites));
+    drop(old);
+}
+
+/// Seconds east of UTC and the zone's name, now.
+pub fn zone(py: Python<'_>) -> PyResult<(i32, String)> {
+    let time = py.import(intern!(py, "time"))?;
+    let now = time.call_method0(intern!(py, "localtime"))?;
+    let offset: Option<i32> = now.getattr(intern!(py, "tm_gmtoff"))?.extract()?;
+    let zone: Option<String> = now.getattr(intern!(py, "tm_zone"))?.extract()?;
+    Ok((offset.unwrap_or(0), zone.unwrap_or_default()))
+}
+
+pub fn hostname() -> String {
+    rustix_hostname()
+}
+
+fn rustix_hostname() -> String {
+    cordwood_core::spool::hostname()
+}
+
+/// `logging._startTime`, in nanoseconds: a float of seconds before 3.13.
+pub fn start_ns(py: Python<'_>) -> PyResult<i64> {
+    let start = py.import("logging")?.getattr("_startTime")?;
+    match ffi::type_address(&start) == ffi::types::int() {
+        true => start.extract(),
+        false => Ok((start.extract::<f64>()? * 1e9) as i64),
+    }
+}

@@ -1,0 +1,404 @@
+//! `_native.Spool`: a process's end of a spool folder, alive across forks.
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cordwood_core::console::Terminal;
+use cordwood_core::delivery::{self, Worker};
+use cordwood_core::error::Error;
+use cordwood_core::os::ForkFlag;
+use cordwood_core::record::Process;
+use cordwood_core::segment::{SinkId, MAX_SINKS};
+use cordwood_core::source::Source;
+use cordwood_core::spool::{now_ns, Folder, Reason, Room, Shared, Spool, REASONS};
+use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+
+use crate::ffi::GilCell;
+use crate::record::to_python;
+use crate::runtime;
+
+/// How long a caller may wait for room in a full spool.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// UTC offsets change at multiples of a quarter of an hour.
+const QUARTER_NS: i64 = 15 * 60 * 1_000_000_000;
+
+/// A sink as it was added; remembered so that a forked child can begin anew.
+struct Sink {
+    id: SinkId,
+    spec: String,
+    terminal: Option<Terminal>,
+}
+
+/// What changes with a fork.
+pub struct State {
+    pub spool: Spool,
+    fork: ForkFlag,
+    worker: Option<Worker>,
+    sinks: Vec<Sink>,
+    /// A reader for each sink that Python delivers, by bit.
+    sources: Vec<Option<Source>>,
+    offset_checked_ns: i64,
+    thread_failed: bool,
+}
+
+/// A process's end of a spool.
+///
+/// `folder` is made if it is not there; None stands for memory that survives nothing. `max_bytes` bounds all
+/// segments of the folder, `max_message_bytes` a message's UTF-8 length.
+#[pyclass(module = "cordwood._native", frozen, name = "Spool")]
+pub struct PySpool {
+    folder: Option<PathBuf>,
+    max_bytes: u64,
+    #[pyo3(get)]
+    pub max_message_bytes: usize,
+    pub state: GilCell<State>,
+    /// Records that no segment could take, before a folder's own counters.
+    refused: AtomicU64,
+}
+
+pub fn os_error(error: &Error) -> PyErr {
+    match error.os_code() {
+        Some(code) => PyOSError::new_err((code, error.to_string())),
+        None => PyOSError::new_err(error.to_string()),
+    }
+}
+
+fn open(folder: Option<&PathBuf>) -> Result<Folder, Error> {
+    match folder {
+        Some(path) => Folder::open(path),
+        None => Folder::anonymous(),
+    }
+}
+
+fn new_state(py: Python<'_>, folder: Folder, max_bytes: u64) -> PyResult<State> {
+    let (utc_offset, zone) = runtime::zone(py)?;
+    let process = Process {
+        pid: std::process::id(),
+        hostname: runtime::hostname(),
+        utc_offset,
+        zone,
+        start_ns: runtime::start_ns(py)?,
+        segment: 0,
+    };
+    let fork = ForkFlag::new().map_err(|e| PyOSError::new_err(e.to_string()))?;
+    Ok(State {
+        spool: Spool::new(folder, max_bytes, process),
+        fork,
+        worker: None,
+        sinks: Vec::new(),
+        sources: Vec::new(),
+        offset_checked_ns: 0,
+        thread_failed: false,
+    })
+}
+
+impl State {
+    fn add(&mut self, id: SinkId, spec: &str, terminal: Option<Terminal>) -> Result<usize, Error> {
+        if !id.local {
+            self.spool.shared.folder.describe_sink(id.identity, spec)?;
+        }
+        if let Some(bit) = self.sinks.iter().position(|sink| sink.id == id) {
+            spec.clone_into(&mut self.sinks[bit].spec);
+            return Ok(bit);
+        }
+        if self.sinks.len() == MAX_SINKS {
+            return Err(Error::Setting { field: "sinks", why: format!("at most {MAX_SINKS} sinks a process") });
+        }
+        self.sinks.push(Sink { id, spec: spec.to_owned(), terminal });
+        self.sources.push(None);
+        self.spool.sinks.push(id);
+        self.spool.retire();
+        Ok(self.sinks.len() - 1)
+    }
+
+    /// A new zone offset begins a new segment, whose header carries it.
+    fn check_zone(&mut self, py: Python<'_>, time_ns: i64) {
+        let quarter = time_ns.div_euclid(QUARTER_NS);
+        if quarter == self.offset_checked_ns {
+            return;
+        }
+        self.offset_checked_ns = quarter;
+        if let Ok((offset, zone)) = runtime::zone(py) {
+            if offset != self.spool.process.utc_offset || zone != self.spool.process.zone {
+                self.spool.process.utc_offset = offset;
+                self.spool.process.zone = zone;
+                self.spool.retire();
+            }
+        }
+    }
+
+    fn ensure_worker(&mut self) {
+        if self.worker.is_some() || self.thread_failed {
+            return;
+        }
+        let specs = self.sinks.iter().enumerate().filter(|(_, sink)| sink.id.local && sink.terminal.is_none());
+        let local = specs.map(|(bit, sink)| (bit, sink.spec.clone())).collect();
+        match Worker::start(Arc::clone(&self.spool.shared), local) {
+            Ok(worker) => self.worker = Some(worker),
+            // No thread can be had: records wait in the spool for another process, or for the flush at exit.
+            Err(_) => self.thread_failed = true,
+        }
+    }
+
+    /// The terminals among these sinks.
+    pub fn terminals(&mut self, bits: u32) -> impl Iterator<Item = (usize, &mut Terminal)> {
+        self.sinks.iter_mut().enumerate().filter(move |(bit, _)| bits >> bit & 1 == 1).filter_map(|(bit, sink)| Some((bit, sink.terminal.as_mut()?)))
+    }
+
+    pub fn terminal_bits(&self) -> u32 {
+        self.sinks.iter().enumerate().fold(0, |bits, (bit, sink)| bits | u32::from(sink.terminal.is_some()) << bit)
+    }
+}
+
+/// What became of a request for room.
+pub enum Reserved {
+    Ready,
+    /// The record cannot be kept; it was counted.
+    Refused,
+}
+
+impl PySpool {
+    /// Makes room for `bytes` of frames, waiting at most [`PATIENCE`] without the GIL.
+    pub fn reserve(&self, py: Python<'_>, time_ns: i64, bytes: usize) -> Reserved {
+        let mut deadline = None;
+        loop {
+            let Some(mut state) = self.state.borrow(py) else { return self.refuse() };
+            if !state.fork.holds() {
+                drop(state);
+                self.after_fork(py);
+                continue;
+            }
+            state.check_zone(py, time_ns);
+            let first = state.worker.is_none();
+            let shared = match state.spool.reserve(bytes) {
+                Room::Ready => {
+                    if first {
+                        state.ensure_worker();
+                    }
+                    return Reserved::Ready;
+                }
+                Room::Failed(error) => {
+                    let shared = Arc::clone(&state.spool.shared);
+                    drop(state);
+                    runtime::report(py, &error.to_string());
+                    shared.folder.control.dropped(Reason::SpoolFull).fetch_add(1, Ordering::Relaxed);
+                    return self.refuse();
+                }
+                Room::Full => Arc::clone(&state.spool.shared),
+            };
+            drop(state);
+            let now = Instant::now();
+            let until = *deadline.get_or_insert(now + PATIENCE);
+            if now >= until {
+                shared.folder.control.dropped(Reason::SpoolFull).fetch_add(1, Ordering::Relaxed);
+                return self.refuse();
+            }
+            py.detach(|| Spool::wait_for_room(&shared, until - now));
+        }
+    }
+
+    fn refuse(&self) -> Reserved {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        Reserved::Refused
+    }
+
+    /// In a forked child: lets go of all that is the parent's and begins anew with the same sinks.
+    pub fn after_fork(&self, py: Python<'_>) {
+        let Ok(folder) = open(self.folder.as_ref()).or_else(|_| Folder::anonymous()) else { return };
+        let Ok(mut fresh) = new_state(py, folder, self.max_bytes) else { return };
+        let Some(mut state) = self.state.borrow(py) else { return };
+        if state.fork.holds() {
+            return;
+        }
+        for sink in state.sinks.drain(..) {
+            let _ = fresh.add(sink.id, &sink.spec, sink.terminal);
+        }
+        fresh.spool.shared.has_local.store(state.spool.shared.has_local.load(Ordering::Relaxed), Ordering::Relaxed);
+        let old = std::mem::replace(&mut *state, fresh);
+        drop(state);
+        // Its thread does not exist here: joining it would never end.
+        if let Some(worker) = old.worker {
+            worker.forget();
+        }
+    }
+
+    fn with_state<R>(&self, py: Python<'_>, act: impl FnOnce(&mut State) -> R) -> PyResult<R> {
+        match self.state.borrow(py) {
+            Some(mut state) => Ok(act(&mut state)),
+            None => Err(pyo3::exceptions::PyRuntimeError::new_err("the spool is in use by the code that called this")),
+        }
+    }
+
+    /// Waits until own records are delivered to the sinks in `bits`; true if they are.
+    fn wait_delivered(&self, py: Python<'_>, timeout: Duration, bits: u32) -> PyResult<bool> {
+        let deadline = Instant::now() + timeout;
+        let mut pause = Duration::from_micros(50);
+        loop {
+            let (delivered, shared) = self.with_state(py, |state| {
+                state.thread_failed = false;
+                if state.spool.appended() > 0 {
+                    state.ensure_worker();
+                }
+                let bits = bits & !state.terminal_bits();
+                (state.spool.is_delivered(bits), Arc::clone(&state.spool.shared))
+            })?;
+            if delivered || Instant::now() >= deadline {
+                return Ok(delivered);
+            }
+            py.detach(|| {
+                shared.wake();
+                std::thread::sleep(pause);
+            });
+            pause = (pause * 2).min(Duration::from_millis(2));
+        }
+    }
+
+    /// Own records that some sink still lacks.
+    fn remaining(&self, py: Python<'_>) -> PyResult<u64> {
+        self.with_state(py, |state| {
+            let bits = !state.terminal_bits();
+            let sinks = state.sinks.len();
+            (0..sinks)
+                .filter(|bit| bits >> bit & 1 == 1)
+                .map(|bit| Source::own(Arc::clone(&state.spool.shared)).count(bit))
+                .max()
+                .unwrap_or(0)
+        })
+    }
+}
+
+#[pymethods]
+impl PySpool {
+    #[new]
+    #[pyo3(signature = (folder, *, max_bytes=256 << 20, max_message_bytes=1 << 20))]
+    fn new(py: Python<'_>, folder: Option<PathBuf>, max_bytes: u64, max_message_bytes: usize) -> PyResult<Self> {
+        let opened = py.detach(|| open(folder.as_ref())).map_err(|e| os_error(&e))?;
+        let state = new_state(py, opened, max_bytes)?;
+        Ok(Self { folder, max_bytes, max_message_bytes, state: GilCell::new(state), refused: AtomicU64::new(0) })
+    }
+
+    #[getter]
+    fn folder(&self) -> Option<PathBuf> {
+        self.folder.clone()
+    }
+
+    /// Adds a sink and returns its bit; a known identity keeps its bit and gets the new options.
+    fn add_sink(&self, py: Python<'_>, identity: &str, spec: &str, local: bool) -> PyResult<u32> {
+        let id = SinkId { identity: delivery::identity(identity), local };
+        let parsed = delivery::parse_spec(spec).map_err(|e| PyValueError::new_err(e.to_string()))?;
+        let terminal = parsed.terminal().map_err(|e| os_error(&e))?;
+        let is_pipe = local && terminal.is_none() && parsed.is_console();
+        let bit = self.with_state(py, |state| {
+            if is_pipe {
+                state.spool.shared.has_local.store(true, Ordering::Relaxed);
+            }
+            state.add(id, spec, terminal)
+        })?;
+        let bit = bit.map_err(|e| os_error(&e))?;
+        if is_pipe {
+            self.with_state(py, |state| {
+                if let Some(worker) = &state.worker {
+                    worker.add_local(bit, spec.to_owned());
+                }
+            })?;
+        }
+        Ok(bit as u32)
+    }
+
+    /// Waits up to `timeout` seconds until every sink has all records of this process; returns how many are left.
+    #[pyo3(signature = (timeout=5.0))]
+    fn flush(&self, py: Python<'_>, timeout: f64) -> PyResult<u64> {
+        if self.wait_delivered(py, seconds(timeout), u32::MAX)? {
+            return Ok(0);
+        }
+        self.remaining(py)
+    }
+
+    /// Flushes, then ends the delivery thread; returns how many records are left.
+    #[pyo3(signature = (timeout=5.0))]
+    fn close(&self, py: Python<'_>, timeout: f64) -> PyResult<u64> {
+        let left = self.flush(py, timeout)?;
+        let worker = self.with_state(py, |state| {
+            state.spool.retire();
+            state.worker.take()
+        })?;
+        if let Some(worker) = worker {
+            py.detach(|| worker.stop(Duration::from_secs(1)));
+        }
+        Ok(left)
+    }
+
+    /// Undelivered records of this process for a sink that Python delivers, oldest first.
+    fn read<'py>(&self, py: Python<'py>, bit: usize, limit: usize) -> PyResult<Bound<'py, PyList>> {
+        let list = PyList::empty(py);
+        let mut source = self.with_state(py, |state| {
+            let shared = Arc::clone(&state.spool.shared);
+            state.sources.get_mut(bit).map(|slot| slot.take().unwrap_or_else(|| Source::own(shared)))
+        })?;
+        if let Some(source) = &mut source {
+            source.refresh();
+            source.rewind(bit);
+            let mut failed = None;
+            source.read(bit, limit, |record, _| match to_python(py, record).and_then(|item| list.append(item)) {
+                Ok(()) => true,
+                Err(error) => {
+                    failed = Some(error);
+                    false
+                }
+            });
+            if let Some(error) = failed {
+                return Err(error);
+            }
+        }
+        self.with_state(py, |state| {
+            if let Some(slot) = state.sources.get_mut(bit) {
+                *slot = source;
+            }
+        })?;
+        Ok(list)
+    }
+
+    /// Says that what the last `read` returned is delivered.
+    fn commit(&self, py: Python<'_>, bit: usize) -> PyResult<()> {
+        self.with_state(py, |state| match state.sources.get_mut(bit) {
+            Some(Some(source)) => source.commit(bit).map_err(|e| os_error(&e)),
+            _ => Ok(()),
+        })?
+    }
+
+    /// Counters: what was appended here, and the folder's drops by reason.
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let out = PyDict::new(py);
+        let appended = self.with_state(py, |state| (state.spool.appended(), Arc::clone(&state.spool.shared)))?;
+        let (accepted, shared) = appended;
+        out.set_item("accepted", accepted)?;
+        out.set_item("refused", self.refused.load(Ordering::Relaxed))?;
+        out.set_item("undelivered", self.remaining(py)?)?;
+        out.set_item("spool_bytes", shared.folder.control.bytes().load(Ordering::Relaxed))?;
+        out.set_item("leader", shared.folder.control.leader().load(Ordering::Relaxed))?;
+        out.set_item("dropped", drops(py, &shared)?)?;
+        let terminals = self.with_state(py, |state| state.terminals(u32::MAX).map(|(_, t)| t.skipped()).sum::<u64>())?;
+        out.set_item("terminal_skipped", terminals)?;
+        Ok(out)
+    }
+}
+
+pub fn drops<'py>(py: Python<'py>, shared: &Shared) -> PyResult<Bound<'py, PyDict>> {
+    let out = PyDict::new(py);
+    for (name, reason) in REASONS {
+        out.set_item(name, shared.folder.control.dropped(reason).load(Ordering::Relaxed))?;
+    }
+    Ok(out)
+}
+
+fn seconds(timeout: f64) -> Duration {
+    Duration::try_from_secs_f64(timeout.max(0.0)).unwrap_or(Duration::MAX / 4)
+}
+
+/// Now, as records carry it.
+pub fn now() -> i64 {
+    now_ns()
+}

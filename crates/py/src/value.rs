@@ -1,0 +1,203 @@
+//! Python objects as packed values, redacted on the way.
+use cordwood_core::record::{pack, Value};
+use cordwood_core::redact::{Redactor, MASK};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+use pyo3::Borrowed;
+
+use crate::ffi::{self, types};
+
+/// How deep nested lists and mappings are followed; beyond, their text stands.
+const DEPTH: usize = 8;
+
+/// The text of any `str`: lone surrogates, which no encoding has, are escaped.
+pub fn with_text<R>(object: &Bound<'_, PyAny>, act: impl FnOnce(&str) -> R) -> R {
+    let borrowed = object.as_borrowed();
+    match ffi::text(&borrowed) {
+        Some(text) => act(text),
+        None => act(&escaped(object)),
+    }
+}
+
+fn escaped(object: &Bound<'_, PyAny>) -> String {
+    let bytes = object.call_method1("encode", ("utf-8", "backslashreplace"));
+    bytes.and_then(|bytes| bytes.extract::<Vec<u8>>()).map_or_else(
+        |_| String::from("(text that cannot be encoded)"),
+        |bytes| String::from_utf8_lossy(&bytes).into_owned(),
+    )
+}
+
+/// `str(object)`, or what can be said where that fails. Runs Python code.
+pub fn text_of(object: &Bound<'_, PyAny>) -> String {
+    match object.str() {
+        Ok(text) => with_text(text.as_any(), str::to_owned),
+        Err(error) => unprintable(object, &error),
+    }
+}
+
+/// What stands for an object whose `__str__` fails.
+pub fn unprintable(object: &Bound<'_, PyAny>, error: &PyErr) -> String {
+    let class = object.get_type().name().map_or_else(|_| String::from("object"), |name| name.to_string());
+    let py = object.py();
+    let failed = error.get_type(py).name().map_or_else(|_| String::from("an error"), |name| name.to_string());
+    format!("<{class}: its text failed with {failed}>")
+}
+
+/// Packs a field's value under its key. May run Python code (`__str__` of types that are not packed).
+pub fn pack_field(redactor: &Redactor, key: &str, value: &Bound<'_, PyAny>, out: &mut Vec<u8>) {
+    pack(Value::Str(key), out);
+    if redactor.secret_key(key) {
+        pack(Value::Str(MASK), out);
+    } else {
+        pack_value(redactor, value, out);
+    }
+}
+
+fn pack_value(redactor: &Redactor, value: &Bound<'_, PyAny>, out: &mut Vec<u8>) {
+    let class = ffi::type_address(value);
+    if class == types::str() {
+        with_text(value, |text| pack(Value::Str(&redactor.redact_text(text)), out));
+    } else if class == types::int() {
+        pack_int(redactor, value, out);
+    } else if class == types::float() {
+        pack(Value::Float(ffi::float(value)), out);
+    } else if class == types::bool() {
+        pack(Value::Bool(value.is_truthy().unwrap_or(false)), out);
+    } else if value.is_none() {
+        pack(Value::None, out);
+    } else if class == types::dict() || class == types::list() || class == types::tuple() {
+        let mut json = String::new();
+        put_json(redactor, value, 0, &mut json);
+        pack(Value::Json(&redactor.redact_text(&json)), out);
+    } else if value.is_instance_of::<PyString>() {
+        with_text(value, |text| pack(Value::Str(&redactor.redact_text(text)), out));
+    } else {
+        pack(Value::Str(&redactor.redact_text(&text_of(value))), out);
+    }
+}
+
+fn pack_int(redactor: &Redactor, value: &Bound<'_, PyAny>, out: &mut Vec<u8>) {
+    match ffi::small_int(value) {
+        Some(n) if redactor.int_is_harmless(n) => pack(Value::Int(n), out),
+        Some(_) => pack(Value::Str(MASK), out),
+        None => {
+            let digits = text_of(value);
+            match redactor.redact_text(&digits) {
+                std::borrow::Cow::Borrowed(_) if is_number(&digits) => pack(Value::Number(&digits), out),
+                text => pack(Value::Str(&text), out),
+            }
+        }
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A nested value as JSON; secret keys' values are masked.
+fn put_json(redactor: &Redactor, value: &Bound<'_, PyAny>, depth: usize, out: &mut String) {
+    let class = ffi::type_address(value);
+    if value.is_none() {
+        out.push_str("null");
+    } else if class == types::bool() {
+        out.push_str(if value.is_truthy().unwrap_or(false) { "true" } else { "false" });
+    } else if class == types::int() {
+        let digits = text_of(value);
+        if is_number(&digits) && matches!(redactor.redact_text(&digits), std::borrow::Cow::Borrowed(_)) {
+            out.push_str(&digits);
+        } else {
+            put_json_text(MASK, out);
+        }
+    } else if class == types::float() {
+        let number = ffi::float(value);
+        if number.is_finite() {
+            out.push_str(&text_of(value));
+        } else {
+            put_json_text(&text_of(value), out);
+        }
+    } else if depth < DEPTH && class == types::dict() {
+        put_json_dict(redactor, value, depth, out);
+    } else if depth < DEPTH && (class == types::list() || class == types::tuple()) {
+        out.push('[');
+        let items: Vec<_> = value.try_iter().map(|items| items.flatten().collect()).unwrap_or_default();
+        for (index, item) in items.iter().enumerate() {
+            if index > 0 {
+                out.push(',');
+            }
+            put_json(redactor, item, depth + 1, out);
+        }
+        out.push(']');
+    } else {
+        put_json_text(&redactor.redact_text(&text_of(value)), out);
+    }
+}
+
+fn put_json_dict(redactor: &Redactor, value: &Bound<'_, PyAny>, depth: usize, out: &mut String) {
+    let Ok(dict) = value.cast::<PyDict>() else { return };
+    out.push('{');
+    // The items are copied first: rendering one may run code that changes the mapping.
+    let items: Vec<_> = dict.iter().collect();
+    for (index, (key, item)) in items.iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        let key = text_of(key);
+        put_json_text(&key, out);
+        out.push(':');
+        if redactor.secret_key(&key) {
+            put_json_text(MASK, out);
+        } else {
+            put_json(redactor, item, depth + 1, out);
+        }
+    }
+    out.push('}');
+}
+
+fn put_json_text(text: &str, out: &mut String) {
+    out.push_str(&serde_json::Value::from(text).to_string());
+}
+
+/// Packs one %-argument if its template can be rendered later; false: it must be rendered now.
+pub fn pack_argument(
+    redactor: &Redactor,
+    kind: cordwood_core::percent::Kind,
+    secret: bool,
+    value: Borrowed<'_, '_, PyAny>,
+    out: &mut Vec<u8>,
+) -> bool {
+    let class = ffi::type_address(&value);
+    let packed = if class == types::str() {
+        let Some(text) = ffi::text(&value) else { return false };
+        if !secret && !redactor.argument_is_harmless(text) {
+            return false;
+        }
+        Value::Str(text)
+    } else if class == types::int() {
+        match ffi::small_int(&value) {
+            Some(n) if secret || redactor.int_is_harmless(n) => Value::Int(n),
+            _ => return false,
+        }
+    } else if class == types::float() {
+        Value::Float(ffi::float(&value))
+    } else if class == types::bool() {
+        Value::Bool(value.is_truthy().unwrap_or(false))
+    } else if value.is_none() {
+        Value::None
+    } else {
+        return false;
+    };
+    if !kind.accepts(&packed) {
+        return false;
+    }
+    if secret {
+        // A masked number would not fit its conversion: such a message is rendered, then masked.
+        if !kind.accepts(&Value::Str(MASK)) {
+            return false;
+        }
+        pack(Value::Str(MASK), out);
+    } else {
+        pack(packed, out);
+    }
+    true
+}
