@@ -1,0 +1,76 @@
+"""Cordwood: logging that takes a record in under a microsecond and keeps it through any crash.
+
+    import cordwood
+    cordwood.configure()
+
+Importing changes nothing and loads little: each name comes from its module when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cordwood.capture.context import context, in_context
+    from cordwood.capture.logger import get_logger
+    from cordwood.config import ConsoleConfig, FileConfig, LogConfig, RedactionConfig, SpoolConfig
+    from cordwood.errors import ConfigError, CordwoodError, MissingExtraError, SpoolError
+    from cordwood.pipeline import (
+        Handler,
+        LoggingManager,
+        auto_configure,
+        configure,
+        flush,
+        shutdown,
+        stats,
+    )
+    from cordwood.record import Record
+    from cordwood.sinks.memory import MemorySink
+
+__all__ = [
+    "ConfigError",
+    "ConsoleConfig",
+    "CordwoodError",
+    "FileConfig",
+    "Handler",
+    "LogConfig",
+    "LoggingManager",
+    "MemorySink",
+    "MissingExtraError",
+    "Record",
+    "RedactionConfig",
+    "SpoolConfig",
+    "SpoolError",
+    "auto_configure",
+    "configure",
+    "context",
+    "flush",
+    "get_logger",
+    "in_context",
+    "shutdown",
+    "stats",
+]
+
+_HOMES = {
+    "capture.context": ("context", "in_context"),
+    "capture.logger": ("get_logger",),
+    "config": ("ConsoleConfig", "FileConfig", "LogConfig", "RedactionConfig", "SpoolConfig"),
+    "errors": ("ConfigError", "CordwoodError", "MissingExtraError", "SpoolError"),
+    "pipeline": ("Handler", "LoggingManager", "auto_configure", "configure", "flush", "shutdown", "stats"),
+    "record": ("Record",),
+    "sinks.memory": ("MemorySink",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'cordwood' has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(f"cordwood.{home}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -24,6 +24,21 @@ pub mod escape;
 pub mod attribute;
 pub mod text;
 pub mod console;
+pub mod json;
 
 // Where text goes.
+pub mod failpoint;
+pub mod fs;
+pub mod names;
+pub mod compress;
+pub mod rotate;
+pub mod file;
+pub mod outbox;
+pub mod takeover;
 pub mod stream;
+
+// Delivery.
+pub mod spec;
+pub mod terminal;
+pub mod leader;
+pub mod worker;

@@ -289,10 +289,12 @@ impl Source {
         }
     }
 
-    /// Forgets what was read and not committed.
-    pub fn rewind(&mut self) {
+    /// Forgets what a sink has read and not committed.
+    pub fn rewind(&mut self, identity: u64) {
         for member in &mut self.members {
-            member.cursors = member.committed;
+            if let Some(bit) = member.reader.bit(identity) {
+                member.cursors[bit] = member.committed[bit];
+            }
         }
     }
 
@@ -422,7 +424,7 @@ impl Source {
             count += 1;
             Take::Next
         });
-        self.rewind();
+        self.rewind(identity);
         count
     }
 
@@ -500,6 +502,15 @@ impl Source {
             }
         }
         freed
+    }
+
+    /// How many segments there are.
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
     }
 
     /// Bytes of all segments at hand.

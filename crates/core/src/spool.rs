@@ -300,6 +300,10 @@ pub struct Shared {
 
 #[derive(Default)]
 struct Inner {
+    /// Console sinks that the delivery thread has not met yet.
+    locals: Vec<(u64, String)>,
+    /// Options of file sinks where there is no folder to keep them.
+    specs: Vec<(u64, String)>,
     prepared: Option<Prepared>,
     /// Full segments whose records are not all delivered; dropped (unmapped) by the delivery thread.
     sealed: Vec<Segment>,
@@ -343,6 +347,26 @@ impl Shared {
             done
         };
         drop(done);
+    }
+
+    pub fn add_local(&self, identity: u64, spec: String) {
+        self.inner().locals.push((identity, spec));
+        self.has_local.store(true, Ordering::Relaxed);
+        self.wake();
+    }
+
+    pub fn take_new_locals(&self) -> Vec<(u64, String)> {
+        std::mem::take(&mut self.inner().locals)
+    }
+
+    pub fn keep_spec(&self, identity: u64, spec: &str) {
+        let mut inner = self.inner();
+        inner.specs.retain(|(known, _)| *known != identity);
+        inner.specs.push((identity, spec.to_owned()));
+    }
+
+    pub fn spec(&self, identity: u64) -> Option<String> {
+        self.inner().specs.iter().find(|(known, _)| *known == identity).map(|(_, spec)| spec.clone())
     }
 
     /// Segments without a name, under numbers that stand for names.

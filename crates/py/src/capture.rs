@@ -5,12 +5,12 @@ use std::rc::Rc;
 
 use cordwood_core::frame::{self, Head, Kind, HEAD};
 use cordwood_core::record::{self as model, Exception};
-use cordwood_core::redact::{Redactor, MASK};
+use cordwood_core::redact::Redactor;
 use cordwood_core::spool::frame_bytes;
 use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyMapping, PyString, PyTuple};
+use pyo3::types::{PyDict, PyInt, PyMapping, PyString, PyTuple};
 use pyo3::Borrowed;
 
 use crate::ffi::{self, types, Arguments};
@@ -165,7 +165,7 @@ pub fn put_message<'py>(
         if count > 0 && put_deferred(draft, redactor, template, &given.args, count) {
             return Ok(());
         }
-        if template.harmless {
+        if template.harmless && count > 0 {
             draft.flags |= frame::SITE_TEMPLATE;
         }
     }
@@ -186,8 +186,8 @@ pub fn put_message<'py>(
         draft.flags |= frame::OWN_TEMPLATE;
         with_text(&format, |text| draft.text(&bounded(&redactor.redact_text(text), most)));
     }
-    let secrets = with_text(&format, |text| redactor.secret_args(text));
-    match given.args.operand(py).and_then(|operand| masked(py, operand, secrets)).and_then(|operand| ffi::percent(&format, &operand)) {
+    let secrets = with_text(&format, |text| redactor.plan(text).secret);
+    match given.args.operand(py).and_then(|operand| masked(py, redactor, operand, secrets)).and_then(|operand| ffi::percent(&format, &operand)) {
         Ok(message) => {
             with_text(&message, |text| draft.text(&bounded(&redactor.redact_text(text), most)));
             Ok(())
@@ -209,17 +209,21 @@ fn reraise_if_not_exception(py: Python<'_>, error: &PyErr) -> PyResult<()> {
 }
 
 /// Replaces the arguments that follow a secret word.
-fn masked<'py>(py: Python<'py>, operand: Bound<'py, PyAny>, secrets: u64) -> PyResult<Bound<'py, PyAny>> {
+fn masked<'py>(py: Python<'py>, redactor: &Redactor, operand: Bound<'py, PyAny>, secrets: u64) -> PyResult<Bound<'py, PyAny>> {
     let Ok(tuple) = operand.cast_exact::<PyTuple>() else { return Ok(operand) };
     if secrets == 0 {
         return Ok(operand);
     }
     let items = tuple.iter().enumerate().map(|(index, item)| {
-        let number = matches!(ffi::type_address(&item), class if class == types::int() || class == types::float());
-        match secrets >> index.min(63) & 1 == 1 {
-            true if number => 0i64.into_pyobject(py).map(Bound::into_any).unwrap_or(item),
-            true => PyString::new(py, MASK).into_any(),
-            false => item,
+        let class = ffi::type_address(&item);
+        let shown = secrets >> index.min(63) & 1 == 0 || item.is_none() || class == types::bool();
+        if shown {
+            item
+        } else if class == types::int() || class == types::float() {
+            // A number's conversion takes nothing but a number.
+            PyInt::new(py, 0).into_any()
+        } else {
+            PyString::new(py, redactor.mask()).into_any()
         }
     });
     Ok(PyTuple::new(py, items.collect::<Vec<_>>())?.into_any())
@@ -246,7 +250,7 @@ fn put_deferred(draft: &mut Draft, redactor: &Redactor, template: &Template, arg
     let mut fits = true;
     draft.section(|out| {
         fits = args.each(|index, value| {
-            pack_argument(redactor, plan.args[index], template.secrets >> index.min(63) & 1 == 1, value, out)
+            pack_argument(redactor, &template.redaction, plan.args[index], index, value, out)
         });
     });
     if !fits {
@@ -574,7 +578,7 @@ pub fn remember_site<'py>(
     if let Some(object) = template {
         let whole = with_text(object.bind(py), str::to_owned);
         let found = Template::new(&redactor, object, &whole);
-        text = found.harmless.then_some(whole);
+        text = (found.harmless || found.plan.is_some()).then_some(whole);
         made = Some(found);
     }
     let internal = described.path == names(py)?.srcfile;

@@ -31,13 +31,13 @@ impl<const METHOD: usize> Entry for Log<METHOD> {
         let (level, rest) = if METHOD == LOG {
             match args.get(0).filter(|level| ffi::type_address(level) == types::int()) {
                 Some(level) => (level.to_owned(), args.skip(1)),
-                None => return standard(py, METHOD, this, args, None),
+                None => return standard(py, METHOD, this, args),
             }
         } else {
             (level_object(py, METHOD)?.clone(), args)
         };
         if rest.positional() == 0 {
-            return standard(py, METHOD, this, args, None);
+            return standard(py, METHOD, this, args);
         }
         let plan = plan::of(py, this)?;
         // The gate is stdlib's own cache; where it has no answer yet, stdlib is asked and fills it.
@@ -61,24 +61,24 @@ fn log<'a, 'py>(
     args: Arguments<'a, 'py>,
     rest: Arguments<'a, 'py>,
 ) -> PyResult<()> {
-    let mut keywords = Keywords::read(py, rest)?;
-    if !keywords.limits.is_empty() && !passes_limit(py, &mut keywords)? {
-        return Ok(());
-    }
-    let straight = keywords.standard.is_empty() && capture::may_go_straight(py, plan)?;
+    let mut keywords = Keywords::read(rest)?;
+    let straight = !keywords.standard && capture::may_go_straight(py, plan)?;
     let Some(number) = ffi::small_int(level).and_then(|level| i32::try_from(level).ok()).filter(|_| straight) else {
-        return standard(py, method, this, args, Some(keywords));
+        return standard(py, method, this, args);
     };
     let (Some(caller), Some(message)) = (ffi::caller(py), rest.get(0)) else {
-        return standard(py, method, this, args, Some(keywords));
+        return standard(py, method, this, args);
     };
     let site = capture::call_site(py, plan, &caller, number, level, &message)?;
     if site.internal {
         // `logging.info(...)`, a LoggerAdapter: the caller is further up, where stdlib finds it.
-        return standard(py, method, this, args, Some(keywords));
+        return standard(py, method, this, args);
+    }
+    if !keywords.limits.is_empty() && !passes_limit(py, &caller, &mut keywords)? {
+        return Ok(());
     }
     let Some(_depth) = Depth::enter(py) else { return count_recursion(py, plan) };
-    keywords.check_reserved(py)?;
+    keywords.check_reserved()?;
     capture::take(py, plan, number, level, rest, keywords.into_sources(), &site)
 }
 
@@ -97,13 +97,13 @@ struct Keywords<'py> {
     /// What `logging` does not know: fields.
     fields: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>,
     /// `exc_info`, `stack_info`, `stacklevel`, an odd `extra`: stdlib's path deals with them.
-    standard: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>,
+    standard: bool,
     /// `once`, `every_n`, `every_seconds`.
     limits: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>,
 }
 
 impl<'py> Keywords<'py> {
-    fn read(py: Python<'py>, args: Arguments<'_, 'py>) -> PyResult<Self> {
+    fn read(args: Arguments<'_, 'py>) -> PyResult<Self> {
         let mut found = Self::default();
         for index in 0..args.keywords() {
             let Some((name, value)) = args.keyword(index) else { break };
@@ -111,15 +111,9 @@ impl<'py> Keywords<'py> {
             let text = name.cast::<PyString>()?.to_str()?;
             match text {
                 "extra" if value.is_none() => {}
-                "extra" if ffi::type_address(&value) == types::dict() && !runtime::names(py)?.logging.is_none(py) => {
-                    found.extra = Some(value.cast_into()?);
-                }
-                "extra" | "stacklevel" => found.standard.push((name, value)),
-                "exc_info" | "stack_info" => {
-                    if value.is_truthy()? {
-                        found.standard.push((name, value));
-                    }
-                }
+                "extra" if ffi::type_address(&value) == types::dict() => found.extra = Some(value.cast_into()?),
+                "extra" | "stacklevel" => found.standard = true,
+                "exc_info" | "stack_info" => found.standard |= value.is_truthy()?,
                 "once" | "every_n" | "every_seconds" => found.limits.push((name, value)),
                 _ => found.fields.push((name, value)),
             }
@@ -128,7 +122,7 @@ impl<'py> Keywords<'py> {
     }
 
     /// stdlib's rule for `extra`: no name may hide an attribute of the record.
-    fn check_reserved(&self, py: Python<'py>) -> PyResult<()> {
+    fn check_reserved(&self) -> PyResult<()> {
         let refuse = |key: &Bound<'py, PyAny>| match is_reserved(key) {
             true => Err(PyKeyError::new_err(format!("Attempt to overwrite {} in LogRecord", key.repr()?))),
             false => Ok(()),
@@ -138,48 +132,19 @@ impl<'py> Keywords<'py> {
                 refuse(&key)?;
             }
         }
-        let _ = py;
         self.fields.iter().try_for_each(|(name, _)| refuse(name))
     }
 
     fn into_sources(self) -> FieldSources<'py> {
         FieldSources { dicts: self.extra.into_iter().collect(), pairs: self.fields }
     }
-
-    /// The keywords for stdlib: fields become part of `extra`.
-    fn for_stdlib(self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let out = PyDict::new(py);
-        if !self.fields.is_empty() {
-            let extra = match &self.extra {
-                Some(extra) => extra.copy()?,
-                None => PyDict::new(py),
-            };
-            for (name, value) in &self.standard {
-                if name.eq("extra")? {
-                    extra.update(value.cast()?)?;
-                }
-            }
-            for (name, value) in &self.fields {
-                extra.set_item(name, value)?;
-            }
-            out.set_item("extra", extra)?;
-        } else if let Some(extra) = &self.extra {
-            out.set_item("extra", extra)?;
-        }
-        for (name, value) in &self.standard {
-            if !(name.eq("extra")? && out.contains("extra")?) {
-                out.set_item(name, value)?;
-            }
-        }
-        Ok(out)
-    }
 }
 
 /// The names that a LogRecord has of its own.
-pub const RESERVED: [&str; 25] = [
+const RESERVED: [&str; 23] = [
     "name", "msg", "args", "levelname", "levelno", "pathname", "filename", "module", "exc_info", "exc_text",
     "stack_info", "lineno", "funcName", "created", "msecs", "relativeCreated", "thread", "threadName", "processName",
-    "process", "taskName", "message", "asctime", "", "",
+    "process", "taskName", "message", "asctime",
 ];
 
 fn is_reserved(key: &Bound<'_, PyAny>) -> bool {
@@ -188,27 +153,24 @@ fn is_reserved(key: &Bound<'_, PyAny>) -> bool {
 }
 
 pub fn is_reserved_name(name: &str) -> bool {
-    !name.is_empty() && RESERVED.contains(&name)
+    RESERVED.contains(&name)
 }
 
 /// Asks the rate limiter; a record that passes after others did not says how many.
-fn passes_limit<'py>(py: Python<'py>, keywords: &mut Keywords<'py>) -> PyResult<bool> {
+fn passes_limit<'py>(py: Python<'py>, caller: &ffi::Caller<'py>, keywords: &mut Keywords<'py>) -> PyResult<bool> {
     let Some(limit) = runtime::hooks(py, |hooks| hooks.limit.as_ref().map(|hook| hook.clone_ref(py))).flatten() else {
         return Ok(true);
     };
-    let Some(caller) = ffi::caller(py) else { return Ok(true) };
     let options = PyDict::new(py);
     for (name, value) in &keywords.limits {
         options.set_item(name, value)?;
     }
-    let answer = limit.call(py, (&caller.code, caller.place), Some(&options))?.into_bound(py);
-    if answer.is_none() {
-        return Ok(false);
+    let held_back = limit.call(py, (&caller.code, caller.place), Some(&options))?.into_bound(py);
+    let count: i64 = held_back.extract()?;
+    if count > 0 {
+        keywords.fields.push((intern!(py, "suppressed").clone().into_any(), held_back));
     }
-    if answer.is_truthy()? {
-        keywords.fields.push((intern!(py, "suppressed").clone().into_any(), answer));
-    }
-    Ok(true)
+    Ok(count >= 0)
 }
 
 /// Stdlib's own method, called from here so that no frame of ours stands between it and the caller.
@@ -217,29 +179,17 @@ fn standard<'a, 'py>(
     method: usize,
     this: Borrowed<'a, 'py, PyAny>,
     args: Arguments<'a, 'py>,
-    keywords: Option<Keywords<'py>>,
 ) -> PyResult<()> {
-    let name = runtime::METHODS[method];
-    let function = match current_method(py, name)? {
-        Some(patched) => patched,
-        None => names(py)?.standard[name].bind(py).clone(),
-    };
-    let keywords = match keywords {
-        Some(keywords) => keywords,
-        None => Keywords::read(py, args)?,
-    };
+    let function = names(py)?.logger_class.bind(py).getattr(PyString::intern(py, runtime::METHODS[method]))?;
     let mut all = vec![this.to_owned()];
     all.extend((0..args.positional()).filter_map(|index| args.get(index)).map(|arg| arg.to_owned()));
-    let keywords = keywords.for_stdlib(py)?;
-    function.call(PyTuple::new(py, all)?, Some(&keywords)).map(|_| ())
-}
-
-/// `logging.Logger`'s method as it is now, where somebody replaced it.
-fn current_method<'py>(py: Python<'py>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
-    if plan::stdlib_is_itself(py)? {
-        return Ok(None);
+    let keywords = PyDict::new(py);
+    for index in 0..args.keywords() {
+        if let Some((name, value)) = args.keyword(index) {
+            keywords.set_item(name, value)?;
+        }
     }
-    Ok(Some(names(py)?.logger_class.bind(py).getattr(name)?))
+    function.call(PyTuple::new(py, all)?, (!keywords.is_empty()).then_some(&keywords)).map(|_| ())
 }
 
 /// `__setattr__` and `__delattr__` of our loggers and handlers: what a plan was made from may have changed.
@@ -273,14 +223,14 @@ pub fn install_logger(py: Python<'_>, class: &Bound<'_, PyType>) -> PyResult<()>
     }
     watch(class)?;
     runtime::hooks(py, |hooks| hooks.logger_classes.push(class.clone().unbind()));
-    make_canary(py)
+    make_canary(py, class)
 }
 
 /// Has a handler class report changes of its instances.
 #[pyfunction]
 pub fn install_handler(py: Python<'_>, class: &Bound<'_, PyType>) -> PyResult<()> {
     watch(class)?;
-    runtime::hooks(py, |hooks| hooks.handler_class = Some(class.clone().unbind()));
+    runtime::hooks(py, |hooks| hooks.handler_classes.push(class.clone().unbind()));
     Ok(())
 }
 
@@ -289,13 +239,12 @@ fn watch(class: &Bound<'_, PyType>) -> PyResult<()> {
     ffi::put_method::<SetAttr<true>>(class, c"__delattr__")
 }
 
-/// A subclass of `logging.Logger` that nobody uses: when `Logger` changes, the interpreter takes its version away.
-fn make_canary(py: Python<'_>) -> PyResult<()> {
+/// A subclass that nobody uses: when `logging.Logger` or ours changes, the interpreter takes its version away.
+fn make_canary(py: Python<'_>, class: &Bound<'_, PyType>) -> PyResult<()> {
     if runtime::hooks(py, |hooks| hooks.canary.is_some()).unwrap_or(true) {
         return Ok(());
     }
-    let logger = names(py)?.logger_class.bind(py);
-    let bases = PyTuple::new(py, [logger])?;
+    let bases = PyTuple::new(py, [class])?;
     let canary = py.get_type::<PyType>().call1(("Canary", bases, PyDict::new(py)))?.cast_into::<PyType>()?;
     let mut originals = Vec::new();
     let watched = ["handle", "makeRecord", "findCaller", "isEnabledFor", "callHandlers", "_log", "filter", "hasHandlers"];

@@ -1,7 +1,55 @@
 //! The binding: a list of what Python sees.
+mod capture;
+mod entry;
+mod ffi;
+mod folder;
+mod log_record;
+mod plan;
+mod record;
+mod runtime;
+mod settings;
+mod site;
+mod spool;
+mod value;
+
+use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
 
 #[pymodule]
-fn _native(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+mod _native {
+    #[pymodule_export]
+    use super::entry::{install_handler, install_logger};
+    #[pymodule_export]
+    use super::folder::{read_spool, recover, spool_status};
+    #[pymodule_export]
+    use super::log_record::capture;
+    #[pymodule_export]
+    use super::settings::{after_fork, before_fork, check_pattern, check_theme, compile_text, context_used, redact, set_hooks, set_redaction};
+    #[pymodule_export]
+    use super::spool::PySpool;
+
+    use super::{ffi, init_checks, Bound, PyModule, PyResult};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        init_checks(module)?;
+        ffi::look_up_symbols();
+        Ok(())
+    }
+}
+
+/// What Cordwood does not run on is refused at import, with a clear line.
+fn init_checks(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    let sys = py.import("sys")?;
+    if let Ok(enabled) = sys.getattr("_is_gil_enabled") {
+        if !enabled.call0()?.is_truthy()? {
+            return Err(PyImportError::new_err("cordwood needs the GIL; run a build of Python that has it"));
+        }
+    }
+    let implementation: String = sys.getattr("implementation")?.getattr("name")?.extract()?;
+    if implementation != "cpython" {
+        return Err(PyImportError::new_err(format!("cordwood runs on CPython, not on {implementation}")));
+    }
     Ok(())
 }

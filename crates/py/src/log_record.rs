@@ -8,7 +8,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-use crate::capture::{self, Args, Depth, Described, FieldSources, Given, Rest};
+use crate::capture::{finish, remember_site, thread as running_thread, Args, Depth, Described, FieldSources, Given, Rest};
 use crate::entry::is_reserved_name;
 use crate::ffi::{self, types};
 use crate::runtime::{self, caches, names, ThreadEntry};
@@ -50,7 +50,7 @@ pub fn capture<'py>(
     };
     let given = Given { message, args };
     let time_ns = reader.time_ns()?;
-    capture::finish(py, &site, &thread, time_ns, level, &given, fields, &rest, spool.get(), mask)
+    finish(py, &site, &thread, time_ns, level, &given, fields, &rest, spool.get(), mask)
 }
 
 /// The message of a record class that makes its own (`getMessage` overridden, as for `{}`-style records).
@@ -122,12 +122,12 @@ impl<'py> Reader<'_, 'py> {
             level_address: level_text.as_ptr() as usize,
             level_text: Some(level_text),
         };
-        capture::remember_site(self.py, key, held, &name, template, described)
+        remember_site(self.py, key, held, &name, template, described)
     }
 
     /// The record's thread: the running one as a rule, another where the record was made elsewhere.
     fn thread(&self) -> PyResult<std::rc::Rc<ThreadEntry>> {
-        let running = capture::thread(self.py)?;
+        let running = running_thread(self.py)?;
         let ident = self.get("thread")?.extract::<u64>().unwrap_or(0);
         let name = self.get("threadName")?;
         let pid = self.get("process")?.extract::<u32>().unwrap_or(0);

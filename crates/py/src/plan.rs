@@ -75,18 +75,16 @@ fn make<'py>(py: Python<'py>, logger: &Bound<'py, PyAny>, watched: &mut Vec<usiz
     let names = names(py)?;
     let mut plan = Plan {
         gate: logger.getattr(intern!(py, "_cache"))?.unbind(),
-        fast: true,
+        fast: !logger.getattr(intern!(py, "disabled"))?.is_truthy()?,
         targets: Vec::new(),
         seen: Vec::new(),
         name: logger.getattr(intern!(py, "name"))?.unbind(),
         wants_task: false,
         _logger: logger.clone().unbind(),
     };
-    let (ours, handler_class) = runtime::hooks(py, |hooks| {
-        let classes: Vec<usize> = hooks.logger_classes.iter().map(|class| class.as_ptr() as usize).collect();
-        (classes, hooks.handler_class.as_ref().map(|class| class.clone_ref(py)))
-    })
-    .unwrap_or_default();
+    let addresses = |classes: &[Py<PyType>]| classes.iter().map(|class| class.as_ptr() as usize).collect::<Vec<_>>();
+    let (ours, handlers_of_ours) =
+        runtime::hooks(py, |hooks| (addresses(&hooks.logger_classes), addresses(&hooks.handler_classes))).unwrap_or_default();
     let null = names.null_handler.as_ptr() as usize;
     let mut at = logger.clone();
     loop {
@@ -100,8 +98,7 @@ fn make<'py>(py: Python<'py>, logger: &Bound<'py, PyAny>, watched: &mut Vec<usiz
                 if class == null {
                     continue;
                 }
-                let is_ours = handler_class.as_ref().is_some_and(|ours| ours.as_ptr() as usize == class);
-                plan.fast &= is_ours && plan.add_handler(py, &handler, watched)?;
+                plan.fast &= handlers_of_ours.contains(&class) && plan.add_handler(py, &handler, watched)?;
             }
         }
         plan.fast &= plan.remember(&handlers, true, Some(()))?;

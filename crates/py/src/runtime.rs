@@ -78,9 +78,6 @@ pub struct ThreadEntry {
 // The caches live in a `GilCell`; `Rc` never leaves the GIL.
 pub static CACHES: GilCell<Option<Caches>> = GilCell::new(None);
 
-/// Counts up when anything that a plan was made from has changed.
-pub static EPOCH: GilCell<u64> = GilCell::new(1);
-
 impl Caches {
     fn new() -> Self {
         Self {
@@ -120,8 +117,7 @@ pub struct Names {
     pub logging: Py<PyDict>,
     pub record_class: Py<PyAny>,
     pub srcfile: String,
-    /// `logging.Logger`'s own functions, by method name.
-    pub standard: HashMap<&'static str, Py<PyAny>>,
+    pub logger_class: Py<PyAny>,
     pub level_names: Py<PyAny>,
     pub null_handler: Py<PyAny>,
     pub modules: Py<PyDict>,
@@ -135,15 +131,10 @@ pub const METHODS: [&str; 6] = ["debug", "info", "warning", "error", "critical",
 pub fn names(py: Python<'_>) -> PyResult<&Names> {
     NAMES.get_or_try_init(py, || {
         let logging = py.import("logging")?;
-        let logger = logging.getattr("Logger")?;
-        let mut standard = HashMap::new();
-        for name in METHODS {
-            standard.insert(name, logger.getattr(name)?.unbind());
-        }
         Ok(Names {
             record_class: logging.getattr("LogRecord")?.unbind(),
             srcfile: logging.getattr("_srcfile")?.extract()?,
-            standard,
+            logger_class: logging.getattr("Logger")?.unbind(),
             level_names: logging.getattr("_levelToName")?.unbind(),
             null_handler: logging.getattr("NullHandler")?.unbind(),
             modules: py.import("sys")?.getattr("modules")?.cast_into()?.unbind(),
@@ -156,7 +147,7 @@ pub fn names(py: Python<'_>) -> PyResult<&Names> {
 /// What `configure` and the class set-up hand over.
 #[derive(Default)]
 pub struct Hooks {
-    pub handler_class: Option<Py<PyType>>,
+    pub handler_classes: Vec<Py<PyType>>,
     pub logger_classes: Vec<Py<PyType>>,
     pub canary: Option<Py<PyType>>,
     /// `logging.Logger`'s attributes as they were when the canary was made.
@@ -217,12 +208,9 @@ pub fn zone(py: Python<'_>) -> PyResult<(i32, String)> {
     Ok((offset.unwrap_or(0), zone.unwrap_or_default()))
 }
 
-pub fn hostname() -> String {
-    rustix_hostname()
-}
-
-fn rustix_hostname() -> String {
-    cordwood_core::spool::hostname()
+/// True if a module was imported, by whomever.
+pub fn is_imported(py: Python<'_>, name: &Bound<'_, PyString>) -> bool {
+    names(py).is_ok_and(|names| ffi::dict_address(names.modules.bind(py), name) != 0)
 }
 
 /// `logging._startTime`, in nanoseconds: a float of seconds before 3.13.

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use cordwood_core::frame;
 use cordwood_core::percent;
 use cordwood_core::record;
-use cordwood_core::redact::Redactor;
+use cordwood_core::redact::{self, Redactor};
 use pyo3::prelude::*;
 
 /// What tells one site from another: code object and instruction (or file name and line), logger, level.
@@ -22,8 +22,8 @@ pub struct Template {
     pub object: Py<PyAny>,
     /// How the arguments may be packed; None: rendered at capture.
     pub plan: Option<percent::Plan>,
-    /// Arguments that follow a secret word, as bits.
-    pub secrets: u64,
+    /// Which arguments follow a secret word, and what the others must not hold.
+    pub redaction: redact::Plan,
     /// The template itself shows no secret, so without arguments it is the message.
     pub harmless: bool,
 }
@@ -44,11 +44,11 @@ pub struct Site {
 
 impl Template {
     pub fn new(redactor: &Redactor, object: Py<PyAny>, text: &str) -> Self {
-        let deferrable = !redactor.template_needs_render(text);
+        let redaction = redactor.plan(text);
         Self {
             object,
-            plan: if deferrable { percent::Plan::new(text) } else { None },
-            secrets: redactor.secret_args(text),
+            plan: if redaction.render { None } else { percent::Plan::new(text) },
+            redaction,
             harmless: matches!(redactor.redact_text(text), std::borrow::Cow::Borrowed(_)),
         }
     }

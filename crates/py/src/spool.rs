@@ -4,14 +4,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cordwood_core::console::Terminal;
-use cordwood_core::delivery::{self, Worker};
 use cordwood_core::error::Error;
 use cordwood_core::os::ForkFlag;
 use cordwood_core::record::Process;
 use cordwood_core::segment::{SinkId, MAX_SINKS};
 use cordwood_core::source::Source;
-use cordwood_core::spool::{now_ns, Folder, Reason, Room, Shared, Spool, REASONS};
+use cordwood_core::source::Take;
+use cordwood_core::spec::{self, Kind, Spec};
+use cordwood_core::spool::{hostname, now_ns, Folder, Reason, Room, Shared, Spool, REASONS};
+use cordwood_core::terminal::Terminal;
+use cordwood_core::worker::Worker;
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -77,7 +79,7 @@ fn new_state(py: Python<'_>, folder: Folder, max_bytes: u64) -> PyResult<State> 
     let (utc_offset, zone) = runtime::zone(py)?;
     let process = Process {
         pid: std::process::id(),
-        hostname: runtime::hostname(),
+        hostname: hostname(),
         utc_offset,
         zone,
         start_ns: runtime::start_ns(py)?,
@@ -98,10 +100,12 @@ fn new_state(py: Python<'_>, folder: Folder, max_bytes: u64) -> PyResult<State> 
 impl State {
     fn add(&mut self, id: SinkId, spec: &str, terminal: Option<Terminal>) -> Result<usize, Error> {
         if !id.local {
+            self.spool.shared.keep_spec(id.identity, spec);
             self.spool.shared.folder.describe_sink(id.identity, spec)?;
         }
         if let Some(bit) = self.sinks.iter().position(|sink| sink.id == id) {
             spec.clone_into(&mut self.sinks[bit].spec);
+            self.sinks[bit].terminal = terminal;
             return Ok(bit);
         }
         if self.sinks.len() == MAX_SINKS {
@@ -134,13 +138,15 @@ impl State {
         if self.worker.is_some() || self.thread_failed {
             return;
         }
-        let specs = self.sinks.iter().enumerate().filter(|(_, sink)| sink.id.local && sink.terminal.is_none());
-        let local = specs.map(|(bit, sink)| (bit, sink.spec.clone())).collect();
-        match Worker::start(Arc::clone(&self.spool.shared), local) {
+        match Worker::start(Arc::clone(&self.spool.shared)) {
             Ok(worker) => self.worker = Some(worker),
             // No thread can be had: records wait in the spool for another process, or for the flush at exit.
             Err(_) => self.thread_failed = true,
         }
+    }
+
+    fn generation(&self) -> u32 {
+        self.spool.shared.folder.control.segments().load(Ordering::Acquire)
     }
 
     /// The terminals among these sinks.
@@ -214,9 +220,12 @@ impl PySpool {
             return;
         }
         for sink in state.sinks.drain(..) {
+            let is_pipe = sink.id.local && sink.terminal.is_none() && !sink.spec.contains("\"python\"");
             let _ = fresh.add(sink.id, &sink.spec, sink.terminal);
+            if is_pipe {
+                fresh.spool.shared.add_local(sink.id.identity, sink.spec);
+            }
         }
-        fresh.spool.shared.has_local.store(state.spool.shared.has_local.load(Ordering::Relaxed), Ordering::Relaxed);
         let old = std::mem::replace(&mut *state, fresh);
         drop(state);
         // Its thread does not exist here: joining it would never end.
@@ -259,22 +268,31 @@ impl PySpool {
     /// Own records that some sink still lacks.
     fn remaining(&self, py: Python<'_>) -> PyResult<u64> {
         self.with_state(py, |state| {
-            let bits = !state.terminal_bits();
-            let sinks = state.sinks.len();
-            (0..sinks)
-                .filter(|bit| bits >> bit & 1 == 1)
-                .map(|bit| Source::own(Arc::clone(&state.spool.shared)).count(bit))
-                .max()
-                .unwrap_or(0)
+            let shared = &state.spool.shared;
+            let waited_for = state.sinks.iter().filter(|sink| sink.terminal.is_none());
+            waited_for.map(|sink| Source::own(Arc::clone(shared)).count(sink.id.identity)).max().unwrap_or(0)
         })
+    }
+
+    fn take_source(&self, py: Python<'_>, bit: usize) -> PyResult<Option<(u64, Source)>> {
+        self.with_state(py, |state| {
+            let identity = state.sinks.get(bit)?.id.identity;
+            let shared = Arc::clone(&state.spool.shared);
+            Some((identity, state.sources[bit].take().unwrap_or_else(|| Source::own(shared))))
+        })
+    }
+
+    fn put_source(&self, py: Python<'_>, bit: usize, source: Source) -> PyResult<()> {
+        self.with_state(py, |state| state.sources[bit] = Some(source))
     }
 }
 
 #[pymethods]
 impl PySpool {
     #[new]
-    #[pyo3(signature = (folder, *, max_bytes=256 << 20, max_message_bytes=1 << 20))]
-    fn new(py: Python<'_>, folder: Option<PathBuf>, max_bytes: u64, max_message_bytes: usize) -> PyResult<Self> {
+    #[pyo3(signature = (folder, *, max_bytes=256 << 20, max_message_bytes=1 << 20, sync="interval"))]
+    fn new(py: Python<'_>, folder: Option<PathBuf>, max_bytes: u64, max_message_bytes: usize, sync: &str) -> PyResult<Self> {
+        let _ = sync;
         let opened = py.detach(|| open(folder.as_ref())).map_err(|e| os_error(&e))?;
         let state = new_state(py, opened, max_bytes)?;
         Ok(Self { folder, max_bytes, max_message_bytes, state: GilCell::new(state), refused: AtomicU64::new(0) })
@@ -287,25 +305,30 @@ impl PySpool {
 
     /// Adds a sink and returns its bit; a known identity keeps its bit and gets the new options.
     fn add_sink(&self, py: Python<'_>, identity: &str, spec: &str, local: bool) -> PyResult<u32> {
-        let id = SinkId { identity: delivery::identity(identity), local };
-        let parsed = delivery::parse_spec(spec).map_err(|e| PyValueError::new_err(e.to_string()))?;
-        let terminal = parsed.terminal().map_err(|e| os_error(&e))?;
-        let is_pipe = local && terminal.is_none() && parsed.is_console();
-        let bit = self.with_state(py, |state| {
-            if is_pipe {
-                state.spool.shared.has_local.store(true, Ordering::Relaxed);
-            }
-            state.add(id, spec, terminal)
-        })?;
-        let bit = bit.map_err(|e| os_error(&e))?;
-        if is_pipe {
-            self.with_state(py, |state| {
-                if let Some(worker) = &state.worker {
-                    worker.add_local(bit, spec.to_owned());
-                }
-            })?;
+        let id = SinkId { identity: spec::identity(identity), local };
+        let parsed = Spec::parse(spec).map_err(|e| PyValueError::new_err(e.to_string()))?;
+        if parsed.kind != Kind::Python {
+            parsed.format().map_err(|e| PyValueError::new_err(e.to_string()))?;
         }
-        Ok(bit as u32)
+        let terminal = Terminal::of(&parsed).map_err(|e| os_error(&e))?;
+        let is_pipe = matches!(parsed.kind, Kind::Console(_)) && terminal.is_none();
+        let bit = self.with_state(py, |state| {
+            let bit = state.add(id, spec, terminal);
+            if is_pipe {
+                state.spool.shared.add_local(id.identity, spec.to_owned());
+            }
+            bit
+        })?;
+        Ok(bit.map_err(|e| os_error(&e))? as u32)
+    }
+
+    /// Has nothing more written for a sink; what was is still delivered.
+    fn remove_sink(&self, py: Python<'_>, bit: usize) -> PyResult<()> {
+        self.with_state(py, |state| {
+            if let Some(sink) = state.sinks.get_mut(bit) {
+                sink.terminal = None;
+            }
+        })
     }
 
     /// Waits up to `timeout` seconds until every sink has all records of this process; returns how many are left.
@@ -334,39 +357,33 @@ impl PySpool {
     /// Undelivered records of this process for a sink that Python delivers, oldest first.
     fn read<'py>(&self, py: Python<'py>, bit: usize, limit: usize) -> PyResult<Bound<'py, PyList>> {
         let list = PyList::empty(py);
-        let mut source = self.with_state(py, |state| {
-            let shared = Arc::clone(&state.spool.shared);
-            state.sources.get_mut(bit).map(|slot| slot.take().unwrap_or_else(|| Source::own(shared)))
-        })?;
-        if let Some(source) = &mut source {
-            source.refresh();
-            source.rewind(bit);
-            let mut failed = None;
-            source.read(bit, limit, |record, _| match to_python(py, record).and_then(|item| list.append(item)) {
-                Ok(()) => true,
+        let Some((identity, mut source)) = self.take_source(py, bit)? else { return Ok(list) };
+        let mut failed = None;
+        if limit > 0 {
+            source.refresh(self.with_state(py, |state| state.generation())?);
+            source.rewind(identity);
+            source.read(identity, |record, _| match to_python(py, record).and_then(|item| list.append(item)) {
+                Ok(()) if list.len() >= limit => Take::Last,
+                Ok(()) => Take::Next,
                 Err(error) => {
                     failed = Some(error);
-                    false
+                    Take::Leave
                 }
             });
-            if let Some(error) = failed {
-                return Err(error);
-            }
         }
-        self.with_state(py, |state| {
-            if let Some(slot) = state.sources.get_mut(bit) {
-                *slot = source;
-            }
-        })?;
-        Ok(list)
+        self.put_source(py, bit, source)?;
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(list),
+        }
     }
 
     /// Says that what the last `read` returned is delivered.
     fn commit(&self, py: Python<'_>, bit: usize) -> PyResult<()> {
-        self.with_state(py, |state| match state.sources.get_mut(bit) {
-            Some(Some(source)) => source.commit(bit).map_err(|e| os_error(&e)),
-            _ => Ok(()),
-        })?
+        let Some((identity, mut source)) = self.take_source(py, bit)? else { return Ok(()) };
+        let result = source.commit(identity).map_err(|e| os_error(&e));
+        self.put_source(py, bit, source)?;
+        result
     }
 
     /// Counters: what was appended here, and the folder's drops by reason.

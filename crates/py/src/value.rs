@@ -1,6 +1,6 @@
 //! Python objects as packed values, redacted on the way.
 use cordwood_core::record::{pack, Value};
-use cordwood_core::redact::{Redactor, MASK};
+use cordwood_core::redact::{self, Redactor};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use pyo3::Borrowed;
@@ -47,7 +47,7 @@ pub fn unprintable(object: &Bound<'_, PyAny>, error: &PyErr) -> String {
 pub fn pack_field(redactor: &Redactor, key: &str, value: &Bound<'_, PyAny>, out: &mut Vec<u8>) {
     pack(Value::Str(key), out);
     if redactor.secret_key(key) {
-        pack(Value::Str(MASK), out);
+        pack(Value::Str(redactor.mask()), out);
     } else {
         pack_value(redactor, value, out);
     }
@@ -78,8 +78,12 @@ fn pack_value(redactor: &Redactor, value: &Bound<'_, PyAny>, out: &mut Vec<u8>) 
 
 fn pack_int(redactor: &Redactor, value: &Bound<'_, PyAny>, out: &mut Vec<u8>) {
     match ffi::small_int(value) {
-        Some(n) if redactor.int_is_harmless(n) => pack(Value::Int(n), out),
-        Some(_) => pack(Value::Str(MASK), out),
+        // No card number is shorter.
+        Some(n) if n.unsigned_abs() < 1_000_000_000_000 => pack(Value::Int(n), out),
+        Some(n) => match redactor.redact_text(&n.to_string()) {
+            std::borrow::Cow::Borrowed(_) => pack(Value::Int(n), out),
+            std::borrow::Cow::Owned(text) => pack(Value::Str(&text), out),
+        },
         None => {
             let digits = text_of(value);
             match redactor.redact_text(&digits) {
@@ -107,7 +111,7 @@ fn put_json(redactor: &Redactor, value: &Bound<'_, PyAny>, depth: usize, out: &m
         if is_number(&digits) && matches!(redactor.redact_text(&digits), std::borrow::Cow::Borrowed(_)) {
             out.push_str(&digits);
         } else {
-            put_json_text(MASK, out);
+            put_json_text(redactor.mask(), out);
         }
     } else if class == types::float() {
         let number = ffi::float(value);
@@ -146,7 +150,7 @@ fn put_json_dict(redactor: &Redactor, value: &Bound<'_, PyAny>, depth: usize, ou
         put_json_text(&key, out);
         out.push(':');
         if redactor.secret_key(&key) {
-            put_json_text(MASK, out);
+            put_json_text(redactor.mask(), out);
         } else {
             put_json(redactor, item, depth + 1, out);
         }
@@ -161,21 +165,22 @@ fn put_json_text(text: &str, out: &mut String) {
 /// Packs one %-argument if its template can be rendered later; false: it must be rendered now.
 pub fn pack_argument(
     redactor: &Redactor,
+    plan: &redact::Plan,
     kind: cordwood_core::percent::Kind,
-    secret: bool,
+    index: usize,
     value: Borrowed<'_, '_, PyAny>,
     out: &mut Vec<u8>,
 ) -> bool {
     let class = ffi::type_address(&value);
+    let secret = plan.secret >> index.min(63) & 1 == 1;
     let packed = if class == types::str() {
-        let Some(text) = ffi::text(&value) else { return false };
-        if !secret && !redactor.argument_is_harmless(text) {
-            return false;
+        match ffi::text(&value) {
+            Some(text) if secret || redactor.argument_is_harmless(plan, index, text) => Value::Str(text),
+            _ => return false,
         }
-        Value::Str(text)
     } else if class == types::int() {
         match ffi::small_int(&value) {
-            Some(n) if secret || redactor.int_is_harmless(n) => Value::Int(n),
+            Some(n) if secret || redactor.int_is_harmless(plan, n) => Value::Int(n),
             _ => return false,
         }
     } else if class == types::float() {
@@ -187,17 +192,12 @@ pub fn pack_argument(
     } else {
         return false;
     };
-    if !kind.accepts(&packed) {
-        return false;
-    }
-    if secret {
-        // A masked number would not fit its conversion: such a message is rendered, then masked.
-        if !kind.accepts(&Value::Str(MASK)) {
-            return false;
-        }
-        pack(Value::Str(MASK), out);
-    } else {
+    let hidden = secret && !matches!(packed, Value::None | Value::Bool(_));
+    // A mask does not fit a number's conversion: such a message is rendered, with its argument hidden.
+    let packed = if hidden { Value::Str(redactor.mask()) } else { packed };
+    let fits = kind.accepts(&packed);
+    if fits {
         pack(packed, out);
     }
-    true
+    fits
 }

@@ -1,0 +1,381 @@
+//! The leader of a folder: delivers the records of all its processes to all its files.
+//!
+//! One lock decides who leads; the kernel frees it when its holder dies. For each file sink a batch goes: format →
+//! outbox → file → positions in the segments → outbox done. Whoever takes over finishes what an outbox still holds
+//! before it reads on (see `takeover`).
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FlockOperation, OFlags};
+use std::os::unix::fs::OpenOptionsExt;
+
+use crate::error::{Error, Result};
+use crate::failpoint;
+use crate::file::{FileOptions, LogFile};
+use crate::fork::Held;
+use crate::fs::{FileSystem, Real};
+use crate::outbox::{Intent, Outbox};
+use crate::source::{count_damage, Source, Take};
+use crate::spec::{Format, Kind, Spec};
+use crate::spool::{now_ns, Reason, Shared};
+use crate::takeover;
+
+/// Bytes of lines that one write gets: small enough for the second-level cache.
+const BATCH: usize = 256 << 10;
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(5));
+/// A sink that has failed for so long is behind: a full spool gives its oldest segments up.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// What the leader has to tell: shown once on stderr by the process that leads, and in `doctor`.
+pub type Notices = Vec<String>;
+
+/// A file sink and how it fares.
+struct FileSink {
+    identity: u64,
+    spec: String,
+    format: Format,
+    log: LogFile,
+    outbox: Outbox,
+    batch: Vec<u8>,
+    failing_since: Option<Instant>,
+    pause: Duration,
+    retry_at: Option<Instant>,
+}
+
+impl FileSink {
+    fn open(identity: u64, spec: String, shared: &Shared) -> Result<Self> {
+        let parsed = Spec::parse(&spec)?;
+        let options = FileOptions::from_spec(&parsed.json)?;
+        if let Some(folder) = &shared.folder.path {
+            check_target(folder, &options.path)?;
+        }
+        let fs: Arc<dyn FileSystem> = Arc::new(Real);
+        let outbox = open_outbox(&fs, identity, shared)?;
+        let log = LogFile::new(fs, options);
+        let format = parsed.format()?;
+        let (batch, pause) = (Vec::with_capacity(BATCH + (16 << 10)), BACKOFF.0);
+        Ok(Self { identity, spec, format, log, outbox, batch, failing_since: None, pause, retry_at: None })
+    }
+
+    /// Delivers all there is; returns the number of records.
+    fn deliver(&mut self, source: &mut Source, notices: &mut Notices) -> u64 {
+        if self.retry_at.is_some_and(|at| Instant::now() < at) {
+            return 0;
+        }
+        let mut delivered = 0;
+        let result = self.drain(source, &mut delivered);
+        notices.extend(self.log.notices().iter().map(ToString::to_string));
+        match result {
+            Ok(()) => {
+                if self.failing_since.take().is_some() {
+                    notices.push(format!("{}: written again", self.log.path().display()));
+                }
+                (self.pause, self.retry_at) = (BACKOFF.0, None);
+            }
+            Err(error) => {
+                if self.failing_since.is_none() {
+                    self.failing_since = Some(Instant::now());
+                    notices.push(format!("{error}: records wait in the spool; trying again"));
+                }
+                self.retry_at = Some(Instant::now() + self.pause);
+                self.pause = (self.pause * 2).min(BACKOFF.1);
+            }
+        }
+        delivered
+    }
+
+    fn drain(&mut self, source: &mut Source, delivered: &mut u64) -> Result<()> {
+        if self.failing_since.is_some() || self.outbox.pending().is_some() {
+            *delivered += self.finish_pending(source)?;
+        }
+        while source.has_next(self.identity) {
+            let (records, more) = self.write_batch(source)?;
+            *delivered += records;
+            if !more {
+                break;
+            }
+        }
+        source.commit(self.identity)
+    }
+
+    /// Finishes the batch of a leader that died, or of a write that failed.
+    fn finish_pending(&mut self, source: &mut Source) -> Result<u64> {
+        let Some(intent) = takeover::resume(&mut self.outbox, &mut self.log)? else {
+            source.rewind(self.identity);
+            return Ok(0);
+        };
+        source.adopt(self.identity, &intent.cursors)?;
+        self.outbox.done()?;
+        Ok(intent.records)
+    }
+
+    /// One batch. Returns how many records it had, and whether there may be more.
+    fn write_batch(&mut self, source: &mut Source) -> Result<(u64, bool)> {
+        self.batch.clear();
+        let mut locked = self.log.lock()?;
+        let mut room = locked.room();
+        let (mut records, mut rotate) = (0, None);
+        let (format, batch) = (&mut self.format, &mut self.batch);
+        let more = source.read(self.identity, |record, line| {
+            let before = batch.len();
+            format.write(record, line, batch);
+            let offset = record.process.utc_offset;
+            if !room.take(batch.len() - before, record.time_ns, offset) {
+                batch.truncate(before);
+                rotate = Some(offset);
+                return Take::Leave;
+            }
+            records += 1;
+            if batch.len() >= BATCH {
+                Take::Last
+            } else {
+                Take::Next
+            }
+        });
+        if records > 0 {
+            let intent = Intent {
+                target: locked.id(),
+                length_before: locked.length(),
+                since_ns: room.since_ns(),
+                records,
+                cursors: source.positions(self.identity),
+            };
+            self.outbox.begin(intent, &self.batch)?;
+            locked.write(&self.batch, room.since_ns())?;
+            failpoint!("leader.written").map_err(|e| Error::io("write", "positions", e))?;
+        }
+        source.commit(self.identity)?;
+        if records > 0 {
+            self.outbox.done()?;
+        }
+        if let Some(offset) = rotate {
+            // A rotation that fails lets the file grow; nothing is lost by it.
+            let _ = locked.rotate(offset);
+        }
+        Ok((records, more))
+    }
+
+    fn is_behind(&self) -> bool {
+        self.failing_since.is_some_and(|since| since.elapsed() > PATIENCE)
+    }
+}
+
+/// Only files below the log directory, which holds the spool, are trusted.
+fn check_target(folder: &Path, target: &Path) -> Result<()> {
+    let within = folder.parent().is_some_and(|root| target.starts_with(root)) && !target.starts_with(folder);
+    if within && !target.components().any(|part| part == std::path::Component::ParentDir) {
+        return Ok(());
+    }
+    Err(Error::Setting { field: "path", why: format!("{} is not below the log directory", target.display()) })
+}
+
+fn open_outbox(fs: &Arc<dyn FileSystem>, identity: u64, shared: &Shared) -> Result<Outbox> {
+    let name = format!("outbox-{identity:016x}");
+    if let Some(folder) = &shared.folder.path {
+        return Outbox::open(Arc::clone(fs), &folder.join(name));
+    }
+    // A spool in memory has nobody to take over from: its outbox needs no name.
+    let path = std::env::temp_dir().join(format!("{name}-{:016x}", crate::spool::random()));
+    let outbox = Outbox::open(Arc::clone(fs), &path);
+    let _ = std::fs::remove_file(&path);
+    outbox
+}
+
+/// The lock of a folder, while it is held.
+pub struct Lock {
+    _file: Held,
+}
+
+impl Lock {
+    /// Takes the lock; None if another process has it.
+    pub fn take(shared: &Shared) -> Result<Option<Self>> {
+        let Some(folder) = &shared.folder.path else {
+            return Ok(Some(Self { _file: Held::new(std::fs::File::open("/dev/null").map_err(|e| Error::io("open", "/dev/null", e))?) }));
+        };
+        let path = folder.join("leader.lock");
+        let file = std::fs::OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .custom_flags(OFlags::NOFOLLOW.bits() as i32)
+            .open(&path)
+            .map_err(|e| Error::io("open", &path, e))?;
+        let file = Held::new(file);
+        Ok(rustix::fs::flock(&*file, FlockOperation::NonBlockingLockExclusive).is_ok().then_some(Self { _file: file }))
+    }
+}
+
+/// A folder's leader, for as long as it lives.
+pub struct Leader {
+    shared: Arc<Shared>,
+    source: Source,
+    sinks: Vec<FileSink>,
+    sinks_seen: u32,
+    reaped: Instant,
+    notices: Notices,
+    /// What was told and is not told again.
+    told: Notices,
+    _lock: Lock,
+}
+
+impl Leader {
+    pub fn new(shared: Arc<Shared>, lock: Lock) -> Self {
+        let source = match &shared.folder.path {
+            Some(path) => Source::folder(path),
+            None => Source::own(Arc::clone(&shared)),
+        };
+        let control = &shared.folder.control;
+        control.leader().store(std::process::id(), Ordering::Relaxed);
+        let sinks_seen = control.sinks().load(Ordering::Acquire);
+        let mut leader =
+            Self { source, sinks: Vec::new(), sinks_seen, reaped: Instant::now(), notices: Vec::new(), told: Vec::new(), shared, _lock: lock };
+        leader.refresh();
+        let control = &leader.shared.folder.control;
+        control.bytes().store(leader.source.bytes(), Ordering::Relaxed);
+        leader
+    }
+
+    fn refresh(&mut self) {
+        let generation = self.shared.folder.control.segments().load(Ordering::Acquire);
+        self.source.refresh(generation);
+    }
+
+    /// Looks once at everything; returns how many records were delivered.
+    pub fn round(&mut self) -> u64 {
+        let control = &self.shared.folder.control;
+        control.beat().store(now_ns() as u64, Ordering::Relaxed);
+        let changed = control.sinks().load(Ordering::Acquire);
+        if std::mem::replace(&mut self.sinks_seen, changed) != changed {
+            self.reload();
+        }
+        self.refresh();
+        self.meet_sinks();
+        let mut delivered = 0;
+        for sink in &mut self.sinks {
+            delivered += sink.deliver(&mut self.source, &mut self.notices);
+        }
+        let waiting = self.shared.folder.control.waiting().load(Ordering::Acquire) > 0;
+        if waiting || delivered == 0 || self.reaped.elapsed() > Duration::from_millis(20) {
+            self.reap(waiting);
+        }
+        count_damage(&self.shared, &mut self.source);
+        delivered
+    }
+
+    /// Opens the files of sinks that segments name for the first time.
+    fn meet_sinks(&mut self) {
+        for (identity, local) in self.source.sinks() {
+            if local || self.sinks.iter().any(|sink| sink.identity == identity) {
+                continue;
+            }
+            match self.read_spec(identity) {
+                Ok(Some(spec)) => match FileSink::open(identity, spec, &self.shared) {
+                    Ok(sink) => self.sinks.push(sink),
+                    Err(error) => self.tell_once(error.to_string()),
+                },
+                Ok(None) => self.retire(identity),
+                Err(error) => self.tell_once(error.to_string()),
+            }
+        }
+    }
+
+    /// A sink's options; None if they were removed, or are not a file's.
+    fn read_spec(&self, identity: u64) -> Result<Option<String>> {
+        let Some(path) = self.shared.folder.sink_path(identity) else { return Ok(self.shared.spec(identity)) };
+        match std::fs::read_to_string(&path) {
+            Ok(spec) => match Spec::parse(&spec)?.kind {
+                Kind::File => Ok(Some(spec)),
+                _ => Err(Error::Format { path, offset: 0, why: "not a file's sink: it is delivered elsewhere" }),
+            },
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(Error::io("read", path, e)),
+        }
+    }
+
+    /// The sink was removed: what waited for it is counted and passed over.
+    fn retire(&mut self, identity: u64) {
+        let mut lost = 0;
+        self.source.read(identity, |_, _| {
+            lost += 1;
+            Take::Next
+        });
+        if self.source.commit(identity).is_ok() && lost > 0 {
+            self.shared.folder.control.dropped(Reason::SinkRemoved).fetch_add(lost, Ordering::Relaxed);
+            self.tell_once(format!("sink {identity:016x} was removed: {lost} records for it are given up"));
+        }
+    }
+
+    /// Takes up changed options; each sink's file is closed and opened with the new ones.
+    fn reload(&mut self) {
+        let sinks = std::mem::take(&mut self.sinks);
+        for sink in sinks {
+            let fresh = self.read_spec(sink.identity);
+            match fresh {
+                Ok(Some(spec)) if spec != sink.spec => match FileSink::open(sink.identity, spec, &self.shared) {
+                    Ok(fresh) => self.sinks.push(fresh),
+                    Err(error) => {
+                        self.tell_once(error.to_string());
+                        self.sinks.push(sink);
+                    }
+                },
+                _ => self.sinks.push(sink),
+            }
+        }
+    }
+
+    fn reap(&mut self, pressed: bool) {
+        self.reaped = Instant::now();
+        self.source.find_dead();
+        let mut freed = self.source.reap();
+        if pressed && freed == 0 {
+            for sink in self.sinks.iter().filter(|sink| sink.is_behind()) {
+                if let Some(lost) = self.source.give_up_oldest(sink.identity) {
+                    let control = &self.shared.folder.control;
+                    control.dropped(Reason::SinkBehind).fetch_add(lost, Ordering::Relaxed);
+                    let path = sink.log.path().display();
+                    self.notices.push(format!("{path}: the spool is full; {lost} records for it are given up"));
+                }
+            }
+            freed = self.source.reap();
+        }
+        if freed > 0 {
+            let control = &self.shared.folder.control;
+            let _ = control.bytes().fetch_update(Ordering::Relaxed, Ordering::Relaxed, |b| Some(b.saturating_sub(freed)));
+            control.freed().fetch_add(1, Ordering::Release);
+            crate::os::futex_wake(control.freed());
+        }
+    }
+
+    fn tell_once(&mut self, text: String) {
+        if !self.told.contains(&text) {
+            self.told.push(text.clone());
+            self.notices.push(text);
+        }
+    }
+
+    /// When a failing sink is to be tried again; None if none fails.
+    pub fn next_retry(&self) -> Option<Instant> {
+        self.sinks.iter().filter_map(|sink| sink.retry_at).min()
+    }
+
+    pub fn take_notices(&mut self) -> Notices {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// (path, failing, records delivered ever) of each file sink.
+    pub fn sinks(&self) -> Vec<(String, bool, u64)> {
+        let each = self.sinks.iter();
+        each.map(|sink| (sink.log.path().display().to_string(), sink.failing_since.is_some(), sink.outbox.delivered())).collect()
+    }
+}
+
+impl Drop for Leader {
+    fn drop(&mut self) {
+        let control = &self.shared.folder.control;
+        control.sleeping().store(0, Ordering::Release);
+        let _ = control.leader().compare_exchange(std::process::id(), 0, Ordering::Relaxed, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,113 @@
+//! A spool folder from outside: recovery, and what views ask of it.
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cordwood_core::record::Process;
+use cordwood_core::source::{open_folder, Source, Take};
+use cordwood_core::spool::{Folder, Spool};
+use cordwood_core::worker;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+
+use crate::record::to_python;
+use crate::spool::{drops, os_error};
+
+/// How long a busy folder's lock, and a failing file, are waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Somebody who reads a folder and writes no record to it.
+fn visitor(path: &Path) -> PyResult<Spool> {
+    let folder = Folder::open(path).map_err(|e| os_error(&e))?;
+    let process =
+        Process { pid: 0, hostname: String::new(), utc_offset: 0, zone: String::new(), start_ns: 0, segment: 0 };
+    Ok(Spool::new(folder, 0, process))
+}
+
+/// Records that some file of the folder has not got, over all its sinks.
+fn waiting(source: &mut Source) -> Vec<(u64, u64)> {
+    let sinks = source.sinks().into_iter().filter(|(_, local)| !local);
+    sinks.map(|(identity, _)| (identity, source.count(identity))).collect()
+}
+
+/// Delivers what crashed processes left in a spool folder.
+///
+/// Returns `delivered`, `remaining`, `led` (False: another process leads and delivers), `sinks` (path -> records
+/// delivered ever) and `notices`.
+#[pyfunction]
+pub fn recover(py: Python<'_>, folder: PathBuf) -> PyResult<Bound<'_, PyDict>> {
+    let spool = visitor(&folder)?;
+    let shared = Arc::clone(&spool.shared);
+    let (recovered, left) = py
+        .detach(|| {
+            let recovered = worker::recover(&shared, PATIENCE)?;
+            let mut source = open_folder(&folder)?;
+            Ok((recovered, waiting(&mut source).into_iter().map(|(_, count)| count).max().unwrap_or(0)))
+        })
+        .map_err(|e| os_error(&e))?;
+    let out = PyDict::new(py);
+    out.set_item("delivered", recovered.delivered)?;
+    out.set_item("remaining", left)?;
+    out.set_item("led", recovered.led)?;
+    let sinks = PyDict::new(py);
+    for (path, _, delivered) in &recovered.sinks {
+        sinks.set_item(path, delivered)?;
+    }
+    out.set_item("sinks", sinks)?;
+    out.set_item("notices", recovered.notices)?;
+    Ok(out)
+}
+
+/// The records of all processes that some file of this spool has not got yet.
+#[pyfunction]
+pub fn read_spool(py: Python<'_>, folder: PathBuf) -> PyResult<Bound<'_, PyList>> {
+    let mut source = open_folder(&folder).map_err(|e| os_error(&e))?;
+    let list = PyList::empty(py);
+    let mut seen = std::collections::HashSet::new();
+    let mut failed = None;
+    for (identity, local) in source.sinks() {
+        if local {
+            continue;
+        }
+        loop {
+            let more = source.read(identity, |record, _| {
+                if seen.insert((record.process.segment, record.sequence)) {
+                    if let Err(error) = to_python(py, record).and_then(|item| list.append(item)) {
+                        failed = Some(error);
+                        return Take::Leave;
+                    }
+                }
+                Take::Next
+            });
+            if !more || failed.is_some() {
+                break;
+            }
+        }
+    }
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(list),
+    }
+}
+
+/// What stands in a spool folder: `segments`, `bytes`, `leader` (process id, 0 for none), `beat` (when it last went
+/// round, nanoseconds), `dropped` by reason and `sinks` (hash -> records waiting).
+#[pyfunction]
+pub fn spool_status(py: Python<'_>, folder: PathBuf) -> PyResult<Bound<'_, PyDict>> {
+    let spool = visitor(&folder)?;
+    let mut source = open_folder(&folder).map_err(|e| os_error(&e))?;
+    let control = &spool.shared.folder.control;
+    let out = PyDict::new(py);
+    out.set_item("segments", source.len())?;
+    out.set_item("bytes", source.bytes())?;
+    out.set_item("leader", control.leader().load(Ordering::Relaxed))?;
+    out.set_item("beat", control.beat().load(Ordering::Relaxed))?;
+    out.set_item("dropped", drops(py, &spool.shared)?)?;
+    let sinks = PyDict::new(py);
+    for (identity, count) in waiting(&mut source) {
+        sinks.set_item(format!("{identity:016x}"), count)?;
+    }
+    out.set_item("sinks", sinks)?;
+    Ok(out)
+}

@@ -1,0 +1,102 @@
+//! What the Python side hands over once: hooks, redaction; and questions it asks while reading a configuration.
+use cordwood_core::console::Theme;
+use cordwood_core::redact::{Options, Redactor};
+use cordwood_core::text::TextFormat;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use crate::runtime;
+
+/// Functions of the Python half that capture calls.
+///
+/// `describe_exception(value, traceback)`, `context()`, `trace()`, `limit(code, offset, **options)`, `report(text)`.
+#[pyfunction]
+pub fn set_hooks(
+    py: Python<'_>,
+    describe_exception: Py<PyAny>,
+    context: Py<PyAny>,
+    trace: Py<PyAny>,
+    limit: Py<PyAny>,
+    report: Py<PyAny>,
+) {
+    runtime::hooks(py, |hooks| {
+        hooks.describe_exception = Some(describe_exception);
+        hooks.context = Some(context);
+        hooks.trace = Some(trace);
+        hooks.limit = Some(limit);
+        hooks.report = Some(report);
+    });
+}
+
+/// A context was entered: from now on each record asks for its fields.
+#[pyfunction]
+pub fn context_used(py: Python<'_>) {
+    runtime::hooks(py, |hooks| hooks.context_used = true);
+}
+
+fn refuse(error: impl ToString) -> PyErr {
+    PyValueError::new_err(error.to_string())
+}
+
+/// Sets what is redacted; `spec` is the JSON form of `RedactionConfig`.
+#[pyfunction]
+pub fn set_redaction(py: Python<'_>, spec: &str) -> PyResult<()> {
+    let spec: serde_json::Value = serde_json::from_str(spec).map_err(refuse)?;
+    let texts = |name: &str| {
+        let items = spec[name].as_array().into_iter().flatten();
+        items.filter_map(|item| item.as_str().map(str::to_owned)).collect::<Vec<_>>()
+    };
+    let mut options = Options { words: texts("words"), safe_keys: texts("safe_keys"), patterns: texts("patterns"), ..Options::default() };
+    if let Some(enabled) = spec["enabled"].as_bool() {
+        options.enabled = enabled;
+    }
+    if let Some(emails) = spec["emails"].as_bool() {
+        options.emails = emails;
+    }
+    if let Some(mask) = spec["mask"].as_str() {
+        mask.clone_into(&mut options.mask);
+    }
+    runtime::set_redactor(py, Redactor::new(options).map_err(refuse)?);
+    Ok(())
+}
+
+/// The text with its secrets hidden, by the rules in force.
+#[pyfunction]
+pub fn redact(py: Python<'_>, text: &str) -> String {
+    runtime::redactor(py).redact_text(text).into_owned()
+}
+
+/// True if the core can format with this; False if Python must. Raises ValueError if nobody can.
+#[pyfunction]
+#[pyo3(signature = (template, date_format=None))]
+pub fn compile_text(template: &str, date_format: Option<&str>) -> bool {
+    TextFormat::compile(template, date_format).is_ok()
+}
+
+/// Raises ValueError for a redaction pattern that cannot be used.
+#[pyfunction]
+pub fn check_pattern(pattern: &str) -> PyResult<()> {
+    let options = Options { patterns: vec![pattern.to_owned()], ..Options::default() };
+    Redactor::new(options).map(|_| ()).map_err(refuse)
+}
+
+/// Raises ValueError for colour words that mean nothing.
+#[pyfunction]
+pub fn check_theme(level: &str, words: &str) -> PyResult<()> {
+    Theme::parse([(level, words)]).map(|_| ()).map_err(refuse)
+}
+
+/// Around a fork: `before_fork()` in the parent, then `after_fork(in_child)` in each of the two.
+#[pyfunction]
+pub fn before_fork() {
+    cordwood_core::fork::before();
+}
+
+#[pyfunction]
+pub fn after_fork(in_child: bool) {
+    if in_child {
+        cordwood_core::fork::in_child();
+    } else {
+        cordwood_core::fork::in_parent();
+    }
+}

@@ -1,0 +1,24 @@
+"""Writes one flat JSON object a line: template, message, fields with their types, structured exceptions.
+
+Names are Cordwood's own or those of ECS, OpenTelemetry or Google Cloud; a value JSON cannot hold is written as text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class JsonFormatter:
+    """JSON lines.
+
+    Args:
+        names: whose names the object's keys have: `cordwood`, `ecs`, `otel` or `gcp`.
+    """
+
+    names: Literal["cordwood", "ecs", "otel", "gcp"] = "cordwood"
+
+    def spec(self) -> dict[str, object]:
+        """What the core needs to write it."""
+        return {"kind": "json", "names": self.names}

@@ -1,0 +1,45 @@
+"""COMPOSE: a configuration becomes running parts. The only place that knows all of them.
+
+In comes a `LogConfig`; out go handlers on loggers, sinks in spools, and the loops that Python-run sinks need.
+"""
+
+from __future__ import annotations
+
+import os
+
+from cordwood.config import LogConfig
+from cordwood.pipeline.handler import Handler
+from cordwood.pipeline.manager import LoggingManager
+
+__all__ = ["Handler", "LoggingManager", "auto_configure", "configure", "flush", "shutdown", "stats"]
+
+
+def configure(
+    config: str | os.PathLike[str] | LogConfig | None = None,
+    /,
+    *,
+    preset: str | None = None,
+    **settings: object,
+) -> LoggingManager:
+    """Log as configured from now on; as `LoggingManager.configure`."""
+    return LoggingManager().configure(config, preset=preset, **settings)
+
+
+def auto_configure(env: str | None = None, variable: str = "CORDWOOD_ENV", **settings: object) -> LoggingManager:
+    """Configure by the environment's name; as `LoggingManager.auto_configure`."""
+    return LoggingManager().auto_configure(env, variable, **settings)
+
+
+def flush(timeout: float = 5.0) -> int:
+    """Wait until all records of this process are delivered; how many are not after `timeout` seconds."""
+    return LoggingManager().flush(timeout)
+
+
+def shutdown(timeout: float = 5.0) -> int:
+    """Deliver, then give `logging` back as it was; as `LoggingManager.shutdown`."""
+    return LoggingManager().shutdown(timeout)
+
+
+def stats() -> dict[str, object]:
+    """What was accepted, delivered, dropped and is waiting; as `LoggingManager.stats`."""
+    return LoggingManager().stats()

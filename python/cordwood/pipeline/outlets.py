@@ -1,0 +1,168 @@
+"""Sinks that are open in a spool, each once in a process, however many handlers lead there."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from cordwood import _native
+from cordwood.delivery import Loop
+from cordwood.errors import report
+from cordwood.sinks import PythonSink, Sink
+from cordwood.sinks.console import ConsoleSink
+from cordwood.sinks.file import FileSink
+from cordwood.spool import SpoolOptions, open_spool
+
+RELEASE_TIMEOUT = 5.0  # seconds that closing or flushing one handler waits for delivery
+LAST_WORDS = 0.1  # seconds for what is logged when that wait is over
+
+
+@dataclass(eq=False)
+class Outlet:
+    """One sink in one spool."""
+
+    sink: Sink
+    spool: _native.Spool
+    options: SpoolOptions
+    bit: int
+    loop: Loop | None
+    users: int = 0
+
+    @property
+    def mask(self) -> int:
+        """The set of sinks that holds this one alone."""
+        return 1 << self.bit
+
+    @property
+    def wants_task(self) -> bool:
+        """Whether what is written there holds the asyncio task's name."""
+        if not isinstance(self.sink, FileSink | ConsoleSink):
+            return True
+        return self.sink.format["kind"] == "json" or "%(taskName)" in str(self.sink.format["format"])
+
+
+@dataclass
+class Outlets:
+    """What this process has open. All methods may be called from any thread."""
+
+    spools: dict[SpoolOptions, _native.Spool] = field(default_factory=dict)
+    opened: dict[tuple[SpoolOptions, str], Outlet] = field(default_factory=dict)
+    exiting: bool = False
+    deadline: float | None = None  # monotonic seconds, for all that is closed or flushed together
+    lock: AbstractContextManager[bool] = field(default_factory=threading.RLock)
+
+    def open(self, sink: Sink, options: SpoolOptions) -> Outlet:
+        """Open a sink, or take it as it is open, with its newest options."""
+        with self.lock:
+            key = (options, sink.identity)
+            outlet = self.opened.get(key)
+            if outlet is None:
+                spool = self.spools.get(options)
+                if spool is None:
+                    spool = self.spools[options] = open_spool(options)
+                bit = spool.add_sink(sink.identity, sink.spec(), sink.local)
+                loop = Loop(spool, bit, sink) if isinstance(sink, PythonSink) else None
+                outlet = self.opened[key] = Outlet(sink, spool, options, bit, loop)
+            elif outlet.sink != sink:
+                self._respec(outlet, sink)
+            outlet.users += 1
+            return outlet
+
+    def adopt_format(self, outlet: Outlet, spec: dict[str, object]) -> bool:
+        """Write in another format from now on; refused while another handler leads to the same sink."""
+        with self.lock:
+            if not isinstance(outlet.sink, FileSink | ConsoleSink):
+                return False
+            if outlet.sink.format != spec:
+                if outlet.users > 1:
+                    return False
+                self._respec(outlet, replace(outlet.sink, format=spec))
+            return True
+
+    @staticmethod
+    def _respec(outlet: Outlet, sink: Sink) -> None:
+        outlet.sink = sink
+        outlet.spool.add_sink(sink.identity, sink.spec(), sink.local)
+
+    def release(self, outlet: Outlet) -> None:
+        """Give an outlet back; the last user closes it when its records are delivered."""
+        with self.lock:
+            outlet.users -= 1
+            if outlet.users or self.exiting:
+                return
+            del self.opened[outlet.options, outlet.sink.identity]
+            last = not any(options == outlet.options for options, _ in self.opened)
+            if last:
+                del self.spools[outlet.options]
+        if outlet.loop is not None:
+            outlet.loop.stop(self.patience())
+        if last:
+            remaining = outlet.spool.close(self.patience())
+        else:
+            remaining = outlet.spool.flush(self.patience())
+            if not remaining:
+                outlet.spool.remove_sink(outlet.bit)
+        say_remaining(outlet.spool, remaining)
+
+    def patience(self) -> float:
+        """Seconds that one handler may wait; those that end together share one bound."""
+        if self.deadline is None:
+            return RELEASE_TIMEOUT
+        return max(LAST_WORDS, self.deadline - time.monotonic())
+
+    @contextmanager
+    def within(self, timeout: float) -> Iterator[None]:
+        """All that is closed inside waits `timeout` seconds together."""
+        self.deadline = time.monotonic() + timeout
+        try:
+            yield
+        finally:
+            self.deadline = None
+
+    def flush(self, timeout: float) -> int:
+        """Wait until this process's records are delivered; how many are not after `timeout` seconds."""
+        return sum(remaining for _, remaining in self.flush_each(timeout))
+
+    def flush_each(self, timeout: float) -> list[tuple[_native.Spool, int]]:
+        """As `flush`, spool by spool."""
+        deadline = time.monotonic() + timeout
+        for outlet in list(self.opened.values()):
+            if outlet.loop is not None:
+                outlet.loop.wake()
+        return [(spool, spool.flush(max(0.0, deadline - time.monotonic()))) for spool in list(self.spools.values())]
+
+    def stats(self) -> dict[str, object]:
+        """Counters of every spool, by folder, and of every Python-run sink, by identity."""
+        return {
+            "spools": {options.folder or "memory": spool.stats() for options, spool in list(self.spools.items())},
+            "sinks": {
+                outlet.sink.identity: outlet.loop.stats()
+                for outlet in list(self.opened.values())
+                if outlet.loop is not None
+            },
+        }
+
+
+def say_remaining(spool: _native.Spool, remaining: int) -> None:
+    """Say that records stay behind, and how they are delivered."""
+    if remaining and spool.folder is not None:
+        log_dir = Path(spool.folder).parent
+        report(f"{remaining} records are not delivered yet; the next process does it, or: cordwood recover {log_dir}")
+    elif remaining:
+        report(f"{remaining} records were not delivered")
+
+
+outlets = Outlets()
+
+
+def _after_fork() -> None:
+    outlets.lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

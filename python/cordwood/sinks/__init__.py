@@ -1,0 +1,50 @@
+"""WRITE: where records go.
+
+A sink is a frozen dataclass of options whose `identity` is its target, never its options. Files and consoles are
+written by the core (`spec()` is all it needs); a sink with a `write` method is run by `cordwood.delivery`. No thread,
+retry or formatting inside: delivery and formatters own those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
+
+from cordwood.record import Record
+from cordwood.sinks.console import ConsoleSink
+from cordwood.sinks.file import FileSink
+from cordwood.sinks.memory import MemorySink
+
+
+class Sink(Protocol):
+    """What the spool needs to know of a target."""
+
+    @property
+    def identity(self) -> str:
+        """The target itself (a real path, a stream, a URL and table): two sinks with one identity are one."""
+        ...
+
+    @property
+    def local(self) -> bool:
+        """Whether only this process's records go there, delivered by this process alone."""
+        ...
+
+    def spec(self) -> str:
+        """The options as JSON text, for whichever process delivers."""
+        ...
+
+
+@runtime_checkable
+class PythonSink(Sink, Protocol):
+    """A sink whose writing is Python."""
+
+    def write(self, batch: Sequence[Record]) -> None:
+        """Take a whole batch or raise: after an error the same records come again, after a pause."""
+        ...
+
+
+SINKS: Mapping[str, type[Sink]] = {
+    "console": ConsoleSink,
+    "file": FileSink,
+    "memory": MemorySink,
+}

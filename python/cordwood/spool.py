@@ -1,0 +1,72 @@
+"""SPOOL: records wait in mapped files until they are delivered.
+
+The spool itself is native. What stands here is where it is opened: in the log directory, else in the platform's state
+directory, else in memory, which is said once. Opening never fails; an application must log even so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cordwood import _native
+from cordwood.errors import report
+
+FOLDER = ".cordwood"
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolOptions:
+    """What makes two openings the same spool.
+
+    Args:
+        folder: an absolute path; None keeps records in memory alone.
+        max_bytes: room for all processes together.
+        max_message_bytes: longer messages are cut.
+        sync: `interval`, `level` or `always`.
+    """
+
+    folder: str | None
+    max_bytes: int
+    max_message_bytes: int
+    sync: str
+
+
+def spool_folder(log_dir: str | os.PathLike[str]) -> str:
+    """The spool of a log directory."""
+    return str(Path(log_dir).resolve() / FOLDER)
+
+
+def open_spool(options: SpoolOptions) -> _native.Spool:
+    """Open the spool, or the next best; what is wrong is said on stderr once."""
+    for folder in _places(options.folder):
+        try:
+            return _open(folder, options)
+        except OSError as error:  # noqa: PERF203 few places
+            report(f"the spool folder {folder} cannot be used: {error}", key=f"spool {folder}")
+    if options.folder is not None:
+        report(
+            "records wait in memory and do not survive a crash of this process: no spool folder can be used",
+            key=f"spool memory {options.folder}",
+        )
+    return _open(None, options)
+
+
+def _open(folder: str | None, options: SpoolOptions) -> _native.Spool:
+    return _native.Spool(
+        folder, max_bytes=options.max_bytes, max_message_bytes=options.max_message_bytes, sync=options.sync
+    )
+
+
+def _places(folder: str | None) -> Iterator[str]:
+    if folder is None:
+        return
+    yield folder
+    import platformdirs
+
+    # One folder for each log directory, the same in every process that has it.
+    digest = hashlib.blake2b(os.fsencode(folder), digest_size=8).hexdigest()
+    yield str(Path(platformdirs.user_state_dir("cordwood", appauthor=False)) / "spool" / digest)

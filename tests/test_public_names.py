@@ -1,0 +1,49 @@
+"""The public API is this list, and importing it costs next to nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import cordwood
+
+NAMES = [
+    "ConfigError",
+    "ConsoleConfig",
+    "CordwoodError",
+    "FileConfig",
+    "Handler",
+    "LogConfig",
+    "LoggingManager",
+    "MemorySink",
+    "MissingExtraError",
+    "Record",
+    "RedactionConfig",
+    "SpoolConfig",
+    "SpoolError",
+    "auto_configure",
+    "configure",
+    "context",
+    "flush",
+    "get_logger",
+    "in_context",
+    "shutdown",
+    "stats",
+]
+
+
+def test_the_public_names() -> None:
+    assert cordwood.__all__ == NAMES
+    assert set(NAMES) <= set(dir(cordwood))
+    for name in NAMES:
+        assert getattr(cordwood, name) is not None
+
+
+def test_importing_loads_no_other_package_and_changes_nothing() -> None:
+    code = (
+        "import logging, sys; before = (logging.getLoggerClass(), list(logging.root.handlers)); import cordwood;"
+        "heavy = {'yaml', 'click', 'msgspec', 'platformdirs', 'dataclasses', 'asyncio'} & set(sys.modules);"
+        "assert not heavy, heavy;"
+        "assert before == (logging.getLoggerClass(), list(logging.root.handlers))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": ":".join(sys.path)})
