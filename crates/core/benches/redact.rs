@@ -56,6 +56,19 @@ fn main() {
         });
         println!("redact_text {name:<22} {ns:8.1} ns");
     }
+    let plan = redactor.plan("user %s did %d");
+    for arg in
+        ["alice", "order-1234", "/api/v1/orders", "10.0.0.1:8080", "550e8400-e29b-41d4-a716-446655440000", TEXTS[2].1]
+    {
+        let ns = measure(|| {
+            black_box(redactor.argument_is_harmless(black_box(&plan), 0, black_box(arg)));
+        });
+        println!("argument_is_harmless {:3} bytes    {ns:8.1} ns", arg.len());
+    }
+    let ns = measure(|| {
+        black_box(redactor.int_is_harmless(black_box(&plan), black_box(1_763_633_472_123)));
+    });
+    println!("int_is_harmless                   {ns:8.1} ns");
     for key in ["user_id", "order_id", "elapsed_ms", "password", "token_count"] {
         let ns = measure(|| {
             black_box(redactor.secret_key(black_box(key)));

@@ -4,6 +4,7 @@
 //! trailing digits: `X-Auth-Token2`, `authToken` → `auth`, `token`. Up to three neighbouring parts are looked up together.
 
 /// Secret in fields and in text, alone or as one part of a longer name (`db_password`).
+#[rustfmt::skip]
 const SECRET: &[&str] = &[
     // passwords
     "password",
@@ -82,6 +83,7 @@ const ENDINGS: &[&str] = &["password", "passwd", "passphrase", "secret", "token"
 const WEAK: &[&str] = &["auth", "signature", "sig", "csrf", "xsrf"];
 
 /// As the last part these say that the value describes a secret and is none: `token_count`, `InvalidTokenError`, `token.py`.
+#[rustfmt::skip]
 const DESCRIBING: &[&str] = &[
     "age",
     "algorithm",
@@ -190,18 +192,10 @@ const DESCRIBING: &[&str] = &[
 ];
 
 /// Whole names that are never secret; [`Options::safe_keys`](super::Options) adds to them.
+#[rustfmt::skip]
 const SAFE: &[&str] = &[
-    "session_id",
-    "sessionid",
-    "token_id",
-    "tokenid",
-    "next_page_token",
-    "page_token",
-    "continuation_token",
-    "next_token",
-    "auth_user",
-    "auth_time",
-    "cookie_consent",
+    "session_id", "sessionid", "token_id", "tokenid", "next_page_token", "page_token", "continuation_token", "next_token",
+    "auth_user", "auth_time", "cookie_consent",
 ];
 
 /// The longest name that is looked at; of longer ones the end counts.
