@@ -3,6 +3,8 @@ SHELL := /bin/sh
 export PATH := $(PATH):$(HOME)/.cargo/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PY := .venv/bin/python
+# Run a command, and show what it says only where it fails.
+quietly = out=$$($(1) 2>&1) || { echo "$$out"; exit 1; }
 
 RUST := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name Cargo.toml)
 PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi' -o -path '*/static/*')
@@ -46,13 +48,13 @@ clean: ## remove everything that was built, the environments too
 
 .stamps/native: .stamps/venv $(RUST)
 	@echo "setup: building the core and installing Cordwood into .venv (a minute or two the first time)"
-	@PIP_QUIET=1 VIRTUAL_ENV=$(CURDIR)/.venv .venv/bin/maturin develop --release --locked --quiet
+	@$(call quietly,VIRTUAL_ENV=$(CURDIR)/.venv .venv/bin/maturin develop --release --locked)
 	@touch $@
 
 .stamps/wheel: .stamps/venv $(RUST) $(PYTHON_SOURCES) README.md LICENSE
 	@echo "wheel: building into dist/"
 	@rm -f dist/*.whl
-	@.venv/bin/maturin build --release --locked --quiet --out dist
+	@$(call quietly,.venv/bin/maturin build --release --locked --out dist)
 	@touch $@
 
 .stamps/bench: .stamps/wheel

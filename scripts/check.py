@@ -35,7 +35,12 @@ def check(name: str, command: list[Path | str]) -> bool:
     """Run one step; print its verdict, and its output where it failed or had something to say."""
     began = time.monotonic()
     done = subprocess.run(
-        [str(word) for word in command], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        [str(word) for word in command],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
     )
     verdict = "ok" if done.returncode == 0 else "FAILED"
     print(f"{verdict:>6}  {time.monotonic() - began:6.1f} s  {name}", flush=True)
