@@ -3,7 +3,8 @@
     CordwoodError
     ├── ConfigError(ValueError)         a setting that cannot be used: field, what is wrong, what is allowed
     ├── MissingExtraError(ImportError)  a part that is not installed, with the line that installs it
-    └── SpoolError(OSError)             a spool folder that cannot be used or read
+    ├── SpoolError(OSError)             a spool folder that cannot be used or read
+    └── NoLogsError                     a file or folder given to a command holds nothing it can read
 
 Logging calls raise none of them: what goes wrong after a call is counted and said by `report`.
 """
@@ -61,6 +62,10 @@ class MissingExtraError(CordwoodError, ImportError):
 
 class SpoolError(CordwoodError, OSError):
     """A spool folder that cannot be used or read."""
+
+
+class NoLogsError(CordwoodError):
+    """A file or folder given to a command holds nothing it can read."""
 
 
 def closest(word: str, known: Iterable[str]) -> str:

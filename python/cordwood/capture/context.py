@@ -86,6 +86,7 @@ class context:  # noqa: N801 a verb to its users: `with context(…)`
             fields = fields.outer
 
     def __call__(self, function: _F) -> _F:
+        """Decorate a function or coroutine function."""
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             message = f"{function.__qualname__} is a generator: use `with cordwood.context(...)` inside it"
             raise TypeError(message)

@@ -8,6 +8,7 @@ for each place in the program and kept; `traceback` is asked again only for what
 place: groups, syntax errors, "Did you mean".
 """
 
+# ruff: noqa: PTH100, PTH117, PTH118, PTH119, PTH120  code objects hold their file as text, and text is what is compared
 from __future__ import annotations
 
 import hashlib
