@@ -6,7 +6,6 @@ Bad input is one line on stderr and exit status 2; trouble that was found is exi
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -32,9 +31,6 @@ class _Group(click.Group):
             status = 2
         except (click.Abort, KeyboardInterrupt):
             status = 130
-        except BrokenPipeError:  # `cordwood tail | head`: the reader has enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            status = 0
         sys.exit(status if isinstance(status, int) else 0)
 
 
