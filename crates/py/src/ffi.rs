@@ -84,9 +84,6 @@ impl<'a, 'py> Arguments<'a, 'py> {
     }
 }
 
-/// A native method: self and the arguments.
-pub type Method = for<'a, 'py> fn(Python<'py>, Borrowed<'a, 'py, PyAny>, Arguments<'a, 'py>) -> PyResult<()>;
-
 /// A method for a fixed choice `N` (a level, a hook), so that each gets an entry point of its own.
 pub trait Entry {
     fn call<'a, 'py>(py: Python<'py>, this: Borrowed<'a, 'py, PyAny>, args: Arguments<'a, 'py>) -> PyResult<()>;
@@ -177,6 +174,13 @@ pub fn list_holds(list: &Bound<'_, PyList>, items: &[usize]) -> bool {
 pub fn dict_address(dict: &Bound<'_, PyAny>, key: &Bound<'_, PyAny>) -> usize {
     // SAFETY: `dict` is a dict (callers pass a module's or an instance's); an error cannot arise from a str key.
     unsafe { ffi::PyDict_GetItemWithError(dict.as_ptr(), key.as_ptr()) as usize }
+}
+
+/// A truth value of a dict: None where the key is missing.
+pub fn dict_truth(dict: &Bound<'_, PyAny>, key: &Bound<'_, PyAny>) -> Option<bool> {
+    let found = dict_address(dict, key);
+    // SAFETY: `Py_True` is a constant of the interpreter.
+    (found != 0).then(|| found == unsafe { ffi::Py_True() } as usize)
 }
 
 /// A value of a dict, with a reference of its own.
