@@ -1,16 +1,17 @@
 """Makes docs/pictures/*.svg from what Cordwood really prints: `python docs/pictures.py`.
 
-The program below is run; its console and its files become the picture. Nothing in it is drawn by hand.
+The program below is run; its console and its files become the picture. Nothing in it is drawn by hand; only the names
+of the folder and of the machine are replaced.
 """
 
 from __future__ import annotations
 
 import html
+import os
 import re
 import subprocess
 import sys
 import tempfile
-import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -51,20 +52,29 @@ def outputs() -> dict[str, str]:
         script.write_text(PROGRAM, encoding="utf-8")
         done = subprocess.run([sys.executable, script.name], cwd=folder, capture_output=True, text=True, check=True)
         logs = Path(folder) / "logs"
-        return {
-            "the console": done.stderr,
-            "logs/app.log": (logs / "app.log").read_text(encoding="utf-8"),
-            "logs/app.jsonl": (logs / "app.jsonl").read_text(encoding="utf-8"),
-        }
+        found = {"console": done.stderr} | {path.name: path.read_text(encoding="utf-8") for path in logs.glob("app.*")}
+    names = {str(Path(folder).resolve()): "/srv/shop", f'"host":"{os.uname().nodename}"': '"host":"web-1"'}
+    for theirs, ours in names.items():
+        found = {name: text.replace(theirs, ours) for name, text in found.items()}
+    return found
+
+
+def wrapped(line: str) -> Iterator[str]:
+    """A line in pieces that fit, cut behind commas."""
+    while len(line) > COLUMNS:
+        cut = 1 + line.rfind(",", 0, COLUMNS)
+        yield line[:cut]
+        line = line[cut:]
+    yield line
 
 
 def rows() -> Iterator[str]:
     """The picture's text, each part under its name."""
     found = outputs()
-    json_line = next(line for line in found["logs/app.jsonl"].splitlines() if "paid" in line)
+    json_line = next(line for line in found["app.jsonl"].splitlines() if "paid" in line)
     parts = {
-        "the console, coloured": found["the console"].splitlines(),
-        "logs/app.jsonl, one line of it": textwrap.wrap(json_line, COLUMNS, break_on_hyphens=False),
+        "the console, coloured": found["console"].splitlines(),
+        "logs/app.jsonl, one line of it": list(wrapped(json_line)),
     }
     for number, (title, lines) in enumerate(parts.items()):
         if number:

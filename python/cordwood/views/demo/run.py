@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cordwood import _native
-from cordwood.errors import CordwoodError
+from cordwood.errors import DemoError
 from cordwood.spool import spool_folder
 from cordwood.views.demo import check, ledger, show
 from cordwood.views.demo.load import Load, drive
@@ -29,10 +29,6 @@ _START_TIMEOUT = 30.0
 _END_TIMEOUT = 10.0
 
 Say = Callable[[str], None]
-
-
-class DemoError(CordwoodError):
-    """The service did not start, or did not end."""
 
 
 @dataclass(frozen=True)

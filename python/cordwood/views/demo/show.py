@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -35,14 +34,15 @@ def picture(frames: Sequence[tuple[str, Sequence[str]]]) -> Iterator[str]:
         yield f"└{'─' * (width - 2)}┘"
 
 
-def _wrapped(line: str, width: int) -> list[str]:
-    plain = _COLOUR.sub("", line)
-    if len(plain) <= width:
-        return [line]
-    # The colour ends before the cut: only the level's name is coloured.
-    lost = len(line) - len(plain)
-    first, rest = line[: width + lost], line[width + lost :]
-    return [first, *textwrap.wrap(rest, width, subsequent_indent="  ", break_on_hyphens=False, drop_whitespace=False)]
+def _wrapped(line: str, width: int) -> Iterator[str]:
+    """A line in pieces that fit; cut behind a comma or a space where there is one. Colours stand at its beginning only."""
+    while len(_COLOUR.sub("", line)) > width:
+        room = width + len(line) - len(_COLOUR.sub("", line))
+        cut = 1 + max(line.rfind(",", 0, room), line.rfind(" ", 0, room))
+        cut = cut if cut > room // 2 else room
+        yield line[:cut]
+        line = line[cut:]
+    yield line
 
 
 def table(rows: Sequence[Row], files: Sequence[str]) -> Iterator[str]:
