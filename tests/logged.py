@@ -12,7 +12,7 @@ from cordwood.capture.logger import give_back, take_over
 
 
 class Logged:
-    """The records that reached the root logger's one handler, which is Cordwood's, as are the loggers' classes."""
+    """The records that reached the root logger's Cordwood handler; the loggers' classes are Cordwood's too."""
 
     def __init__(self) -> None:
         self._sink = MemorySink()
@@ -24,6 +24,10 @@ class Logged:
         self._root.setLevel(logging.DEBUG)
         self._root.handlers = [self._handler]
         take_over()
+
+    def alone(self) -> None:
+        """Without pytest's handlers, which come after a fixture: now calls go natively to the spool."""
+        self._root.handlers = [self._handler]
 
     def close(self) -> None:
         give_back()

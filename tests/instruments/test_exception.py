@@ -32,5 +32,6 @@ def test_an_exception_whose_text_fails_is_logged_all_the_same(logged: Logged) ->
         def __str__(self) -> str:
             raise RuntimeError("no text")
 
+    logged.alone()
     ExceptionLogger().log_exception(BadError(), context="x")
     assert "BadError" in logged.one().message
