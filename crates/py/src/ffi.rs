@@ -33,11 +33,6 @@ impl<T> GilCell<T> {
     pub fn borrow<'py>(&'py self, _py: Python<'py>) -> Option<RefMut<'py, T>> {
         self.0.try_borrow_mut().ok()
     }
-
-    /// After the interpreter is gone, from `atexit` handlers of the C library.
-    pub fn borrow_at_exit(&self) -> Option<RefMut<'_, T>> {
-        self.0.try_borrow_mut().ok()
-    }
 }
 
 /// The arguments of a call, positional ones first, as CPython's vectorcall passes them.
@@ -311,10 +306,4 @@ pub fn float(object: &Bound<'_, PyAny>) -> f64 {
 pub fn percent<'py>(format: &Bound<'py, PyAny>, args: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     // SAFETY: `format` is a `str`; the result is a new reference or an error.
     unsafe { Bound::from_owned_ptr_or_err(format.py(), ffi::PyUnicode_Format(format.as_ptr(), args.as_ptr())) }
-}
-
-/// Runs `act` when the process exits, after the interpreter.
-pub fn at_process_exit(act: extern "C" fn()) {
-    // SAFETY: a function without arguments that does not unwind.
-    unsafe { libc::atexit(act) };
 }
