@@ -39,6 +39,8 @@ struct FileSink {
     log: LogFile,
     outbox: Outbox,
     batch: Vec<u8>,
+    /// Whether an outbox that somebody else left has been looked into.
+    begun: bool,
     failing_since: Option<Instant>,
     pause: Duration,
     retry_at: Option<Instant>,
@@ -56,7 +58,18 @@ impl FileSink {
         let log = LogFile::new(fs, options);
         let format = parsed.format()?;
         let (batch, pause) = (Vec::with_capacity(BATCH + (16 << 10)), BACKOFF.0);
-        Ok(Self { identity, spec, format, log, outbox, batch, failing_since: None, pause, retry_at: None })
+        Ok(Self {
+            identity,
+            spec,
+            format,
+            log,
+            outbox,
+            batch,
+            begun: false,
+            failing_since: None,
+            pause,
+            retry_at: None,
+        })
     }
 
     /// Delivers all there is; returns the number of records.
@@ -65,7 +78,13 @@ impl FileSink {
             return 0;
         }
         let mut delivered = 0;
-        let result = self.drain(source, &mut delivered);
+        if !self.begun && self.outbox.damaged() {
+            notices.push(format!(
+                "{}: the outbox was damaged; its batch comes again from the spool",
+                self.log.path().display()
+            ));
+        }
+        let result = self.drain(source, &mut delivered, notices);
         notices.extend(self.log.notices().iter().map(ToString::to_string));
         match result {
             Ok(()) => {
@@ -86,12 +105,13 @@ impl FileSink {
         delivered
     }
 
-    fn drain(&mut self, source: &mut Source, delivered: &mut u64) -> Result<()> {
-        if self.failing_since.is_some() || self.outbox.pending().is_some() {
+    fn drain(&mut self, source: &mut Source, delivered: &mut u64, notices: &mut Notices) -> Result<()> {
+        if !self.begun || self.failing_since.is_some() {
             *delivered += self.finish_pending(source)?;
+            self.begun = true;
         }
         while source.has_next(self.identity) {
-            let (records, more) = self.write_batch(source)?;
+            let (records, more) = self.write_batch(source, notices)?;
             *delivered += records;
             if !more {
                 break;
@@ -112,7 +132,7 @@ impl FileSink {
     }
 
     /// One batch. Returns how many records it had, and whether there may be more.
-    fn write_batch(&mut self, source: &mut Source) -> Result<(u64, bool)> {
+    fn write_batch(&mut self, source: &mut Source, notices: &mut Notices) -> Result<(u64, bool)> {
         self.batch.clear();
         let mut locked = self.log.lock()?;
         let mut room = locked.room();
@@ -152,7 +172,7 @@ impl FileSink {
         }
         if let Some(offset) = rotate {
             // A rotation that fails lets the file grow; nothing is lost by it.
-            let _ = locked.rotate(offset);
+            notices.extend(locked.rotate(offset).err().map(|error| format!("{error}: the file grows until it can")));
         }
         Ok((records, more))
     }
@@ -192,7 +212,9 @@ impl Lock {
     /// Takes the lock; None if another process has it.
     pub fn take(shared: &Shared) -> Result<Option<Self>> {
         let Some(folder) = &shared.folder.path else {
-            return Ok(Some(Self { _file: Held::new(std::fs::File::open("/dev/null").map_err(|e| Error::io("open", "/dev/null", e))?) }));
+            return Ok(Some(Self {
+                _file: Held::new(std::fs::File::open("/dev/null").map_err(|e| Error::io("open", "/dev/null", e))?),
+            }));
         };
         let path = folder.join("leader.lock");
         let file = std::fs::OpenOptions::new()
@@ -230,8 +252,16 @@ impl Leader {
         let control = &shared.folder.control;
         control.leader().store(std::process::id(), Ordering::Relaxed);
         let sinks_seen = control.sinks().load(Ordering::Acquire);
-        let mut leader =
-            Self { source, sinks: Vec::new(), sinks_seen, reaped: Instant::now(), notices: Vec::new(), told: Vec::new(), shared, _lock: lock };
+        let mut leader = Self {
+            source,
+            sinks: Vec::new(),
+            sinks_seen,
+            reaped: Instant::now(),
+            notices: Vec::new(),
+            told: Vec::new(),
+            shared,
+            _lock: lock,
+        };
         leader.refresh();
         let control = &leader.shared.folder.control;
         control.bytes().store(leader.source.bytes(), Ordering::Relaxed);
@@ -343,7 +373,8 @@ impl Leader {
         }
         if freed > 0 {
             let control = &self.shared.folder.control;
-            let _ = control.bytes().fetch_update(Ordering::Relaxed, Ordering::Relaxed, |b| Some(b.saturating_sub(freed)));
+            let _ =
+                control.bytes().fetch_update(Ordering::Relaxed, Ordering::Relaxed, |b| Some(b.saturating_sub(freed)));
             control.freed().fetch_add(1, Ordering::Release);
             crate::os::futex_wake(control.freed());
         }
@@ -368,7 +399,8 @@ impl Leader {
     /// (path, failing, records delivered ever) of each file sink.
     pub fn sinks(&self) -> Vec<(String, bool, u64)> {
         let each = self.sinks.iter();
-        each.map(|sink| (sink.log.path().display().to_string(), sink.failing_since.is_some(), sink.outbox.delivered())).collect()
+        each.map(|sink| (sink.log.path().display().to_string(), sink.failing_since.is_some(), sink.outbox.delivered()))
+            .collect()
     }
 }
 

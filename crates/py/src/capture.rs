@@ -2,6 +2,7 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 
 use cordwood_core::frame::{self, Head, Kind, HEAD};
 use cordwood_core::record::{self as model, Exception};
@@ -15,13 +16,14 @@ use pyo3::Borrowed;
 
 use crate::ffi::{self, types, Arguments};
 use crate::plan::{self, Plan};
-use crate::runtime::{self, caches, names, ThreadEntry};
+use crate::runtime::{self, caches, names, ThreadEntry, CONTEXT_USED};
 use crate::site::{self, Key, Site, Template};
 use crate::spool::{now, PySpool, Reserved};
 use crate::value::{pack_argument, pack_field, text_of, unprintable, with_text};
 
 /// A record being put together: its flags and the payload after the fixed part.
-pub struct Draft {
+pub struct Draft<'py> {
+    py: Python<'py>,
     pub flags: u8,
     pub bytes: Vec<u8>,
 }
@@ -29,18 +31,21 @@ pub struct Draft {
 /// Rendering may log, whose rendering may log: so deep and no deeper.
 const DEEPEST: u32 = 16;
 
-impl Draft {
-    pub fn new(py: Python<'_>) -> Self {
-        let mut bytes = caches(py, |caches| caches.scratch.pop()).flatten().unwrap_or_default();
+impl<'py> Draft<'py> {
+    /// None where records are taken within records too deep; the caller counts that one as lost.
+    pub fn new(py: Python<'py>) -> Option<Self> {
+        let taken = caches(py, |caches| {
+            caches.depth += 1;
+            if caches.depth > DEEPEST {
+                caches.depth -= 1;
+                return None;
+            }
+            Some(caches.scratch.pop().unwrap_or_default())
+        });
+        let mut bytes = taken.flatten()?;
         bytes.clear();
         bytes.resize(HEAD, 0);
-        Self { flags: 0, bytes }
-    }
-
-    fn recycle(self, py: Python<'_>) {
-        if self.bytes.capacity() <= 64 << 10 {
-            let _ = caches(py, |caches| caches.scratch.push(self.bytes));
-        }
+        Some(Self { py, flags: 0, bytes })
     }
 
     /// Writes a section whose length stands before it.
@@ -69,24 +74,15 @@ pub fn bounded(text: &str, most: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{} … [{} bytes cut]", &text[..end], text.len() - end))
 }
 
-/// Counts rendering depth for as long as it lives.
-pub struct Depth<'py>(Python<'py>);
-
-impl<'py> Depth<'py> {
-    /// None where records are taken within records too deep; the caller counts that one as lost.
-    pub fn enter(py: Python<'py>) -> Option<Self> {
-        let depth = caches(py, |caches| {
-            caches.depth += 1;
-            caches.depth
-        })?;
-        let entered = Self(py);
-        (depth <= DEEPEST).then_some(entered)
-    }
-}
-
-impl Drop for Depth<'_> {
+impl Drop for Draft<'_> {
     fn drop(&mut self) {
-        let _ = caches(self.0, |caches| caches.depth -= 1);
+        let bytes = std::mem::take(&mut self.bytes);
+        let _ = caches(self.py, |caches| {
+            caches.depth -= 1;
+            if bytes.capacity() <= 64 << 10 {
+                caches.scratch.push(bytes);
+            }
+        });
     }
 }
 
@@ -116,9 +112,9 @@ impl<'py> Args<'_, 'py> {
     fn each(&self, mut act: impl FnMut(usize, Borrowed<'_, 'py, PyAny>) -> bool) -> bool {
         match self {
             Self::Call(args) => (0..args.positional()).all(|index| args.get(index).is_some_and(|arg| act(index, arg))),
-            Self::Record(args) => args
-                .cast_exact::<PyTuple>()
-                .is_ok_and(|tuple| (0..tuple.len()).all(|index| tuple.get_borrowed_item(index).is_ok_and(|arg| act(index, arg)))),
+            Self::Record(args) => args.cast_exact::<PyTuple>().is_ok_and(|tuple| {
+                (0..tuple.len()).all(|index| tuple.get_borrowed_item(index).is_ok_and(|arg| act(index, arg)))
+            }),
             Self::None => true,
         }
     }
@@ -149,7 +145,7 @@ fn is_mapping(object: &Bound<'_, PyAny>) -> bool {
 /// Puts the message into the draft: deferred where the template allows it, else rendered and redacted.
 pub fn put_message<'py>(
     py: Python<'py>,
-    draft: &mut Draft,
+    draft: &mut Draft<'_>,
     redactor: &Redactor,
     site: &Site,
     given: &Given<'_, 'py>,
@@ -186,8 +182,16 @@ pub fn put_message<'py>(
         draft.flags |= frame::OWN_TEMPLATE;
         with_text(&format, |text| draft.text(&bounded(&redactor.redact_text(text), most)));
     }
-    let secrets = with_text(&format, |text| redactor.plan(text).secret);
-    match given.args.operand(py).and_then(|operand| masked(py, redactor, operand, secrets)).and_then(|operand| ffi::percent(&format, &operand)) {
+    let secrets = match template {
+        Some(template) => template.redaction.secret,
+        None => with_text(&format, |text| redactor.plan(text).secret),
+    };
+    match given
+        .args
+        .operand(py)
+        .and_then(|operand| masked(py, redactor, operand, secrets))
+        .and_then(|operand| ffi::percent(&format, &operand))
+    {
         Ok(message) => {
             with_text(&message, |text| draft.text(&bounded(&redactor.redact_text(text), most)));
             Ok(())
@@ -209,7 +213,12 @@ fn reraise_if_not_exception(py: Python<'_>, error: &PyErr) -> PyResult<()> {
 }
 
 /// Replaces the arguments that follow a secret word.
-fn masked<'py>(py: Python<'py>, redactor: &Redactor, operand: Bound<'py, PyAny>, secrets: u64) -> PyResult<Bound<'py, PyAny>> {
+fn masked<'py>(
+    py: Python<'py>,
+    redactor: &Redactor,
+    operand: Bound<'py, PyAny>,
+    secrets: u64,
+) -> PyResult<Bound<'py, PyAny>> {
     let Ok(tuple) = operand.cast_exact::<PyTuple>() else { return Ok(operand) };
     if secrets == 0 {
         return Ok(operand);
@@ -241,7 +250,13 @@ fn failed_message(py: Python<'_>, template: &str, args: &Args<'_, '_>, error: &P
     format!("{template} [arguments: {}; not formatted: {kind}: {why}]", shown.join(", "))
 }
 
-fn put_deferred(draft: &mut Draft, redactor: &Redactor, template: &Template, args: &Args<'_, '_>, count: usize) -> bool {
+fn put_deferred(
+    draft: &mut Draft<'_>,
+    redactor: &Redactor,
+    template: &Template,
+    args: &Args<'_, '_>,
+    count: usize,
+) -> bool {
     let Some(plan) = &template.plan else { return false };
     if plan.args.len() != count {
         return false;
@@ -249,9 +264,8 @@ fn put_deferred(draft: &mut Draft, redactor: &Redactor, template: &Template, arg
     let start = draft.bytes.len();
     let mut fits = true;
     draft.section(|out| {
-        fits = args.each(|index, value| {
-            pack_argument(redactor, &template.redaction, plan.args[index], index, value, out)
-        });
+        fits =
+            args.each(|index, value| pack_argument(redactor, &template.redaction, plan.args[index], index, value, out));
     });
     if !fits {
         draft.bytes.truncate(start);
@@ -275,13 +289,13 @@ impl<'py> FieldSources<'py> {
 
     /// Adds the context's fields and the trace's, which every record gets.
     pub fn add_surroundings(&mut self, py: Python<'py>) {
-        let (context, trace) = runtime::hooks(py, |hooks| {
-            let context = hooks.context.as_ref().filter(|_| hooks.context_used).map(|hook| hook.clone_ref(py));
-            (context, hooks.trace.as_ref().map(|hook| hook.clone_ref(py)))
-        })
-        .unwrap_or_default();
-        let trace = trace.filter(|_| runtime::is_imported(py, intern!(py, "opentelemetry.trace")));
-        for hook in [context, trace].into_iter().flatten() {
+        let context = CONTEXT_USED.load(Ordering::Relaxed);
+        let trace = runtime::has_tracing(py);
+        if !context && !trace {
+            return;
+        }
+        let Some(hooks) = runtime::HOOKS.get(py) else { return };
+        for hook in [context.then_some(&hooks.context), trace.then_some(&hooks.trace)].into_iter().flatten() {
             if let Ok(found) = hook.call0(py) {
                 if let Ok(dict) = found.into_bound(py).cast_into::<PyDict>() {
                     self.dicts.insert(0, dict);
@@ -291,7 +305,7 @@ impl<'py> FieldSources<'py> {
     }
 }
 
-fn put_fields(draft: &mut Draft, redactor: &Redactor, sources: &FieldSources<'_>) {
+fn put_fields(draft: &mut Draft<'_>, redactor: &Redactor, sources: &FieldSources<'_>) {
     if sources.is_empty() {
         return;
     }
@@ -329,7 +343,7 @@ pub struct Rest {
     pub lines: Vec<u8>,
 }
 
-fn put_rest(draft: &mut Draft, redactor: &Redactor, rest: &Rest, most: usize) {
+fn put_rest(draft: &mut Draft<'_>, redactor: &Redactor, rest: &Rest, most: usize) {
     if let Some((kind, message, text, fingerprint, frames)) = &rest.exception {
         draft.flags |= frame::EXCEPTION;
         let (message, text) = (redactor.redact_text(message), redactor.redact_text(text));
@@ -363,9 +377,11 @@ pub struct Ready<'a> {
 
 impl Ready<'_> {
     /// Appends to one spool, for the sinks in `mask`; and writes to terminals at once.
-    pub fn append(&self, py: Python<'_>, spool: &PySpool, mask: u32, draft: &mut Draft) {
+    pub fn append(&self, py: Python<'_>, spool: &PySpool, mask: u32, draft: &mut Draft<'_>) {
         let definitions = frame_bytes(self.site.payload.len()) + frame_bytes(self.thread.payload.len());
-        let Reserved::Ready = spool.reserve(py, self.time_ns, definitions + frame_bytes(draft.bytes.len())) else { return };
+        let Reserved::Ready = spool.reserve(py, self.time_ns, definitions + frame_bytes(draft.bytes.len())) else {
+            return;
+        };
         let Some(mut state) = spool.state.borrow(py) else { return };
         let target = &mut state.spool;
         let salt = target.salt();
@@ -385,12 +401,13 @@ impl Ready<'_> {
         }
     }
 
-    fn show(&self, state: &mut crate::spool::State, mask: u32, draft: &Draft) {
+    fn show(&self, state: &mut crate::spool::State, mask: u32, draft: &Draft<'_>) {
         let Some((site, template)) = frame::site(&self.site.payload) else { return };
         let Some(thread) = frame::thread(&self.thread.payload) else { return };
         let process = state.spool.process.clone();
         let sequence = state.spool.appended();
-        let frame = frame::Frame { kind: Kind::Record, flags: draft.flags, sequence: 0, payload: &draft.bytes, stride: 0 };
+        let frame =
+            frame::Frame { kind: Kind::Record, flags: draft.flags, sequence: 0, payload: &draft.bytes, stride: 0 };
         let context = frame::Context { site, template, thread, process: &process, first_sequence: sequence };
         let Some((record, lines)) = frame::record(&frame, &context) else { return };
         for (bit, terminal) in state.terminals(mask) {
@@ -399,7 +416,14 @@ impl Ready<'_> {
     }
 }
 
-fn define(spool: &mut cordwood_core::spool::Spool, salt: u64, kind: Kind, payload: &[u8], seen: &Cell<u64>, offset: &Cell<u32>) {
+fn define(
+    spool: &mut cordwood_core::spool::Spool,
+    salt: u64,
+    kind: Kind,
+    payload: &[u8],
+    seen: &Cell<u64>,
+    offset: &Cell<u32>,
+) {
     if seen.get() != salt {
         offset.set(spool.append_definition(kind, payload));
         seen.set(salt);
@@ -425,7 +449,8 @@ pub fn thread(py: Python<'_>) -> PyResult<Rc<ThreadEntry>> {
         }
     }
     let entry = Rc::new(describe_thread(py)?);
-    let old = caches(py, |caches| (runtime::bounded(&mut caches.threads), caches.threads.insert(serial, Rc::clone(&entry))));
+    let old =
+        caches(py, |caches| (runtime::bounded(&mut caches.threads), caches.threads.insert(serial, Rc::clone(&entry))));
     drop(old);
     Ok(entry)
 }
@@ -459,20 +484,16 @@ pub fn take<'a, 'py>(
     py: Python<'py>,
     plan: &Plan,
     level: i32,
-    level_object: &Bound<'py, PyAny>,
+    mut draft: Draft<'py>,
     args: Arguments<'a, 'py>,
-    fields: FieldSources<'py>,
-    site: &Rc<Site>,
+    mut fields: FieldSources<'py>,
+    site: &Site,
 ) -> PyResult<()> {
     let Some(message) = args.get(0) else { return Ok(()) };
-    let message = message.to_owned();
-    let _ = level_object;
     let redactor = runtime::redactor(py);
-    let mut draft = Draft::new(py);
     let most = plan.targets.first().map_or(1 << 20, |target| target.spool.get().max_message_bytes);
     let given = Given { message: &message, args: Args::Call(args.skip(1)) };
     let rendered = put_message(py, &mut draft, &redactor, site, &given, most);
-    let mut fields = fields;
     fields.add_surroundings(py);
     put_fields(&mut draft, &redactor, &fields);
     if plan.wants_task {
@@ -487,13 +508,13 @@ pub fn take<'a, 'py>(
         if plan.targets[..at].iter().any(|earlier| std::ptr::eq(earlier.spool.get(), spool)) {
             continue;
         }
-        let same = plan.targets[at..].iter().filter(|other| std::ptr::eq(other.spool.get(), spool) && level >= other.level);
+        let same =
+            plan.targets[at..].iter().filter(|other| std::ptr::eq(other.spool.get(), spool) && level >= other.level);
         let mask = same.fold(0, |mask, other| mask | other.mask);
         if mask != 0 {
             ready.append(py, spool, mask, &mut draft);
         }
     }
-    draft.recycle(py);
     rendered
 }
 
@@ -521,7 +542,8 @@ pub fn call_site<'py>(
     level_object: &Bound<'py, PyAny>,
     message: &Bound<'py, PyAny>,
 ) -> PyResult<Rc<Site>> {
-    let key = Key { anchor: caller.code.as_ptr() as usize, place: caller.place, logger: plan.name.as_ptr() as usize, level };
+    let key =
+        Key { anchor: caller.code.as_ptr() as usize, place: caller.place, logger: plan.name.as_ptr() as usize, level };
     let level_text = level_name(py, level_object)?;
     let level_address = level_text.as_ref().map_or(0, |text| text.as_ptr() as usize);
     let known = caches(py, |caches| caches.sites.get(&key).map(Rc::clone)).flatten();
@@ -609,16 +631,15 @@ pub fn finish<'py>(
     rest: &Rest,
     spool: &PySpool,
     mask: u32,
+    mut draft: Draft<'py>,
 ) -> PyResult<()> {
     let redactor = runtime::redactor(py);
-    let mut draft = Draft::new(py);
     let rendered = put_message(py, &mut draft, &redactor, site, given, spool.max_message_bytes);
     let mut fields = fields;
     fields.add_surroundings(py);
     put_fields(&mut draft, &redactor, &fields);
     put_rest(&mut draft, &redactor, rest, spool.max_message_bytes);
     Ready { site, thread, time_ns, level }.append(py, spool, mask, &mut draft);
-    draft.recycle(py);
     rendered
 }
 

@@ -33,11 +33,6 @@ impl<T> GilCell<T> {
     pub fn borrow<'py>(&'py self, _py: Python<'py>) -> Option<RefMut<'py, T>> {
         self.0.try_borrow_mut().ok()
     }
-
-    /// After the interpreter is gone, from `atexit` handlers of the C library.
-    pub fn borrow_at_exit(&self) -> Option<RefMut<'_, T>> {
-        self.0.try_borrow_mut().ok()
-    }
 }
 
 /// The arguments of a call, positional ones first, as CPython's vectorcall passes them.
@@ -84,9 +79,6 @@ impl<'a, 'py> Arguments<'a, 'py> {
     }
 }
 
-/// A native method: self and the arguments.
-pub type Method = for<'a, 'py> fn(Python<'py>, Borrowed<'a, 'py, PyAny>, Arguments<'a, 'py>) -> PyResult<()>;
-
 /// A method for a fixed choice `N` (a level, a hook), so that each gets an entry point of its own.
 pub trait Entry {
     fn call<'a, 'py>(py: Python<'py>, this: Borrowed<'a, 'py, PyAny>, args: Arguments<'a, 'py>) -> PyResult<()>;
@@ -102,7 +94,8 @@ unsafe extern "C" fn trampoline<E: Entry>(
     // becomes a Python exception, so none crosses into C.
     unsafe {
         let py = Python::assume_attached();
-        let names = if names.is_null() { None } else { Some(Borrowed::from_ptr(py, names).cast_unchecked::<PyTuple>()) };
+        let names =
+            if names.is_null() { None } else { Some(Borrowed::from_ptr(py, names).cast_unchecked::<PyTuple>()) };
         let args = Arguments { py, first: args, positional: nargs as usize, names, life: PhantomData };
         let this = Borrowed::from_ptr(py, this);
         match catch_unwind(AssertUnwindSafe(|| E::call(py, this, args))) {
@@ -133,14 +126,17 @@ pub fn put_method<E: Entry>(class: &Bound<'_, PyType>, name: &'static CStr) -> P
         ml_doc: std::ptr::null(),
     }));
     // SAFETY: `class` is a type object and the definition lives for ever; the result is a new reference or an error.
-    let descriptor = unsafe {
-        Bound::from_owned_ptr_or_err(class.py(), ffi::PyDescr_NewMethod(class.as_ptr().cast(), definition))?
-    };
+    let descriptor =
+        unsafe { Bound::from_owned_ptr_or_err(class.py(), ffi::PyDescr_NewMethod(class.as_ptr().cast(), definition))? };
     class.setattr(name.to_str().unwrap_or_default(), descriptor)
 }
 
 /// `object.__setattr__` without the class's own hook.
-pub fn plain_setattr(this: &Bound<'_, PyAny>, name: &Bound<'_, PyAny>, value: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+pub fn plain_setattr(
+    this: &Bound<'_, PyAny>,
+    name: &Bound<'_, PyAny>,
+    value: Option<&Bound<'_, PyAny>>,
+) -> PyResult<()> {
     let value = value.map_or(std::ptr::null_mut(), |value| value.as_ptr());
     // SAFETY: live objects; a null value means deletion.
     match unsafe { ffi::PyObject_GenericSetAttr(this.as_ptr(), name.as_ptr(), value) } {
@@ -153,10 +149,7 @@ pub fn plain_setattr(this: &Bound<'_, PyAny>, name: &Bound<'_, PyAny>, value: Op
 pub fn instance_dict<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     // SAFETY: a live object; the result is a new reference or an error.
     unsafe {
-        Bound::from_owned_ptr_or_err(
-            object.py(),
-            ffi::PyObject_GenericGetDict(object.as_ptr(), std::ptr::null_mut()),
-        )
+        Bound::from_owned_ptr_or_err(object.py(), ffi::PyObject_GenericGetDict(object.as_ptr(), std::ptr::null_mut()))
     }
 }
 
@@ -166,15 +159,23 @@ pub fn list_holds(list: &Bound<'_, PyList>, items: &[usize]) -> bool {
         return false;
     }
     // SAFETY: the list's length was compared just now and no Python code runs in between.
-    items.iter().enumerate().all(|(index, item)| unsafe {
-        ffi::PyList_GetItem(list.as_ptr(), index as ffi::Py_ssize_t) as usize == *item
-    })
+    items
+        .iter()
+        .enumerate()
+        .all(|(index, item)| unsafe { ffi::PyList_GetItem(list.as_ptr(), index as ffi::Py_ssize_t) as usize == *item })
 }
 
 /// A value of a dict by an interned key, borrowed and not checked further: its address.
 pub fn dict_address(dict: &Bound<'_, PyAny>, key: &Bound<'_, PyAny>) -> usize {
     // SAFETY: `dict` is a dict (callers pass a module's or an instance's); an error cannot arise from a str key.
     unsafe { ffi::PyDict_GetItemWithError(dict.as_ptr(), key.as_ptr()) as usize }
+}
+
+/// A truth value of a dict: None where the key is missing.
+pub fn dict_truth(dict: &Bound<'_, PyAny>, key: &Bound<'_, PyAny>) -> Option<bool> {
+    let found = dict_address(dict, key);
+    // SAFETY: `Py_True` is a constant of the interpreter.
+    (found != 0).then(|| found == unsafe { ffi::Py_True() } as usize)
 }
 
 /// A value of a dict, with a reference of its own.
@@ -305,10 +306,4 @@ pub fn float(object: &Bound<'_, PyAny>) -> f64 {
 pub fn percent<'py>(format: &Bound<'py, PyAny>, args: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     // SAFETY: `format` is a `str`; the result is a new reference or an error.
     unsafe { Bound::from_owned_ptr_or_err(format.py(), ffi::PyUnicode_Format(format.as_ptr(), args.as_ptr())) }
-}
-
-/// Runs `act` when the process exits, after the interpreter.
-pub fn at_process_exit(act: extern "C" fn()) {
-    // SAFETY: a function without arguments that does not unwind.
-    unsafe { libc::atexit(act) };
 }
