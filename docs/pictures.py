@@ -17,7 +17,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "pictures"
 
-PROGRAM = '''\
+PROGRAM = """\
 import cordwood
 
 cordwood.configure(
@@ -36,7 +36,7 @@ with cordwood.context(request_id="r-81"):
     except KeyError:
         log.exception("order %d cannot be shipped", 1042)
 log.critical("a forged line?\\n2026-01-01 00:00:00 INFO root: nothing happened")
-'''
+"""
 
 COLUMNS = 108
 _CHARACTER, _LINE, _MARGIN = 8.43, 19, 16

@@ -40,7 +40,8 @@ def test_a_segments_layout() -> None:
     for name in ("SINKS", "STATIC", "ORDINAL", "SEALED", "POSITIONS", "HEADER"):
         assert constant("segment", name) in offsets
     most = constant("segment", "MAX_SINKS")
-    assert f"positions, {most} × u64" in text and f"identities of the sinks, {most} × u64" in text
+    assert f"positions, {most} \u00d7 u64" in text
+    assert f"identities of the sinks, {most} \u00d7 u64" in text
     puts = [int(at) for at in re.findall(r"put\((\d+), ", source("segment"))]
     assert {at for at in offsets if at < 256} <= set(puts)
     assert f"begin with {constant('spool', 'SMALLEST')} bytes" in text
@@ -73,7 +74,7 @@ def test_an_outboxs_layout() -> None:
     text = section("Outbox")
     slot, version = constant("outbox", "SLOT"), constant("outbox", "VERSION")
     assert f"Outbox: two slots of {slot} bytes, version {version}" in text
-    assert f"up to {constant('outbox', 'MAX_CURSORS')} × (segment u64, position u64)" in text
+    assert f"up to {constant('outbox', 'MAX_CURSORS')} \u00d7 (segment u64, position u64)" in text
     assert first_cells(text)[-1] == constant("outbox", "CURSORS")
     puts = {0, *(int(at) for at in re.findall(r"put\((\d+), ", source("outbox")))}
     assert set(first_cells(text)[:-1]) <= puts
@@ -84,7 +85,9 @@ def test_the_bounds_that_are_named() -> None:
     wait = re.search(r"const PATIENCE: Duration = Duration::from_millis\((\d+)\)", binding)
     look = re.search(r"const FOLLOW: Duration = Duration::from_millis\((\d+)\)", source("worker"))
     exits = re.search(r"EXIT_TIMEOUT = ([\d.]+)", (ROOT / "python/cordwood/pipeline/manager.py").read_text("utf-8"))
-    assert wait and look and exits
+    assert wait
+    assert look
+    assert exits
     assert f"waits at most {wait[1]} ms" in PAGE
     assert f"every\n{look[1]} ms" in PAGE
     assert f"at most {float(exits[1]):g} seconds" in PAGE

@@ -60,9 +60,7 @@ def runnable(language: str) -> pytest.MarkDecorator:
 def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("CORDWOOD_")}
     environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environ['PATH']}"
-    return subprocess.run(
-        command, cwd=folder, env=environ, capture_output=True, text=True, timeout=60, check=False
-    )
+    return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_every_block_is_of_a_language_that_is_run_or_only_shown() -> None:
@@ -74,6 +72,7 @@ def test_every_block_is_of_a_language_that_is_run_or_only_shown() -> None:
 def test_a_python_block_runs_as_it_stands(block: Block, tmp_path: Path) -> None:
     script = tmp_path / "test_block.py"
     script.write_text(block.text, encoding="utf-8")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")  # else pytest looks further up
     tests = "def test_" in block.text
     how = ["-m", "pytest", "-q", "-p", "no:cacheprovider"] if tests else ["-W", "error"]
     done = run([sys.executable, *how, script.name], tmp_path)
@@ -138,7 +137,8 @@ def anchors(page: Path) -> set[str]:
 
 def script(path: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(Path(path).stem, ROOT / path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -173,7 +173,8 @@ def test_the_figures_fill_their_section_of_the_readme_and_no_more() -> None:
     body = figures.section("# Figures\n\nMeasured.\n\n| what |\n|---|\n| 1 |\n\n## More\n\n| no |\n")
     once = figures.filled(readme, body)
     assert body == "Measured.\n\n| what |\n|---|\n| 1 |"
-    assert body in once and "| no |" not in once
+    assert body in once
+    assert "| no |" not in once
     assert figures.filled(once, body) == once
     assert once.partition(figures.BEGIN)[0] == readme.partition(figures.BEGIN)[0]
     assert once.partition(figures.END)[2] == readme.partition(figures.END)[2]
