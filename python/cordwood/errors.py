@@ -4,6 +4,7 @@
     ├── ConfigError(ValueError)         a setting that cannot be used: field, what is wrong, what is allowed
     ├── MissingExtraError(ImportError)  a part that is not installed, with the line that installs it
     ├── SpoolError(OSError)             a spool folder that cannot be used or read
+    ├── EventLoopError(RuntimeError)    a coroutine or future that the global event loop cannot run
     ├── NoLogsError                     a file or folder given to a command holds nothing it can read
     └── DemoError                       the demo's folder is in use, or its service did not start or end
 
@@ -64,6 +65,10 @@ class MissingExtraError(CordwoodError, ImportError):
 
 class SpoolError(CordwoodError, OSError):
     """A spool folder that cannot be used or read."""
+
+
+class EventLoopError(CordwoodError, RuntimeError):
+    """A coroutine or future that the global event loop cannot run, with what to pass instead."""
 
 
 class NoLogsError(CordwoodError):

@@ -30,6 +30,9 @@ class _Group(click.Group):
         except CordwoodError as error:
             click.echo(f"cordwood: {error}", err=True)
             status = 2
+        except OSError as error:
+            click.echo(f"cordwood: {error.filename or 'the spool'}: {error.strerror or error}", err=True)
+            status = 1
         except (click.Abort, KeyboardInterrupt):
             status = 130
         sys.exit(status if isinstance(status, int) else 0)
