@@ -35,10 +35,11 @@ def pages() -> dict[str, str]:
 def settings() -> str:
     """Every setting: type, default, meaning."""
     parts = [
-        "# Settings\n\nThe fields of `LogConfig` and of its parts. `None` in a `FileConfig` or `ConsoleConfig` means as in the\n"
-        '`LogConfig`. Sizes may be text such as `"10 MB"`, levels any case, modes text in octal such as `"0640"`. How\n'
-        "they are given: [guide](../guide.md#configure). In the environment: `CORDWOOD_` and the name in capitals, nested\n"
-        "with `__`, such as `CORDWOOD_CONSOLE__STREAM`."
+        "# Settings",
+        "The fields of `LogConfig` and of its parts. `None` in a `FileConfig` or `ConsoleConfig` means as in the\n"
+        '`LogConfig`. Sizes may be text such as `"10 MB"`, levels any case, modes text in octal such as `"0640"`.\n'
+        "How they are given: [guide](../guide.md#configure). In the environment: `CORDWOOD_` and the name in\n"
+        "capitals, nested with `__`, such as `CORDWOOD_CONSOLE__STREAM`.",
     ]
     parts += [f"## {section.__name__}\n\n{_first(section)}\n\n{_table(section)}" for section in SECTIONS]
     presets = "\n".join(f"| `{name}` | {_first(make)} |" for name, make in PRESETS.items())
@@ -154,7 +155,8 @@ def _methods(thing: object) -> Iterator[str]:
 def commands() -> str:
     """Every command with what it takes."""
     parts = [
-        "# Commands\n\nStatus 0 is well, 1 is trouble that was found, 2 is bad input. `cordwood COMMAND -h` shows the same."
+        "# Commands",
+        "Status 0 is well, 1 is trouble that was found, 2 is bad input. `cordwood COMMAND -h` shows the same.",
     ]
     for name, command in sorted(cli.commands.items()):
         context = click.Context(command, info_name=name)
