@@ -80,18 +80,31 @@ impl Terminal {
 /// A console that is a pipe, a socket or a file: batches, in order, as much as it takes.
 pub struct Pipe {
     identity: u64,
-    stream: Stream,
+    /// None once nobody reads it any more.
+    stream: Option<Stream>,
     format: Format,
     batch: Vec<u8>,
+    /// Records in the batch, and bytes of it that are written.
+    records: u64,
     written: usize,
-    closed: bool,
 }
 
 impl Pipe {
     pub fn new(identity: u64, spec: &Spec) -> Result<Option<Self>> {
         let Kind::Console(which) = spec.kind else { return Ok(None) };
-        let (stream, format) = (Stream::open(which)?, spec.format()?);
-        Ok(Some(Self { identity, stream, format, batch: Vec::new(), written: 0, closed: false }))
+        // A stream that was closed takes nothing: its records are counted, and hold nothing else up.
+        let (stream, format) = (Stream::open(which).ok(), spec.format()?);
+        Ok(Some(Self { identity, stream, format, batch: Vec::new(), records: 0, written: 0 }))
+    }
+
+    pub fn identity(&self) -> u64 {
+        self.identity
+    }
+
+    /// Goes on where another, with other options, stopped in the middle of a batch.
+    pub fn carry_on(&mut self, before: &mut Self) {
+        (self.records, self.written) = (before.records, before.written);
+        self.batch = std::mem::take(&mut before.batch);
     }
 
     /// Writes what is there until the pipe is full; returns how many records it was given.
@@ -99,47 +112,52 @@ impl Pipe {
         let mut all = 0;
         loop {
             if self.written == self.batch.len() {
-                let records = self.fill(source);
-                if records == 0 {
+                self.fill(source);
+                if self.records == 0 {
                     let _ = source.commit(self.identity);
                     return all;
                 }
-                all += records;
-                if self.closed {
-                    shared.folder.control.dropped(Reason::StreamStopped).fetch_add(records, Ordering::Relaxed);
-                    self.written = self.batch.len();
-                }
+                all += self.records;
             }
-            while self.written < self.batch.len() {
-                match self.stream.write(&self.batch[self.written..]) {
-                    Ok(0) => return all,
-                    Ok(n) => self.written += n,
-                    // Nobody reads it any more; a full disk behind a redirection is tried again.
-                    Err(e) if e.kind() == io::ErrorKind::StorageFull => return all,
-                    Err(_) => {
-                        self.closed = true;
-                        self.written = self.batch.len();
-                    }
-                }
+            if !self.write() {
+                return all;
+            }
+            if self.stream.is_none() {
+                shared.folder.control.dropped(Reason::StreamStopped).fetch_add(self.records, Ordering::Relaxed);
             }
             let _ = source.commit(self.identity);
         }
     }
 
-    fn fill(&mut self, source: &mut Source) -> u64 {
+    /// Writes the batch; false if the pipe is full.
+    fn write(&mut self) -> bool {
+        while let (Some(stream), true) = (&mut self.stream, self.written < self.batch.len()) {
+            match stream.write(&self.batch[self.written..]) {
+                Ok(0) => return false,
+                Ok(n) => self.written += n,
+                // A full disk behind a redirection is tried again.
+                Err(e) if e.kind() == io::ErrorKind::StorageFull => return false,
+                // Nobody reads it any more.
+                Err(_) => self.stream = None,
+            }
+        }
+        self.written = self.batch.len();
+        true
+    }
+
+    fn fill(&mut self, source: &mut Source) {
         self.batch.clear();
-        self.written = 0;
-        let (mut records, format, batch) = (0, &mut self.format, &mut self.batch);
+        (self.records, self.written) = (0, 0);
+        let (records, format, batch) = (&mut self.records, &mut self.format, &mut self.batch);
         source.read(self.identity, |record, line| {
             format.write(record, line, batch);
-            records += 1;
+            *records += 1;
             if batch.len() >= BATCH {
                 Take::Last
             } else {
                 Take::Next
             }
         });
-        records
     }
 
     /// True while the pipe holds back part of a batch.
