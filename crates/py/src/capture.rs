@@ -30,19 +30,17 @@ pub struct Draft<'py> {
 
 /// Rendering may log, whose rendering may log: so deep and no deeper.
 const DEEPEST: u32 = 16;
+// Each thread's own: rendering in one may give way to rendering in many others.
+thread_local!(static DEPTH: Cell<u32> = const { Cell::new(0) });
 
 impl<'py> Draft<'py> {
     /// None where records are taken within records too deep; the caller counts that one as lost.
     pub fn new(py: Python<'py>) -> Option<Self> {
-        let taken = caches(py, |caches| {
-            caches.depth += 1;
-            if caches.depth > DEEPEST {
-                caches.depth -= 1;
-                return None;
-            }
-            Some(caches.scratch.pop().unwrap_or_default())
-        });
-        let mut bytes = taken.flatten()?;
+        if DEPTH.get() == DEEPEST {
+            return None;
+        }
+        let mut bytes = caches(py, |caches| caches.scratch.pop()).flatten().unwrap_or_default();
+        DEPTH.set(DEPTH.get() + 1);
         bytes.clear();
         bytes.resize(HEAD, 0);
         Some(Self { py, flags: 0, bytes })
@@ -77,8 +75,8 @@ pub fn bounded(text: &str, most: usize) -> Cow<'_, str> {
 impl Drop for Draft<'_> {
     fn drop(&mut self) {
         let bytes = std::mem::take(&mut self.bytes);
+        DEPTH.set(DEPTH.get() - 1);
         let _ = caches(self.py, |caches| {
-            caches.depth -= 1;
             if bytes.capacity() <= 64 << 10 {
                 caches.scratch.push(bytes);
             }

@@ -61,7 +61,6 @@ pub struct Caches {
     pub scratch: Vec<Vec<u8>>,
     /// Loggers, handlers whose change makes plans stale, by address.
     pub watched: Table<usize, ()>,
-    pub depth: u32,
 }
 
 /// A thread that logged: what its frames say of it.
@@ -87,7 +86,6 @@ impl Caches {
             threads: Table::default(),
             scratch: Vec::new(),
             watched: Table::default(),
-            depth: 0,
         }
     }
 }
@@ -105,6 +103,12 @@ pub fn bump(py: Python<'_>) {
         std::mem::take(&mut caches.plans)
     });
     // Dropped outside the borrow: what a plan held may be the last reference to something.
+    drop(old);
+}
+
+/// In a forked child: threads are described anew, with this process's id and name.
+pub fn forget_threads(py: Python<'_>) {
+    let old = caches(py, |caches| std::mem::take(&mut caches.threads));
     drop(old);
 }
 
