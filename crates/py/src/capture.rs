@@ -452,7 +452,8 @@ pub fn thread(py: Python<'_>) -> PyResult<Rc<ThreadEntry>> {
         serial.get()
     });
     if let Some(entry) = caches(py, |caches| caches.threads.get(&serial).map(Rc::clone)).flatten() {
-        if ffi::dict_address(entry.dict.bind(py), intern!(py, "_name")) == entry.name.as_ptr() as usize {
+        let known = ffi::is_unchanged(&entry.checked);
+        if known || ffi::dict_address(entry.dict.bind(py), intern!(py, "_name")) == entry.name.as_ptr() as usize {
             return Ok(entry);
         }
     }
@@ -466,6 +467,7 @@ pub fn thread(py: Python<'_>) -> PyResult<Rc<ThreadEntry>> {
 fn describe_thread(py: Python<'_>) -> PyResult<ThreadEntry> {
     let current = py.import("threading")?.call_method0("current_thread")?;
     let dict = ffi::instance_dict(&current)?;
+    ffi::watch_dict(&dict);
     let name = current.getattr(intern!(py, "_name"))?;
     let mut process_name = String::from("MainProcess");
     if let Some(module) = names(py)?.modules.bind(py).get_item("multiprocessing")? {
@@ -479,7 +481,7 @@ fn describe_thread(py: Python<'_>) -> PyResult<ThreadEntry> {
     let described = model::Thread { ident, pid: std::process::id(), name: &shown, process_name: &process_name };
     frame::put_thread(&described, &mut payload);
     let (salt, offset) = (Cell::new(0), Cell::new(0));
-    Ok(ThreadEntry { ident, dict: dict.unbind(), name: name.unbind(), payload, salt, offset })
+    Ok(ThreadEntry { ident, dict: dict.unbind(), name: name.unbind(), checked: Cell::new(0), payload, salt, offset })
 }
 
 /// The name `logging` has for a level.
@@ -541,6 +543,10 @@ pub fn task_name(py: Python<'_>) -> String {
     name.unwrap_or_default()
 }
 
+fn address(object: Option<&Bound<'_, PyAny>>) -> usize {
+    object.map_or(0, |object| object.as_ptr() as usize)
+}
+
 /// The site of the running call, found or made.
 pub fn call_site<'py>(
     py: Python<'py>,
@@ -552,18 +558,19 @@ pub fn call_site<'py>(
 ) -> PyResult<Rc<Site>> {
     let key =
         Key { anchor: caller.code.as_ptr() as usize, place: caller.place, logger: plan.name.as_ptr() as usize, level };
-    let level_text = level_name(py, level_object)?;
-    let level_address = level_text.as_ref().map_or(0, |text| text.as_ptr() as usize);
     let known = caches(py, |caches| caches.sites.get(&key).map(Rc::clone)).flatten();
     if let Some(site) = &known {
         let same = match &site.template {
             Some(template) => template.object.as_ptr() == message.as_ptr(),
             None => true,
         };
-        if same && site.level_name == level_address {
+        let named = || level_name(py, level_object).is_ok_and(|name| site.level_name == address(name.as_ref()));
+        if same && (ffi::is_unchanged(&site.checked) || named()) {
             return Ok(Rc::clone(site));
         }
     }
+    let level_text = level_name(py, level_object)?;
+    let level_address = address(level_text.as_ref());
     let path: String = caller.code.getattr(intern!(py, "co_filename"))?.extract()?;
     let function: String = caller.code.getattr(intern!(py, "co_name"))?.extract()?;
     let logger = plan.name.bind(py);
@@ -615,6 +622,7 @@ pub fn remember_site<'py>(
     let site = Rc::new(Site {
         held,
         level_name: described.level_address,
+        checked: Cell::new(0),
         internal,
         template: made,
         payload: site::payload(&model, text.as_deref()),

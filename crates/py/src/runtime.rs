@@ -70,6 +70,8 @@ pub struct ThreadEntry {
     /// The Thread object's `__dict__`, and the name seen in it last.
     pub dict: Py<PyAny>,
     pub name: Py<PyAny>,
+    /// When the name was compared with the dict's last.
+    pub checked: Cell<u64>,
     pub payload: Vec<u8>,
     /// The segment this thread is defined in, and where.
     pub salt: Cell<u64>,
@@ -131,6 +133,8 @@ pub const METHODS: [&str; 6] = ["debug", "info", "warning", "error", "critical",
 pub fn names(py: Python<'_>) -> PyResult<&Names> {
     NAMES.get_or_try_init(py, || {
         let logging = py.import("logging")?;
+        ffi::watch_dict(logging.dict().as_any());
+        ffi::watch_dict(&logging.getattr("_levelToName")?);
         Ok(Names {
             record_class: logging.getattr("LogRecord")?.unbind(),
             srcfile: logging.getattr("_srcfile")?.extract()?,
