@@ -42,7 +42,7 @@ def spool_folder(log_dir: str | os.PathLike[str]) -> str:
 
 def open_spool(options: SpoolOptions) -> _native.Spool:
     """Open the spool, or the next best; what is wrong is said on stderr once."""
-    for folder in _places(options.folder):
+    for folder in places(options.folder):
         try:
             return _open(folder, options)
         except OSError as error:  # noqa: PERF203 few places
@@ -61,7 +61,8 @@ def _open(folder: str | None, options: SpoolOptions) -> _native.Spool:
     )
 
 
-def _places(folder: str | None) -> Iterator[str]:
+def places(folder: str | None) -> Iterator[str]:
+    """The folders a spool may be in, best first."""
     if folder is None:
         return
     yield folder

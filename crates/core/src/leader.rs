@@ -182,13 +182,21 @@ impl FileSink {
     }
 }
 
-/// Only files below the log directory, which holds the spool, are trusted.
+/// The name of a spool that stands in its log directory; one of another name stands somewhere else (`spool.dir`, the
+/// state directory).
+const IN_LOG_DIRECTORY: &str = ".cordwood";
+
+/// A spool in a log directory is trusted with files below that directory only; none is trusted with its own files.
 fn check_target(folder: &Path, target: &Path) -> Result<()> {
-    let within = folder.parent().is_some_and(|root| target.starts_with(root)) && !target.starts_with(folder);
-    if within && !target.components().any(|part| part == std::path::Component::ParentDir) {
-        return Ok(());
+    let refuse = |why: &str| Err(Error::Setting { field: "path", why: format!("{} {why}", target.display()) });
+    let above = folder.parent().filter(|_| folder.ends_with(IN_LOG_DIRECTORY));
+    if above.is_some_and(|root| !target.starts_with(root)) {
+        return refuse("is not below the log directory");
     }
-    Err(Error::Setting { field: "path", why: format!("{} is not below the log directory", target.display()) })
+    if target.starts_with(folder) || target.components().any(|part| part == std::path::Component::ParentDir) {
+        return refuse("is no place for a log file");
+    }
+    Ok(())
 }
 
 fn open_outbox(fs: &Arc<dyn FileSystem>, identity: u64, shared: &Shared) -> Result<Outbox> {
@@ -411,5 +419,27 @@ impl Drop for Leader {
         self.shared.leading.store(false, Ordering::Release);
         control.sleeping().store(0, Ordering::Release);
         let _ = control.leader().compare_exchange(std::process::id(), 0, Ordering::Relaxed, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allowed(folder: &str, target: &str) -> bool {
+        check_target(Path::new(folder), Path::new(target)).is_ok()
+    }
+
+    #[test]
+    fn a_spool_in_a_log_directory_writes_below_that_directory_only() {
+        assert!(allowed("/l/.cordwood", "/l/app.log") && allowed("/l/.cordwood", "/l/sub/app.log"));
+        assert!(!allowed("/l/.cordwood", "/etc/passwd") && !allowed("/l/.cordwood", "/l/../etc/passwd"));
+        assert!(!allowed("/l/.cordwood", "/l/.cordwood/control"));
+    }
+
+    #[test]
+    fn a_spool_elsewhere_writes_to_the_log_directory_it_was_made_for() {
+        assert!(allowed("/home/u/.local/state/cordwood/spool/0123456789abcdef", "/l/app.log"));
+        assert!(!allowed("/s", "/s/app.log") && !allowed("/s", "/l/../etc/passwd"));
     }
 }

@@ -200,7 +200,7 @@ class LogConfig(Settings):
         when: rotate by time too: `midnight`, `day`, `hour`, `minute`, or a number of seconds.
         naming: closed files are `app.log.1`, `app.log.2`, … (`number`) or carry the date (`date`).
         compress: pack closed files with `gzip` or `zstd`.
-        file_mode: permission bits of new files; folders made get them with the matching search bits.
+        file_mode: permission bits of new files; new folders get 0700, existing ones stay as they are.
         file_group: group of new files, by name or number.
         sync: force bytes to the disk at an `interval`, at once for ERROR and up (`level`), or `always`.
         max_message_bytes: longer messages are cut, with a mark that says so.
