@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cordwood.capture.context import context, in_context
     from cordwood.capture.logger import get_logger
-    from cordwood.config import ConsoleConfig, FileConfig, LogConfig, RedactionConfig, SpoolConfig
+    from cordwood.config import ConsoleConfig, FileConfig, LogConfig, RedactionConfig, SinkConfig, SpoolConfig
     from cordwood.errors import ConfigError, CordwoodError, MissingExtraError, SpoolError
     from cordwood.pipeline import (
         Handler,
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
         stats,
     )
     from cordwood.record import Record
+    from cordwood.sinks.journald import JournaldSink
     from cordwood.sinks.memory import MemorySink
+    from cordwood.sinks.syslog import SyslogSink
 
 __all__ = [
     "ConfigError",
@@ -34,14 +36,17 @@ __all__ = [
     "CordwoodError",
     "FileConfig",
     "Handler",
+    "JournaldSink",
     "LogConfig",
     "LoggingManager",
     "MemorySink",
     "MissingExtraError",
     "Record",
     "RedactionConfig",
+    "SinkConfig",
     "SpoolConfig",
     "SpoolError",
+    "SyslogSink",
     "auto_configure",
     "configure",
     "context",
@@ -55,11 +60,13 @@ __all__ = [
 _HOMES = {
     "capture.context": ("context", "in_context"),
     "capture.logger": ("get_logger",),
-    "config": ("ConsoleConfig", "FileConfig", "LogConfig", "RedactionConfig", "SpoolConfig"),
+    "config": ("ConsoleConfig", "FileConfig", "LogConfig", "RedactionConfig", "SinkConfig", "SpoolConfig"),
     "errors": ("ConfigError", "CordwoodError", "MissingExtraError", "SpoolError"),
     "pipeline": ("Handler", "LoggingManager", "auto_configure", "configure", "flush", "shutdown", "stats"),
     "record": ("Record",),
+    "sinks.journald": ("JournaldSink",),
     "sinks.memory": ("MemorySink",),
+    "sinks.syslog": ("SyslogSink",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
