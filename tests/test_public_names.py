@@ -11,15 +11,19 @@ NAMES = [
     "ConfigError",
     "ConsoleConfig",
     "CordwoodError",
+    "ExceptionLogger",
     "FileConfig",
     "Handler",
     "JournaldSink",
     "LogConfig",
+    "LogTimer",
     "LoggingManager",
     "MemorySink",
+    "MetricsCollector",
     "MissingExtraError",
     "Record",
     "RedactionConfig",
+    "RequestLogger",
     "SinkConfig",
     "SpoolConfig",
     "SpoolError",
@@ -32,6 +36,7 @@ NAMES = [
     "in_context",
     "shutdown",
     "stats",
+    "timed",
 ]
 
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from cordwood.capture.logger import get_logger
     from cordwood.config import ConsoleConfig, FileConfig, LogConfig, RedactionConfig, SinkConfig, SpoolConfig
     from cordwood.errors import ConfigError, CordwoodError, MissingExtraError, SpoolError
+    from cordwood.instruments.exception import ExceptionLogger
+    from cordwood.instruments.metrics import MetricsCollector
+    from cordwood.instruments.request import RequestLogger
+    from cordwood.instruments.timer import LogTimer, timed
     from cordwood.pipeline import (
         Handler,
         LoggingManager,
@@ -34,15 +38,19 @@ __all__ = [
     "ConfigError",
     "ConsoleConfig",
     "CordwoodError",
+    "ExceptionLogger",
     "FileConfig",
     "Handler",
     "JournaldSink",
     "LogConfig",
+    "LogTimer",
     "LoggingManager",
     "MemorySink",
+    "MetricsCollector",
     "MissingExtraError",
     "Record",
     "RedactionConfig",
+    "RequestLogger",
     "SinkConfig",
     "SpoolConfig",
     "SpoolError",
@@ -55,6 +63,7 @@ __all__ = [
     "in_context",
     "shutdown",
     "stats",
+    "timed",
 ]
 
 _HOMES = {
@@ -62,6 +71,10 @@ _HOMES = {
     "capture.logger": ("get_logger",),
     "config": ("ConsoleConfig", "FileConfig", "LogConfig", "RedactionConfig", "SinkConfig", "SpoolConfig"),
     "errors": ("ConfigError", "CordwoodError", "MissingExtraError", "SpoolError"),
+    "instruments.exception": ("ExceptionLogger",),
+    "instruments.metrics": ("MetricsCollector",),
+    "instruments.request": ("RequestLogger",),
+    "instruments.timer": ("LogTimer", "timed"),
     "pipeline": ("Handler", "LoggingManager", "auto_configure", "configure", "flush", "shutdown", "stats"),
     "record": ("Record",),
     "sinks.journald": ("JournaldSink",),
