@@ -95,6 +95,7 @@ def finalizer(oracle: Oracle, log: logging.Logger) -> None:
     while oracle.accepted(1) < 2_000:
         Logging()
         one(oracle, log, 0)
+    gc.collect()  # what is left would log after the teardown
 
 
 def interpreter_exit(oracle: Oracle, log: logging.Logger) -> None:

@@ -251,6 +251,7 @@ impl Leader {
         };
         let control = &shared.folder.control;
         control.leader().store(std::process::id(), Ordering::Relaxed);
+        shared.leading.store(true, Ordering::Release);
         let sinks_seen = control.sinks().load(Ordering::Acquire);
         let mut leader = Self {
             source,
@@ -407,6 +408,7 @@ impl Leader {
 impl Drop for Leader {
     fn drop(&mut self) {
         let control = &self.shared.folder.control;
+        self.shared.leading.store(false, Ordering::Release);
         control.sleeping().store(0, Ordering::Release);
         let _ = control.leader().compare_exchange(std::process::id(), 0, Ordering::Relaxed, Ordering::Relaxed);
     }
