@@ -146,7 +146,6 @@ def test_A5_a_taken_port_is_said_and_the_next_one_used(taken: int) -> None:
     assert copied() == [warning, str(taken + 1)]
 
 
-@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="holders are found in Linux's /proc")
 def test_A5_force_kill_asks_the_holder_politely(holder: tuple[subprocess.Popen[str], int]) -> None:
     process, port = holder
     done = run("-f", "-p", str(port), *python("import os; print(os.environ['PORT'])"))
@@ -156,7 +155,6 @@ def test_A5_force_kill_asks_the_holder_politely(holder: tuple[subprocess.Popen[s
     assert done.stderr.endswith(": ending it\n")
 
 
-@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="holders are found in Linux's /proc")
 @pytest.mark.parametrize("holder", ["signal.signal(signal.SIGTERM, signal.SIG_IGN)"], indirect=True)
 def test_A5_a_holder_that_does_not_listen_is_killed(holder: tuple[subprocess.Popen[str], int]) -> None:
     from cordwood.supervisor.port import end_holders, is_free
@@ -169,14 +167,12 @@ def test_A5_a_holder_that_does_not_listen_is_killed(holder: tuple[subprocess.Pop
     assert is_free(port)
 
 
-@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="holders are found in Linux's /proc")
 def test_A5_force_kill_spares_who_started_it(taken: int) -> None:
     done = run("-f", "-p", str(taken), *python("import os; print(os.environ['PORT'])"))
     assert "which started this command: left alone" in done.stderr
     assert done.stdout == f"{taken + 1}\n"
 
 
-@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="holders are found in Linux's /proc")
 def test_A5_force_kill_spares_another_users_process(
     holder: tuple[subprocess.Popen[str], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

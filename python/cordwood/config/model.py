@@ -196,7 +196,7 @@ class SinkConfig(Settings):
 
     prefix: ClassVar[str] = "sinks."
 
-    sink: PythonSink = setting(_sink, None)
+    sink: PythonSink = dataclasses.field(metadata={"parse": _sink})
     level: str | int | None = setting(optional(values.level), None)
     logger: str = setting(values.logger_name, "")
 

@@ -164,12 +164,7 @@ def _wait(child: subprocess.Popen[bytes], tell: int) -> None:
 def _hand_on(child: subprocess.Popen[bytes]) -> None:
     """Send the child what is sent to us. What the terminal sent (Ctrl-C) it has got itself."""
     while True:
-        if hasattr(signal, "sigwaitinfo"):
-            info = signal.sigwaitinfo(_HANDED_ON)
-            number, from_terminal = info.si_signo, info.si_code == _FROM_KERNEL
-        else:  # macOS does not tell who sent it
-            number = signal.sigwait(_HANDED_ON)
-            from_terminal = os.isatty(0) and number in {signal.SIGINT, signal.SIGQUIT}
-        if not from_terminal:
+        info = signal.sigwaitinfo(_HANDED_ON)
+        if info.si_code != _FROM_KERNEL:
             with suppress(ProcessLookupError):
-                child.send_signal(number)
+                child.send_signal(info.si_signo)

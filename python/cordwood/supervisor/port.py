@@ -1,6 +1,6 @@
 """Which port is free, who holds one that is not, and how to make them let go.
 
-Holders are found in /proc, so on Linux alone. Only processes of one's own user are ended, never this one and those it
+Holders are found in /proc. Only processes of one's own user are ended, never this one and those it
 was started by.
 """
 
@@ -81,13 +81,7 @@ def first_free(port: int, say: Callable[[str], None]) -> int:
 
 
 def end_holders(port: int, say: Callable[[str], None], patience: float = PATIENCE) -> None:
-    """End the own user's processes that listen on a port: SIGTERM, and after `patience` seconds SIGKILL.
-
-    Raises:
-        CordwoodError: this system does not show who holds a port.
-    """
-    if not (_PROC / "net/tcp").exists():
-        raise CordwoodError(f"--force-kill needs Linux's /proc to find who holds port {port}; type: lsof -i :{port}")
+    """End the own user's processes that listen on a port: SIGTERM, and after `patience` seconds SIGKILL."""
     kept = set(_own_line())
     for holder in holders(port):
         who = f"process {holder.pid} ({holder.command})" if holder.pid is not None else "a process that is not shown"
