@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,16 @@ CONFIG = """
     {mode}
 }}
 """
+
+
+@pytest.fixture
+def rotated(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rotated]:
+    """The parameter is how logrotate does it."""
+    made = Rotated(tmp_path, request.param)
+    yield made
+    for writer in made.writers:
+        with writer:  # closes its pipes
+            writer.kill()
 
 
 class Rotated:
@@ -75,8 +86,6 @@ class Rotated:
             assert writer.stdin is not None
             writer.stdin.close()
             assert writer.wait(60) == 0
-            assert writer.stdout is not None
-            writer.stdout.close()
 
     def lines(self) -> dict[str, list[int]]:
         """What each writer's lines say, the oldest file first."""
@@ -92,8 +101,8 @@ class Rotated:
         return found
 
 
-def test_C7_rename_and_create_loses_nothing_while_all_write(tmp_path: Path) -> None:
-    rotated = Rotated(tmp_path, "create 0600")
+@pytest.mark.parametrize("rotated", ["create 0600"], indirect=True)
+def test_C7_rename_and_create_loses_nothing_while_all_write(rotated: Rotated, tmp_path: Path) -> None:
     rotated.begin_lot()
     rotated.end_lot()
     for _ in range(ROTATIONS):
@@ -106,9 +115,9 @@ def test_C7_rename_and_create_loses_nothing_while_all_write(tmp_path: Path) -> N
     assert len(list((tmp_path / "logs").glob("app.log.*"))) == ROTATIONS
 
 
-def test_C7_copytruncate_loses_nothing_between_lots(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rotated", ["copytruncate"], indirect=True)
+def test_C7_copytruncate_loses_nothing_between_lots(rotated: Rotated, tmp_path: Path) -> None:
     """While nothing is written between its copy and its truncation, all is there, and no hole is left in the file."""
-    rotated = Rotated(tmp_path, "copytruncate")
     for _ in range(ROTATIONS):
         rotated.begin_lot()
         rotated.end_lot()
@@ -121,9 +130,9 @@ def test_C7_copytruncate_loses_nothing_between_lots(tmp_path: Path) -> None:
     assert b"\0" not in (tmp_path / "logs/app.log").read_bytes()
 
 
-def test_C7_only_what_comes_between_its_copy_and_its_truncation_is_lost(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rotated", ["copytruncate"], indirect=True)
+def test_C7_only_what_comes_between_its_copy_and_its_truncation_is_lost(rotated: Rotated, tmp_path: Path) -> None:
     """The same two steps, taken apart: what is lost is what logrotate loses of any program."""
-    rotated = Rotated(tmp_path, "copytruncate")
     log, copy = tmp_path / "logs/app.log", tmp_path / "logs/app.log.1"
     for step in ("before", "between", "after"):
         rotated.begin_lot()
@@ -137,9 +146,11 @@ def test_C7_only_what_comes_between_its_copy_and_its_truncation_is_lost(tmp_path
     assert rotated.lines() == {f"w{number}": expected for number in range(PROCESSES)}
 
 
-def test_C7_copytruncate_while_all_write_keeps_order_and_tears_nothing_of_ours(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rotated", ["copytruncate"], indirect=True)
+def test_C7_copytruncate_while_all_write_keeps_order_and_tears_nothing_of_ours(
+    rotated: Rotated, tmp_path: Path
+) -> None:
     """What is written between its copy and its truncation is lost or cut by it; what is left is in order and once."""
-    rotated = Rotated(tmp_path, "copytruncate")
     rotated.begin_lot()
     rotated.end_lot()
     for _ in range(ROTATIONS):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import array
+import json
 import logging
 import os
+import shutil
 import socket
 import struct
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +20,45 @@ import pytest
 from cordwood.sinks.journald import JournaldSink
 
 from tests.test_record import make
+
+JOURNALD = Path("/lib/systemd/systemd-journald")
+UNSHARE = shutil.which("unshare")
+# A journal of its own, on folders that only these processes see; prints what it got.
+REAL = """
+mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /var/log && mkdir -p /run/systemd/journal /run/log/journal || exit 77
+{journald} & journal=$!
+trap 'kill $journal; wait $journal' EXIT
+while [ ! -S /run/systemd/journal/socket ]; do kill -0 $journal || exit 77; sleep 0.05; done
+{python} -c '
+import logging, cordwood
+log = logging.getLogger("shop")
+log.addHandler(cordwood.Handler(sink=cordwood.JournaldSink(identifier="shop")))
+log.error("order %d\\nis late", 7, extra={{"order_id": 7}})
+log.error("x" * 500_000)
+assert cordwood.flush(30) == 0
+'
+journalctl --sync
+journalctl --all --no-pager -t shop -o json
+"""
+
+
+@pytest.mark.skipif(
+    not (JOURNALD.exists() and UNSHARE and os.geteuid() == 0),
+    reason="needs systemd-journald and root, for a namespace of its own; type: apt-get install systemd",
+)
+def test_a_real_journal_takes_every_entry() -> None:
+    script = REAL.format(journald=JOURNALD, python=sys.executable)
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(
+        [str(UNSHARE), "--mount", "sh", "-c", script],
+        capture_output=True, text=True, timeout=60, check=False, env=environ,
+    )  # fmt: skip
+    if done.returncode == 77 or "unshare failed" in done.stderr:
+        pytest.skip(f"no journal of its own can be started here: {done.stderr.strip()}")
+    first, second = (json.loads(line) for line in done.stdout.splitlines())
+    assert (first["MESSAGE"], first["PRIORITY"], first["ORDER_ID"]) == ("order 7\nis late", "3", "7")
+    assert (first["LOGGER"], first["CORDWOOD_SEQUENCE"]) == ("shop", "1")
+    assert len(second["MESSAGE"]) == 500_000
 
 
 class Journal:

@@ -95,5 +95,7 @@ def recover(log_dir: str) -> None:
         except OSError as error:
             report(f"{spool} cannot be recovered ({error}); type: cordwood recover {spool.parent}")
             continue
+        for notice in found["notices"]:
+            report(notice)
         if found["remaining"]:
             report(f"{found['remaining']} records are not delivered yet; type: cordwood recover {spool.parent}")
