@@ -73,7 +73,9 @@ class RequestLogMiddleware:
 class _Watch:
     """What has been seen of one connection."""
 
-    def __init__(self, scope: Scope, identity: str, logger: RequestLogger, user: Callable[[Scope], str | None]) -> None:
+    def __init__(
+        self, scope: Scope, identity: str, logger: RequestLogger, user: Callable[[Scope], str | None]
+    ) -> None:
         self._scope = scope
         self._header = (request_id.HEADER.encode(), identity.encode("latin-1"))
         self._logger = logger
