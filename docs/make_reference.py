@@ -18,6 +18,7 @@ FOLDER = Path(__file__).parent / "reference"
 SECTIONS = (
     cordwood.LogConfig,
     cordwood.FileConfig,
+    cordwood.SinkConfig,
     cordwood.ConsoleConfig,
     cordwood.SpoolConfig,
     cordwood.RedactionConfig,
@@ -73,7 +74,10 @@ def arguments(thing: object) -> dict[str, str]:
 
 
 def _default(section: type[Settings], name: str) -> str:
-    value = getattr(section(), name)
+    field = section.__dataclass_fields__[name]
+    if field.default is field.default_factory is dataclasses.MISSING:
+        return "needed"
+    value = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
     if isinstance(value, Settings):
         return f"[`{type(value).__name__}()`](#{type(value).__name__.lower()})"
     if isinstance(value, tuple) and value and isinstance(value[0], cordwood.FileConfig):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cordwood.capture.context import context, in_context
     from cordwood.capture.logger import get_logger
-    from cordwood.config import ConsoleConfig, FileConfig, LogConfig, RedactionConfig, SpoolConfig
+    from cordwood.config import ConsoleConfig, FileConfig, LogConfig, RedactionConfig, SinkConfig, SpoolConfig
     from cordwood.errors import ConfigError, CordwoodError, MissingExtraError, SpoolError
     from cordwood.instruments.exception import ExceptionLogger
     from cordwood.instruments.metrics import MetricsCollector
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
         stats,
     )
     from cordwood.record import Record
+    from cordwood.sinks.journald import JournaldSink
     from cordwood.sinks.memory import MemorySink
+    from cordwood.sinks.syslog import SyslogSink
 
 __all__ = [
     "ConfigError",
@@ -39,6 +41,7 @@ __all__ = [
     "ExceptionLogger",
     "FileConfig",
     "Handler",
+    "JournaldSink",
     "LogConfig",
     "LogTimer",
     "LoggingManager",
@@ -48,8 +51,10 @@ __all__ = [
     "Record",
     "RedactionConfig",
     "RequestLogger",
+    "SinkConfig",
     "SpoolConfig",
     "SpoolError",
+    "SyslogSink",
     "auto_configure",
     "configure",
     "context",
@@ -64,7 +69,7 @@ __all__ = [
 _HOMES = {
     "capture.context": ("context", "in_context"),
     "capture.logger": ("get_logger",),
-    "config": ("ConsoleConfig", "FileConfig", "LogConfig", "RedactionConfig", "SpoolConfig"),
+    "config": ("ConsoleConfig", "FileConfig", "LogConfig", "RedactionConfig", "SinkConfig", "SpoolConfig"),
     "errors": ("ConfigError", "CordwoodError", "MissingExtraError", "SpoolError"),
     "instruments.exception": ("ExceptionLogger",),
     "instruments.metrics": ("MetricsCollector",),
@@ -72,7 +77,9 @@ _HOMES = {
     "instruments.timer": ("LogTimer", "timed"),
     "pipeline": ("Handler", "LoggingManager", "auto_configure", "configure", "flush", "shutdown", "stats"),
     "record": ("Record",),
+    "sinks.journald": ("JournaldSink",),
     "sinks.memory": ("MemorySink",),
+    "sinks.syslog": ("SyslogSink",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

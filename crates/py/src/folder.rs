@@ -17,6 +17,15 @@ use crate::spool::{drops, os_error};
 /// How long a busy folder's lock, and a failing file, are waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// The path as targets name it: from the root, without links; the folder itself may be none and stays.
+fn whole(folder: &Path) -> PathBuf {
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match (parent.canonicalize(), folder.file_name()) {
+        (Ok(parent), Some(name)) => parent.join(name),
+        _ => folder.to_owned(),
+    }
+}
+
 /// Somebody who reads a folder and writes no record to it.
 fn visitor(path: &Path) -> PyResult<Spool> {
     let folder = Folder::open(path).map_err(|e| os_error(&e))?;
@@ -37,6 +46,7 @@ fn waiting(source: &mut Source) -> Vec<(u64, u64)> {
 /// delivered ever) and `notices`.
 #[pyfunction]
 pub fn recover(py: Python<'_>, folder: PathBuf) -> PyResult<Bound<'_, PyDict>> {
+    let folder = whole(&folder);
     let spool = visitor(&folder)?;
     let shared = Arc::clone(&spool.shared);
     let (recovered, left) = py

@@ -25,7 +25,7 @@ mod _native {
     use super::log_record::capture;
     #[pymodule_export]
     use super::settings::{
-        after_fork, before_fork, check_pattern, check_theme, compile_text, context_used, redact, set_hooks,
+        after_fork, before_fork, check_pattern, check_theme, compile_text, context_used, escape, redact, set_hooks,
         set_redaction,
     };
     #[pymodule_export]

@@ -6,7 +6,7 @@ each value came from, and the faults found on the way. Nothing here opens, write
 
 from __future__ import annotations
 
-from cordwood.config.model import ConsoleConfig, FileConfig, LogConfig, RedactionConfig, SpoolConfig
+from cordwood.config.model import ConsoleConfig, FileConfig, LogConfig, RedactionConfig, SinkConfig, SpoolConfig
 from cordwood.config.presets import PRESETS
 from cordwood.config.sources import Fault, Resolved, resolve
 
@@ -18,6 +18,7 @@ __all__ = [
     "LogConfig",
     "RedactionConfig",
     "Resolved",
+    "SinkConfig",
     "SpoolConfig",
     "resolve",
 ]

@@ -87,6 +87,8 @@ class Outlets:
     @staticmethod
     def _respec(outlet: Outlet, sink: Sink) -> None:
         outlet.sink = sink
+        if outlet.loop is not None and isinstance(sink, PythonSink):
+            outlet.loop.sink = sink
         outlet.spool.add_sink(sink.identity, sink.spec(), sink.local)
 
     def release(self, outlet: Outlet) -> None:

@@ -54,6 +54,8 @@ def plan(config: LogConfig, environ: Mapping[str, str] = os.environ) -> Iterator
     if config.file_output:
         for file in config.files:
             yield _file(config, file)
+    for entry in config.sinks:
+        yield Planned(entry.sink, _level(entry.level), entry.logger, None)
 
 
 def _file(config: LogConfig, file: FileConfig) -> Planned:
