@@ -55,7 +55,7 @@ def test_H7_sanics_loggers_and_access_log(when: str, processes: str, tmp_path: P
             server.wait(60)
     console_text = (tmp_path / "console").read_text(encoding="utf-8")
     text = (tmp_path / "logs/app.log").read_text(encoding="utf-8")
-    assert " - sanic.root - INFO - shop.py:13 - at work" in text
+    assert " - sanic.root - INFO - shop.py:14 - at work" in text
     assert " - sanic.server - INFO - " in text
     assert f"GET http://127.0.0.1:{port}/x 200 4 from 127.0.0.1:" in text
     assert "LookupError: nothing there" in text

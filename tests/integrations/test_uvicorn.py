@@ -46,7 +46,7 @@ def test_H7_access_and_errors_of_a_server_started_from_python(logged: Logged) ->
         '"GET /x?y=1 HTTP/1.1" 200', '"GET /fails HTTP/1.1" 500',
     ]  # fmt: skip
     errors = logged.records("uvicorn.error")
-    assert any(record.message.startswith("Uvicorn running on ") for record in errors)
+    assert any(record.message.startswith("Started server process") for record in errors)
     assert all("color_message" not in record.fields for record in errors)
     (failure,) = [record for record in errors if record.exception is not None]
     assert failure.exception is not None
