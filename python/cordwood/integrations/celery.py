@@ -55,7 +55,7 @@ def _publish(headers: dict[str, Any] | None = None, **_: Any) -> None:
 
 def _begin(task_id: str, task: Any, **_: Any) -> None:
     fields = {"task_id": task_id, "celery_task": task.name}
-    request_id = (getattr(task.request, "headers", None) or {}).get(_HEADER) or getattr(task.request, _HEADER, None)
+    request_id = getattr(task.request, _HEADER, None)
     if request_id is not None:
         fields["request_id"] = request_id
     entered = _running[task_id] = context(**fields)
