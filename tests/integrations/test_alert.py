@@ -33,7 +33,7 @@ def alerting() -> Iterator[Callable[[AlertSink], cordwood.Handler]]:
         handler.close()
 
 
-def test_C7_a_threshold_within_a_window_is_one_alert_until_the_pause_is_over(alerting: Any) -> None:  # noqa: N802
+def test_C7_a_threshold_within_a_window_is_one_alert_until_the_pause_is_over(alerting: Any) -> None:
     told: list[Alert] = []
     handler = alerting(AlertSink(told.append, threshold=3, window=60, pause=300))
     log.warning("no error")
@@ -87,7 +87,7 @@ def test_an_alert_that_fails_is_told_when_the_batch_comes_again_and_counts_nothi
     assert len(sink._state.times) == 4
 
 
-def test_C7_a_webhook_gets_json_and_no_secret(alerting: Any) -> None:  # noqa: N802
+def test_C7_a_webhook_gets_json_and_no_secret(alerting: Any) -> None:
     received: list[dict[str, Any]] = []
 
     class Hook(BaseHTTPRequestHandler):
@@ -111,7 +111,7 @@ def test_C7_a_webhook_gets_json_and_no_secret(alerting: Any) -> None:  # noqa: N
     assert "hunter2secret" not in json.dumps(told)
 
 
-def test_C7_a_target_that_hangs_holds_nobody_up(alerting: Any) -> None:  # noqa: N802
+def test_C7_a_target_that_hangs_holds_nobody_up(alerting: Any) -> None:
     inside, release = threading.Event(), threading.Event()
 
     def hang(_: Alert) -> None:
@@ -130,7 +130,11 @@ def test_C7_a_target_that_hangs_holds_nobody_up(alerting: Any) -> None:  # noqa:
 
 @pytest.mark.parametrize(
     ("settings", "field"),
-    [({"target": "ftp://x"}, "target"), ({"target": print, "threshold": 0}, "threshold"), ({"target": print, "pause": -1}, "pause")],
+    [
+        ({"target": "ftp://x"}, "target"),
+        ({"target": print, "threshold": 0}, "threshold"),
+        ({"target": print, "pause": -1}, "pause"),
+    ],
 )
 def test_a_setting_that_cannot_be_used_is_named(settings: dict[str, Any], field: str) -> None:
     with pytest.raises(ConfigError) as caught:

@@ -39,7 +39,7 @@ async def double(n: int) -> int:
     return 2 * n
 
 
-def test_A6_a_coroutine_runs_from_any_thread_in_one_loop(logged: Logged) -> None:  # noqa: N802
+def test_A6_a_coroutine_runs_from_any_thread_in_one_loop(logged: Logged) -> None:
     seen: list[tuple[int, asyncio.AbstractEventLoop]] = []
 
     async def work(n: int) -> None:
@@ -55,7 +55,7 @@ def test_A6_a_coroutine_runs_from_any_thread_in_one_loop(logged: Logged) -> None
     assert logged.messages("cordwood.event_loop") == ["Global event loop initialized"]
 
 
-def test_A6_a_closed_loop_is_made_anew(logged: Logged) -> None:  # noqa: N802
+def test_A6_a_closed_loop_is_made_anew(logged: Logged) -> None:
     first = get_event_loop()
     thread = event_loop._thread
     assert thread is not None
@@ -82,7 +82,7 @@ def test_who_waits_when_the_loop_is_stopped_learns_it() -> None:
     stopper.join()
 
 
-def test_A6_a_future_of_another_loop_is_refused_with_what_to_do() -> None:  # noqa: N802
+def test_A6_a_future_of_another_loop_is_refused_with_what_to_do() -> None:
     other = asyncio.new_event_loop()
     try:
         with pytest.raises(EventLoopError, match="belongs to another event loop; pass the coroutine itself") as caught:
@@ -92,7 +92,7 @@ def test_A6_a_future_of_another_loop_is_refused_with_what_to_do() -> None:  # no
         other.close()
 
 
-def test_A6_a_coroutine_that_awaits_anothers_future_fails_and_the_loop_goes_on() -> None:  # noqa: N802
+def test_A6_a_coroutine_that_awaits_anothers_future_fails_and_the_loop_goes_on() -> None:
     other = asyncio.new_event_loop()
 
     async def awaits() -> None:
@@ -143,7 +143,7 @@ def test_an_exception_reaches_the_caller() -> None:
         run_async(fails())
 
 
-def test_A6_a_thread_says_its_start_end_and_failure_and_keeps_the_context(logged: Logged) -> None:  # noqa: N802
+def test_A6_a_thread_says_its_start_end_and_failure_and_keeps_the_context(logged: Logged) -> None:
     with cordwood.context(request_id="r1"):
         good = run_in_thread(logging.getLogger("work").info, "at %s", "work")
     good.join()
@@ -156,9 +156,7 @@ def test_A6_a_thread_says_its_start_end_and_failure_and_keeps_the_context(logged
     ]  # fmt: skip
     assert logged.one("work").fields == {"request_id": "r1"}
     failed = ours[3]
-    assert failed.message == (
-        f"Error in thread {failed.thread_id}: invalid literal for int() with base 10: 'x'"
-    )
+    assert failed.message == (f"Error in thread {failed.thread_id}: invalid literal for int() with base 10: 'x'")
     assert (failed.level_name, failed.exception is not None) == ("ERROR", True)
     assert len(ours) == 4
 

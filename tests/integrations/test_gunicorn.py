@@ -31,7 +31,7 @@ workers = 2
 """
 
 
-def test_H7_arbiter_workers_and_access_log(tmp_path: Path) -> None:  # noqa: N802
+def test_H7_arbiter_workers_and_access_log(tmp_path: Path) -> None:
     (tmp_path / "shop.py").write_text(APP, encoding="utf-8")
     (tmp_path / "gunicorn.conf.py").write_text(CONF, encoding="utf-8")
     with free_socket() as listener:

@@ -38,7 +38,9 @@ def test_a_warning_is_a_record_at_the_place_that_is_warned_of(logged: Logged) ->
     assert (record.filename, record.line) == ("test_hooks.py", 7)
 
 
-def test_an_uncaught_exception_is_critical_and_still_printed(logged: Logged, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_uncaught_exception_is_critical_and_still_printed(
+    logged: Logged, capsys: pytest.CaptureFixture[str]
+) -> None:
     error = LookupError("nothing there")
     sys.excepthook(LookupError, error, None)
     record = logged.one()
@@ -115,7 +117,7 @@ def test_a_hook_put_over_ours_stays_and_ours_only_hands_on(logged: Logged, capsy
     def theirs(*args: object) -> None:
         ours(*args)  # type: ignore[arg-type]
 
-    sys.excepthook = theirs  # type: ignore[assignment]
+    sys.excepthook = theirs
     try:
         undo()
         assert sys.excepthook is theirs

@@ -27,7 +27,7 @@ def samples(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
     }
 
 
-def test_C7_the_figures_are_those_of_stats(logged: Logged) -> None:  # noqa: N802
+def test_C7_the_figures_are_those_of_stats(logged: Logged) -> None:
     registry = CollectorRegistry()
     registry.register(Collector(cordwood.stats))
     log = logging.getLogger("shop")
@@ -59,7 +59,7 @@ def test_every_number_of_stats_is_a_metric(logged: Logged) -> None:
             assert {(group, key) for key in numbers} <= known
 
 
-def test_C7_the_endpoint_serves_them_until_it_is_closed() -> None:  # noqa: N802
+def test_C7_the_endpoint_serves_them_until_it_is_closed() -> None:
     endpoint = serve(lambda: {"spools": {}, "sinks": {}, "suppressed": 3}, port=0)
     try:
         assert samples(httpx.get(endpoint.url).text) == {("cordwood_records_suppressed_total", ()): 3}
@@ -69,10 +69,12 @@ def test_C7_the_endpoint_serves_them_until_it_is_closed() -> None:  # noqa: N802
         httpx.get(endpoint.url)
 
 
-def test_C7_every_metric_of_the_dashboard_is_in_the_table_and_the_other_way_round() -> None:  # noqa: N802
+def test_C7_every_metric_of_the_dashboard_is_in_the_table_and_the_other_way_round() -> None:
     text = DASHBOARD.read_text(encoding="utf-8")
     panels = json.loads(text)["panels"]
-    asked = {name for panel in panels for target in panel["targets"] for name in re.findall(r"cordwood_\w+", target["expr"])}
+    asked = {
+        name for panel in panels for target in panel["targets"] for name in re.findall(r"cordwood_\w+", target["expr"])
+    }
     assert asked == {figure.name for figure in METRICS}
     assert set(re.findall(r"cordwood_\w+", text)) == asked, "in its variables too"
 

@@ -41,7 +41,7 @@ if __name__ == "__main__":
 
 @pytest.mark.parametrize(("when", "processes"), [("never", "single_process=True"), ("later", "single_process=True"),
                                                  ("never", "workers=1")])  # fmt: skip
-def test_H7_sanics_loggers_and_access_log(when: str, processes: str, tmp_path: Path) -> None:  # noqa: N802
+def test_H7_sanics_loggers_and_access_log(when: str, processes: str, tmp_path: Path) -> None:
     (tmp_path / "shop.py").write_text(APP.replace("SINGLE", processes), encoding="utf-8")
     with free_socket() as listener:
         port = listener.getsockname()[1]

@@ -37,7 +37,7 @@ def taken() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("taken")
-def test_H7_access_and_errors_of_a_server_started_from_python(logged: Logged) -> None:  # noqa: N802
+def test_H7_access_and_errors_of_a_server_started_from_python(logged: Logged) -> None:
     with serving(app, log_config=None, log_level="info") as address:
         httpx.get(f"http://{address}/x?y=1")
         httpx.get(f"http://{address}/fails")
@@ -78,7 +78,7 @@ async def app(scope, receive, send):
 """
 
 
-def test_H7_its_command_logs_into_our_file_and_not_on_the_console(tmp_path: Path) -> None:  # noqa: N802
+def test_H7_its_command_logs_into_our_file_and_not_on_the_console(tmp_path: Path) -> None:
     (tmp_path / "shop.py").write_text(APP, encoding="utf-8")
     with free_socket() as listener:
         port = listener.getsockname()[1]

@@ -74,7 +74,7 @@ def _asynchronous(
 def _answered(request: HttpRequest, response: Any, identity: str, begin: float) -> HttpResponseBase:
     response.headers.setdefault(request_id.HEADER, identity)
     _log(request, response.status_code, begin)
-    return response  # type: ignore[no-any-return]
+    return response
 
 
 def _log(request: HttpRequest, status: int, begin: float) -> None:

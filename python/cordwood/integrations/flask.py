@@ -1,8 +1,8 @@
 """Flask: request id in every record, each request logged, no handler of Flask's own.
 
-    cordwood.configure()
-    app = Flask(__name__)
-    install(app)
+cordwood.configure()
+app = Flask(__name__)
+install(app)
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Cordwood's own figures for Prometheus: a collector for the application's registry, and a small endpoint.
 
-    from prometheus_client import REGISTRY
-    REGISTRY.register(Collector(cordwood.stats))     # the application has an endpoint
+from prometheus_client import REGISTRY
+REGISTRY.register(Collector(cordwood.stats))     # the application has an endpoint
 
-    serve(cordwood.stats, port=9464)                 # it has none
+serve(cordwood.stats, port=9464)                 # it has none
 """
 
 from __future__ import annotations
@@ -47,10 +47,14 @@ METRICS = (
     Figure("cordwood_records_accepted_total", "counter", "Records taken by this process.", "spools", "accepted"),
     Figure("cordwood_records_refused_total", "counter", "Records not taken: the spool was full.", "spools", "refused"),
     Figure("cordwood_records_undelivered", "gauge", "Records of this process that wait.", "spools", "undelivered"),
-    Figure("cordwood_records_dropped_total", "counter", "Records given up, all processes.", "spools", "dropped", "reason"),
+    Figure(
+        "cordwood_records_dropped_total", "counter", "Records given up, all processes.", "spools", "dropped", "reason"
+    ),
     Figure("cordwood_spool_bytes", "gauge", "Size of the spool, all processes.", "spools", "spool_bytes"),
     Figure("cordwood_spool_leader", "gauge", "Process that delivers the files; 0 for none.", "spools", "leader"),
-    Figure("cordwood_terminal_skipped_total", "counter", "Lines a stopped terminal missed.", "spools", "terminal_skipped"),
+    Figure(
+        "cordwood_terminal_skipped_total", "counter", "Lines a stopped terminal missed.", "spools", "terminal_skipped"
+    ),
     Figure("cordwood_sink_delivered_total", "counter", "Records a sink took.", "sinks", "delivered"),
     Figure("cordwood_sink_failed_writes_total", "counter", "Batches a sink refused.", "sinks", "failed_writes"),
     Figure("cordwood_records_suppressed_total", "counter", "Records held back by rate limits.", "", "suppressed"),

@@ -44,6 +44,7 @@ class RequestLogMiddleware:
         self._user = user
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Run the application inside, watching its answer."""
         identity = request_id.accept(environ.get("HTTP_X_REQUEST_ID"))
         request = _Request(environ, identity, self._logger, self._user)
         with context(request_id=identity):
@@ -81,9 +82,11 @@ class _Request:
         if self._ended:
             return
         self._ended = True
-        fields = {} if error is None else {"error": type(error).__name__}
+        fields: dict[str, Any] = {} if error is None else {"error": type(error).__name__}
         environ = self._environ
-        path = (environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")).encode("latin-1").decode("utf-8", "replace")
+        path = (
+            (environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")).encode("latin-1").decode("utf-8", "replace")
+        )
         self._logger.log_request(
             environ["REQUEST_METHOD"],
             path or "/",
