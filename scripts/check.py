@@ -14,7 +14,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / ".venv" / "bin"
 
-LINT = {
+Steps = dict[str, list[Path | str]]
+
+LINT: Steps = {
     "ruff check": [BIN / "ruff", "check", "--quiet", "."],
     "ruff format": [BIN / "ruff", "format", "--quiet", "--check", "."],
     "mypy strict": [BIN / "mypy", "--no-error-summary"],
@@ -23,9 +25,9 @@ LINT = {
     "cargo fmt": ["cargo", "fmt", "--all", "--check"],
     "cargo clippy": ["cargo", "clippy", "--quiet", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"],
 }
-CORE = {"cargo test of the core": ["cargo", "test", "--quiet", "--locked", "-p", "cordwood-core"]}
-STDLIB = {"CPython's test_logging": [BIN / "python", "-m", "tests.stdlib"]}
-WHEEL = {"wheel on each Python": [BIN / "python", "-m", "tests.wheel"]}
+CORE: Steps = {"cargo test of the core": ["cargo", "test", "--quiet", "--locked", "-p", "cordwood-core"]}
+STDLIB: Steps = {"CPython's test_logging": [BIN / "python", "-m", "tests.stdlib"]}
+WHEEL: Steps = {"wheel on each Python": [BIN / "python", "-m", "tests.wheel"]}
 PYTEST = [BIN / "pytest"]
 
 SETS = {"lint": LINT, "wheel": WHEEL, "all": LINT | CORE | STDLIB | WHEEL}

@@ -5,7 +5,8 @@
     ├── MissingExtraError(ImportError)  a part that is not installed, with the line that installs it
     ├── SpoolError(OSError)             a spool folder that cannot be used or read
     ├── EventLoopError(RuntimeError)    a coroutine or future that the global event loop cannot run
-    └── NoLogsError                     a file or folder given to a command holds nothing it can read
+    ├── NoLogsError                     a file or folder given to a command holds nothing it can read
+    └── DemoError                       the demo's folder is in use, or its service did not start or end
 
 Logging calls raise none of them: what goes wrong after a call is counted and said by `report`.
 """
@@ -72,6 +73,10 @@ class EventLoopError(CordwoodError, RuntimeError):
 
 class NoLogsError(CordwoodError):
     """A file or folder given to a command holds nothing it can read."""
+
+
+class DemoError(CordwoodError):
+    """The demo's folder is in use, or its service did not start or end."""
 
 
 def closest(word: str, known: Iterable[str]) -> str:

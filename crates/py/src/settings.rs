@@ -97,6 +97,7 @@ pub fn before_fork() {
 pub fn after_fork(in_child: bool) {
     if in_child {
         cordwood_core::fork::in_child();
+        cordwood_core::worker::forget_parent();
     } else {
         cordwood_core::fork::in_parent();
     }

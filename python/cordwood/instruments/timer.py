@@ -162,9 +162,9 @@ def _async_generator(function: Callable[..., Any], timer: Callable[[], LogTimer]
         try:
             item = await inner.__anext__()
             while True:
-                try:  # noqa: PERF203 each item may be answered with an exception
+                try:
                     sent = yield item
-                except GeneratorExit:
+                except GeneratorExit:  # noqa: PERF203 each item may be answered with an exception
                     await inner.aclose()
                     raise
                 except BaseException as error:  # noqa: BLE001 what the consumer throws in belongs to the generator
