@@ -229,7 +229,7 @@ def run_kill(row: Row, contender: str, folder: Path, quick: bool) -> Outcome:
 
 def run_fork(row: Row, contender: str, folder: Path, quick: bool) -> Outcome:
     """Fork under logging threads. The whole lot hanging is an outcome of its own."""
-    with workers(row, contender, folder, 10 if quick else row.calls, 600.0) as started:
+    with workers(row, contender, folder, 10 if quick else row.calls, seconds_for(quick)) as started:
         ready(started)
         started[0].go()
         report = started[0].hear()

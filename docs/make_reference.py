@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-
 import cordwood
 from cordwood.config import PRESETS
 from cordwood.config.model import Settings
@@ -36,13 +35,13 @@ def pages() -> dict[str, str]:
 def settings() -> str:
     """Every setting: type, default, meaning."""
     parts = [
-        "# Settings\n\nThe fields of `LogConfig` and of its parts. `None` in a `FileConfig` or `ConsoleConfig` means as in the\n"
-        "`LogConfig`. Sizes may be text such as `\"10 MB\"`, levels any case, modes text in octal such as `\"0640\"`. How\n"
-        "they are given: [guide](../guide.md#configure). In the environment: `CORDWOOD_` and the name in capitals, nested\n"
-        "with `__`, such as `CORDWOOD_CONSOLE__STREAM`."
+        "# Settings",
+        "The fields of `LogConfig` and of its parts. `None` in a `FileConfig` or `ConsoleConfig` means as in the\n"
+        '`LogConfig`. Sizes may be text such as `"10 MB"`, levels any case, modes text in octal such as `"0640"`.\n'
+        "How they are given: [guide](../guide.md#configure). In the environment: `CORDWOOD_` and the name in\n"
+        "capitals, nested with `__`, such as `CORDWOOD_CONSOLE__STREAM`.",
     ]
-    for section in SECTIONS:
-        parts.append(f"## {section.__name__}\n\n{_first(section)}\n\n{_table(section)}")
+    parts += [f"## {section.__name__}\n\n{_first(section)}\n\n{_table(section)}" for section in SECTIONS]
     presets = "\n".join(f"| `{name}` | {_first(make)} |" for name, make in PRESETS.items())
     parts.append(f"## Presets\n\n| name | gives |\n|---|---|\n{presets}")
     return "\n\n".join(parts)
@@ -51,7 +50,7 @@ def settings() -> str:
 def _table(section: type[Settings]) -> str:
     meanings = {name: f"as `{name}` of `LogConfig`" for name in arguments(cordwood.LogConfig)} | arguments(section)
     lines = ["| setting | type | default | meaning |", "|---|---|---|---|"]
-    for field in dataclasses.fields(section):  # type: ignore[arg-type]  # each is a dataclass
+    for field in dataclasses.fields(section):
         shown = str(field.type).replace("|", "\\|")
         lines.append(f"| `{field.name}` | `{shown}` | {_default(section, field.name)} | {meanings[field.name]} |")
     return "\n".join(lines)
@@ -129,7 +128,7 @@ def _body(thing: object) -> str:
     for paragraph in text.split("\n\n"):
         shown = _paragraph(paragraph)
         if parts and parts[-1].endswith("```") and shown.startswith("```text\n"):
-            parts[-1] = f"{parts[-1][:-3]}\n{shown.removeprefix('```text\n')}"
+            parts[-1] = parts[-1].removesuffix("```") + "\n" + shown.removeprefix("```text\n")
         else:
             parts.append(shown)
     return "\n\n".join(parts)
@@ -156,7 +155,8 @@ def _methods(thing: object) -> Iterator[str]:
 def commands() -> str:
     """Every command with what it takes."""
     parts = [
-        "# Commands\n\nStatus 0 is well, 1 is trouble that was found, 2 is bad input. `cordwood COMMAND -h` shows the same."
+        "# Commands",
+        "Status 0 is well, 1 is trouble that was found, 2 is bad input. `cordwood COMMAND -h` shows the same.",
     ]
     for name, command in sorted(cli.commands.items()):
         context = click.Context(command, info_name=name)

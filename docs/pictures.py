@@ -17,7 +17,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "pictures"
 
-PROGRAM = '''\
+PROGRAM = """\
 import cordwood
 
 cordwood.configure(
@@ -32,11 +32,11 @@ with cordwood.context(request_id="r-81"):
     log.info("order %d paid: %.2f EUR", 1042, 29.85, extra={"customer": "c-17"})
     log.warning("gateway slow, password=%s", "hunter2")
     try:
-        {}["address"]
+        raise KeyError("address")
     except KeyError:
         log.exception("order %d cannot be shipped", 1042)
 log.critical("a forged line?\\n2026-01-01 00:00:00 INFO root: nothing happened")
-'''
+"""
 
 COLUMNS = 108
 _CHARACTER, _LINE, _MARGIN = 8.43, 19, 16

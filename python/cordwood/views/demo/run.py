@@ -109,7 +109,7 @@ def _serving(folder: Path) -> Iterator[int]:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("CORDWOOD_")}
     port = _free_port()
     with (folder / _CONSOLE).open("ab") as console:
-        server = subprocess.Popen(
+        server = subprocess.Popen(  # noqa: S603 its own module, by this interpreter
             [sys.executable, "-m", "cordwood.views.demo.server", str(port)],
             cwd=folder, env=environ, stdout=console, stderr=console, start_new_session=True,
         )  # fmt: skip

@@ -35,7 +35,7 @@ def picture(frames: Sequence[tuple[str, Sequence[str]]]) -> Iterator[str]:
 
 
 def _wrapped(line: str, width: int) -> Iterator[str]:
-    """A line in pieces that fit; cut behind a comma or a space where there is one. Colours stand at its beginning only."""
+    """A line in pieces that fit, cut behind a comma or a space if there is one; colours stand in the first alone."""
     while len(_COLOUR.sub("", line)) > width:
         room = width + len(line) - len(_COLOUR.sub("", line))
         cut = 1 + max(line.rfind(",", 0, room), line.rfind(" ", 0, room))
