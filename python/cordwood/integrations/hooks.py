@@ -103,6 +103,9 @@ def _excepthook(
 ) -> None:
     if issubclass(kind, Exception):  # Ctrl-C is no fault
         _log.critical("Unhandled exception: %s", kind.__name__, exc_info=(kind, value, tb))
+        for handler in logging.getLogger().handlers:
+            with contextlib.suppress(Exception):
+                handler.flush()  # so that on a console the two do not mix
     previous(kind, value, tb)
 
 
