@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from cordwood import _native
 from cordwood.integrations import uvicorn as integration
 
 from tests.integrations.servers import free_socket, serving, wait_until
@@ -90,6 +91,7 @@ def test_H7_its_command_logs_into_our_file_and_not_on_the_console(tmp_path: Path
         finally:
             server.send_signal(signal.SIGTERM)
             server.wait(30)
+    _native.recover(str(tmp_path / "logs" / ".cordwood"))  # uvicorn ends by the signal itself, not by an exit
     text = (tmp_path / "logs/app.log").read_text(encoding="utf-8")
     assert "Uvicorn running on" in text
     assert '"GET /x HTTP/1.1" 200' in text
