@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import cordwood
@@ -76,3 +80,57 @@ def test_a_failing_task_leaves_nothing_behind(logged: Logged) -> None:
     errors = [record for record in logged.records("celery") if record.exception is not None]
     assert errors[0].exception is not None
     assert "LookupError: nothing there" in errors[0].exception["text"]
+
+
+TASKS = """
+import logging, sys
+import cordwood
+from celery import Celery
+from cordwood.integrations.celery import take_over
+
+if __name__ != "__main__":
+    cordwood.configure(
+        log_dir="logs", level="INFO", console_output=False, files="app.log",
+        format_string="%(process)d %(name)s task_id=%(task_id)s %(message)s",
+    )
+    take_over()
+app = Celery("tasks", broker="filesystem://")
+app.conf.broker_transport_options = dict.fromkeys(
+    ["data_folder_in", "data_folder_out", "control_folder"], "queue"
+)
+
+@app.task(name="tasks.work")
+def work():
+    logging.getLogger("shop").info("at work")
+    print("printed")
+
+if __name__ == "__main__":
+    print(work.delay().id)
+"""
+
+
+def test_a_worker_with_forked_processes_logs_into_our_file_and_nowhere_else(tmp_path: Path) -> None:
+    (tmp_path / "tasks.py").write_text(TASKS, encoding="utf-8")
+    (tmp_path / "queue").mkdir()
+    sent = subprocess.run(
+        [sys.executable, "tasks.py"], cwd=tmp_path, check=True, capture_output=True, text=True, timeout=60
+    )
+    log, console = tmp_path / "logs" / "app.log", tmp_path / "console"
+    with console.open("wb") as stream:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "celery", "-A", "tasks", "worker", "--concurrency=1", "--loglevel=INFO"],
+            cwd=tmp_path, stdout=stream, stderr=stream,
+        )  # fmt: skip
+        try:
+            wait_until(lambda: log.exists() and " succeeded in " in log.read_text(encoding="utf-8"), "no success")
+        finally:
+            worker.terminate()
+            worker.wait(60)
+    text = log.read_text(encoding="utf-8")
+    identity = sent.stdout.strip()
+    at_work = re.search(rf"^(\d+) shop task_id={identity} at work$", text, re.MULTILINE)
+    received = re.search(rf"^(\d+) celery.worker.strategy task_id=- Task tasks.work\[{identity}\]", text, re.MULTILINE)
+    assert at_work is not None
+    assert received is not None
+    assert (at_work[1] != received[1], received[1]) == (True, str(worker.pid))
+    assert "Task tasks.work" not in console.read_text(encoding="utf-8")
