@@ -53,7 +53,8 @@ def test_C7_a_threshold_within_a_window_is_one_alert_until_the_pause_is_over(ale
 
 def record(time: float, sequence: int) -> Any:
     return cordwood.Record(
-        time=int(time * 1e9), level=40, level_name="ERROR", logger="x", message="m", template="m", pathname="", filename="",
+        time=int(time * 1e9), level=40,
+        level_name="ERROR", logger="x", message="m", template="m", pathname="", filename="",
         module="", line=1, function="", pid=1, process_name="", thread_id=1, thread_name="", hostname="h", fields={},
         exception=None, stack_info=None, task_name=None, segment=1, sequence=sequence,
     )  # fmt: skip

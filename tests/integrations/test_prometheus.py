@@ -1,4 +1,4 @@
-"""Prometheus sees Cordwood's figures, in the application's registry and at an endpoint; the dashboard asks for no other."""
+"""Prometheus sees our figures, in the application's registry and at an endpoint; the dashboard asks for no other."""
 
 from __future__ import annotations
 
