@@ -106,10 +106,12 @@ pub fn before_fork() {
 }
 
 #[pyfunction]
-pub fn after_fork(in_child: bool) {
+pub fn after_fork(py: Python<'_>, in_child: bool) {
     if in_child {
         cordwood_core::fork::in_child();
         cordwood_core::worker::forget_parent();
+        // Threads were described with the parent's process. Dropped outside the borrow.
+        drop(runtime::caches(py, |caches| std::mem::take(&mut caches.threads)));
     } else {
         cordwood_core::fork::in_parent();
     }
