@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cordwood.capture.context import context, in_context
     from cordwood.capture.logger import get_logger
-    from cordwood.config import ConsoleConfig, FileConfig, LogConfig, RedactionConfig, SpoolConfig
+    from cordwood.archive import cleanup_old_logs
+    from cordwood.config import (
+        ConsoleConfig,
+        DatabaseConfig,
+        FileConfig,
+        LogConfig,
+        RedactionConfig,
+        RetentionConfig,
+        SpoolConfig,
+    )
     from cordwood.errors import ConfigError, CordwoodError, MissingExtraError, SpoolError
     from cordwood.pipeline import (
         Handler,
@@ -22,6 +31,7 @@ if TYPE_CHECKING:
         auto_configure,
         configure,
         flush,
+        set_level,
         shutdown,
         stats,
     )
@@ -32,6 +42,7 @@ __all__ = [
     "ConfigError",
     "ConsoleConfig",
     "CordwoodError",
+    "DatabaseConfig",
     "FileConfig",
     "Handler",
     "LogConfig",
@@ -40,14 +51,17 @@ __all__ = [
     "MissingExtraError",
     "Record",
     "RedactionConfig",
+    "RetentionConfig",
     "SpoolConfig",
     "SpoolError",
     "auto_configure",
+    "cleanup_old_logs",
     "configure",
     "context",
     "flush",
     "get_logger",
     "in_context",
+    "set_level",
     "shutdown",
     "stats",
 ]
@@ -55,9 +69,27 @@ __all__ = [
 _HOMES = {
     "capture.context": ("context", "in_context"),
     "capture.logger": ("get_logger",),
-    "config": ("ConsoleConfig", "FileConfig", "LogConfig", "RedactionConfig", "SpoolConfig"),
+    "archive": ("cleanup_old_logs",),
+    "config": (
+        "ConsoleConfig",
+        "DatabaseConfig",
+        "FileConfig",
+        "LogConfig",
+        "RedactionConfig",
+        "RetentionConfig",
+        "SpoolConfig",
+    ),
     "errors": ("ConfigError", "CordwoodError", "MissingExtraError", "SpoolError"),
-    "pipeline": ("Handler", "LoggingManager", "auto_configure", "configure", "flush", "shutdown", "stats"),
+    "pipeline": (
+        "Handler",
+        "LoggingManager",
+        "auto_configure",
+        "configure",
+        "flush",
+        "set_level",
+        "shutdown",
+        "stats",
+    ),
     "record": ("Record",),
     "sinks.memory": ("MemorySink",),
 }

@@ -16,6 +16,7 @@ from cordwood import _native
 from cordwood.errors import report
 
 FOLDER = ".cordwood"
+LOG_DIRS = "log_dirs"  # in a spool that stands elsewhere than in its log directory: the directories it is for
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +28,14 @@ class SpoolOptions:
         max_bytes: room for all processes together.
         max_message_bytes: longer messages are cut.
         sync: `interval`, `level` or `always`.
+        log_dir: an absolute path; files below it may be written, wherever the spool is.
     """
 
     folder: str | None
     max_bytes: int
     max_message_bytes: int
     sync: str
+    log_dir: str | None = None
 
 
 def spool_folder(log_dir: str | os.PathLike[str]) -> str:
@@ -56,9 +59,20 @@ def open_spool(options: SpoolOptions) -> _native.Spool:
 
 
 def _open(folder: str | None, options: SpoolOptions) -> _native.Spool:
-    return _native.Spool(
+    spool = _native.Spool(
         folder, max_bytes=options.max_bytes, max_message_bytes=options.max_message_bytes, sync=options.sync
     )
+    if folder is not None and options.log_dir is not None and str(Path(folder).parent) != options.log_dir:
+        _name_log_dir(Path(folder) / LOG_DIRS, options.log_dir)
+    return spool
+
+
+def _name_log_dir(path: Path, log_dir: str) -> None:
+    """Tell whoever delivers that files below a directory may be written, although the spool is elsewhere."""
+    with path.open("a+", encoding="utf-8") as file:
+        file.seek(0)
+        if log_dir not in file.read().splitlines():
+            file.write(f"{log_dir}\n")
 
 
 def _places(folder: str | None) -> Iterator[str]:

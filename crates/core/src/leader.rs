@@ -162,9 +162,14 @@ impl FileSink {
     }
 }
 
-/// Only files below the log directory, which holds the spool, are trusted.
+/// The file of a spool that stands elsewhere than in its log directory: the directories it is for, one a line.
+const LOG_DIRS: &str = "log_dirs";
+
+/// Only files below the log directory, which holds the spool or is named by it, are trusted.
 fn check_target(folder: &Path, target: &Path) -> Result<()> {
-    let within = folder.parent().is_some_and(|root| target.starts_with(root)) && !target.starts_with(folder);
+    let named = std::fs::read_to_string(folder.join(LOG_DIRS)).unwrap_or_default();
+    let mut roots = folder.parent().into_iter().chain(named.lines().map(Path::new));
+    let within = roots.any(|root| root.is_absolute() && target.starts_with(root)) && !target.starts_with(folder);
     if within && !target.components().any(|part| part == std::path::Component::ParentDir) {
         return Ok(());
     }

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cordwood_core::names::Form;
 use cordwood_core::record::Process;
 use cordwood_core::source::{open_folder, Source, Take};
 use cordwood_core::spool::{Folder, Spool};
@@ -16,6 +17,13 @@ use crate::spool::{drops, os_error};
 
 /// How long a busy folder's lock, and a failing file, are waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Compresses the file `source` into `target`, which must exist; `form` is `gzip` or `zstd`.
+#[pyfunction]
+pub fn pack(py: Python<'_>, source: PathBuf, target: PathBuf, form: &str) -> PyResult<u64> {
+    let form = if form == "zstd" { Form::Zstd } else { Form::Gzip };
+    Ok(py.detach(|| cordwood_core::pack::pack(&source, &target, form))?)
+}
 
 /// Somebody who reads a folder and writes no record to it.
 fn visitor(path: &Path) -> PyResult<Spool> {

@@ -11,14 +11,14 @@ from cordwood.config import LogConfig
 from cordwood.pipeline.handler import Handler
 from cordwood.pipeline.manager import LoggingManager
 
-__all__ = ["Handler", "LoggingManager", "auto_configure", "configure", "flush", "shutdown", "stats"]
+__all__ = ["Handler", "LoggingManager", "auto_configure", "configure", "flush", "set_level", "shutdown", "stats"]
 
 
 def configure(
     config: str | os.PathLike[str] | LogConfig | None = None,
     /,
     *,
-    preset: str | None = None,
+    preset: str | LogConfig | None = None,
     **settings: object,
 ) -> LoggingManager:
     """Log as configured from now on; as `LoggingManager.configure`."""
@@ -28,6 +28,11 @@ def configure(
 def auto_configure(env: str | None = None, variable: str = "CORDWOOD_ENV", **settings: object) -> LoggingManager:
     """Configure by the environment's name; as `LoggingManager.auto_configure`."""
     return LoggingManager().auto_configure(env, variable, **settings)
+
+
+def set_level(name: str, level: str | int | None) -> None:
+    """Switch a logger and all below it, while running; as `LoggingManager.set_level`."""
+    LoggingManager().set_level(name, level)
 
 
 def flush(timeout: float = 5.0) -> int:

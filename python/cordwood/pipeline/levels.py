@@ -16,9 +16,11 @@ class Levels:
         self._switches: dict[str, int] = {}  # the newest last
         self._before: dict[str, int] = {}
 
-    def configure(self, levels: Mapping[str, str | int]) -> None:
-        """Set these, by logger; the empty text is the root. Switches go on."""
+    def configure(self, levels: Mapping[str, str | int], switches: Mapping[str, str | int] | None = None) -> None:
+        """Set these, by logger; the empty text is the root. None as `switches` leaves those there are."""
         self._configured = {name: level_number(level) for name, level in levels.items()}
+        if switches is not None:
+            self._switches = {name: level_number(level) for name, level in switches.items()}
         self._apply()
 
     def switch(self, name: str, level: str | int | None) -> None:

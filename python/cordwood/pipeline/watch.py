@@ -27,6 +27,7 @@ class Watcher:
         self._duties = duties
         self._due = [time.monotonic()] * len(duties)
         self._seen = {path: _state(path) for path in files}
+        self._looking = 0
         self._begin()
         _watchers.add(self)
 
@@ -44,8 +45,13 @@ class Watcher:
         if not self._stopped.is_set():
             self._begin()
 
+    def is_current(self) -> bool:
+        """Whether this is called by this watcher's own thread, or `look`: a stopped one may be in a last call."""
+        return not self._stopped.is_set() and threading.get_ident() == self._looking
+
     def look(self) -> None:
         """Look once: call back for what changed since the last look, then do what is due."""
+        self._looking = threading.get_ident()
         for path, changed in self._files.items():
             state = _state(path)
             if state != self._seen[path]:
