@@ -73,7 +73,7 @@ def test_a_generator_function_is_refused() -> None:
         yield 1
 
     for function in (numbers, more):
-        with pytest.raises(TypeError, match="use `with cordwood.context"):
+        with pytest.raises(TypeError, match=r"use `with cordwood\.context"):
             context(a=1)(function)
 
 
@@ -143,7 +143,7 @@ def test_a_thread_pool_works_in_context() -> None:
     with ThreadPoolExecutor(3) as pool:
         with context(request="r"):
             found = list(pool.map(in_context(work), range(3)))
-            single = pool.submit(in_context(lambda: current())).result()
+            single = pool.submit(in_context(current)).result()
         after = pool.submit(current).result()
     assert found == [{"request": "r", "n": n} for n in range(3)]
     assert single == {"request": "r"}

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! 0  length u32   of the whole frame, unpadded; 0 = nothing here yet. Stored last, with release.
-//! 4  crc32c u32   seeded with segment salt, offset and length; over all that follows
+//! 4  crc32c u32   of the payload, seeded with segment salt, offset, length and the next eight bytes
 //! 8  sequence u32 of a record: its number after the segment's first; 0 for the others
 //! 12 kind u8      1 record, 2 site, 3 thread
 //! 13 flags u8     what a record's payload holds (below)
@@ -50,25 +50,24 @@ pub const fn aligned(len: usize) -> usize {
     (len + 7) & !7
 }
 
-/// The checksum of a frame: `body` is everything from the sequence on.
-pub fn checksum(salt: u64, offset: u32, len: u32, body: &[u8]) -> u32 {
-    let place = (salt ^ (u64::from(offset) << 32 | u64::from(len))).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    crc32c::crc32c_append((place >> 32) as u32, body)
+/// The checksum of a frame. What is not payload (place, length, and the eight header bytes `tail`) goes into the seed,
+/// so that one pass over the payload is all.
+pub fn checksum(salt: u64, offset: u32, len: u32, tail: [u8; 8], payload: &[u8]) -> u32 {
+    const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
+    let place = (salt ^ (u64::from(offset) << 32 | u64::from(len))).wrapping_mul(ODD);
+    let seed = (place.rotate_left(29) ^ u64::from_le_bytes(tail)).wrapping_mul(ODD);
+    crc32c::crc32c_append((seed >> 32) as u32, payload)
 }
 
 /// The sixteen header bytes of a frame, with the checksum of `payload`.
 pub fn header(salt: u64, offset: u32, kind: Kind, flags: u8, sequence: u32, payload: &[u8]) -> [u8; HEADER] {
     let len = (HEADER + payload.len()) as u32;
-    let mut tail = [0u8; 8];
-    tail[..4].copy_from_slice(&sequence.to_le_bytes());
-    tail[4] = kind as u8;
-    tail[5] = flags;
-    tail[6..].copy_from_slice(&VERSION.to_le_bytes());
-    let crc = crc32c::crc32c_append(checksum(salt, offset, len, &tail), payload);
+    let tail = u64::from(sequence) | (kind as u64) << 32 | u64::from(flags) << 40 | u64::from(VERSION) << 48;
+    let crc = checksum(salt, offset, len, tail.to_le_bytes(), payload);
+    let head = u64::from(len) | u64::from(crc) << 32;
     let mut header = [0u8; HEADER];
-    header[..4].copy_from_slice(&len.to_le_bytes());
-    header[4..8].copy_from_slice(&crc.to_le_bytes());
-    header[8..].copy_from_slice(&tail);
+    header[..8].copy_from_slice(&head.to_le_bytes());
+    header[8..].copy_from_slice(&tail.to_le_bytes());
     header
 }
 
@@ -106,7 +105,8 @@ pub fn read(salt: u64, offset: u32, bytes: &[u8], room: usize) -> Found<'_> {
         return Found::Damaged;
     }
     let Some(frame) = bytes.get(..len) else { return Found::Partial(len) };
-    if checksum(salt, offset, len as u32, &frame[8..]) != u32_at(head, 4)
+    let tail: [u8; 8] = std::array::from_fn(|at| head[8 + at]);
+    if checksum(salt, offset, len as u32, tail, &frame[HEADER..]) != u32_at(head, 4)
         || u16::from_le_bytes([head[14], head[15]]) != VERSION
     {
         return Found::Damaged;

@@ -197,7 +197,9 @@ impl Lock {
     /// Takes the lock; None if another process has it.
     pub fn take(shared: &Shared) -> Result<Option<Self>> {
         let Some(folder) = &shared.folder.path else {
-            return Ok(Some(Self { _file: Held::new(std::fs::File::open("/dev/null").map_err(|e| Error::io("open", "/dev/null", e))?) }));
+            return Ok(Some(Self {
+                _file: Held::new(std::fs::File::open("/dev/null").map_err(|e| Error::io("open", "/dev/null", e))?),
+            }));
         };
         let path = folder.join("leader.lock");
         let file = std::fs::OpenOptions::new()
@@ -235,8 +237,16 @@ impl Leader {
         let control = &shared.folder.control;
         control.leader().store(std::process::id(), Ordering::Relaxed);
         let sinks_seen = control.sinks().load(Ordering::Acquire);
-        let mut leader =
-            Self { source, sinks: Vec::new(), sinks_seen, reaped: Instant::now(), notices: Vec::new(), told: Vec::new(), shared, _lock: lock };
+        let mut leader = Self {
+            source,
+            sinks: Vec::new(),
+            sinks_seen,
+            reaped: Instant::now(),
+            notices: Vec::new(),
+            told: Vec::new(),
+            shared,
+            _lock: lock,
+        };
         leader.refresh();
         let control = &leader.shared.folder.control;
         control.bytes().store(leader.source.bytes(), Ordering::Relaxed);
@@ -348,7 +358,8 @@ impl Leader {
         }
         if freed > 0 {
             let control = &self.shared.folder.control;
-            let _ = control.bytes().fetch_update(Ordering::Relaxed, Ordering::Relaxed, |b| Some(b.saturating_sub(freed)));
+            let _ =
+                control.bytes().fetch_update(Ordering::Relaxed, Ordering::Relaxed, |b| Some(b.saturating_sub(freed)));
             control.freed().fetch_add(1, Ordering::Release);
             crate::os::futex_wake(control.freed());
         }
@@ -373,7 +384,8 @@ impl Leader {
     /// (path, failing, records delivered ever) of each file sink.
     pub fn sinks(&self) -> Vec<(String, bool, u64)> {
         let each = self.sinks.iter();
-        each.map(|sink| (sink.log.path().display().to_string(), sink.failing_since.is_some(), sink.outbox.delivered())).collect()
+        each.map(|sink| (sink.log.path().display().to_string(), sink.failing_since.is_some(), sink.outbox.delivered()))
+            .collect()
     }
 }
 

@@ -136,19 +136,20 @@ impl Member {
                     }
                 }
                 Step::Frame(_, stride) => self.cursors[bit] = at + stride as u64,
-                Step::End => {
-                    // A seal beyond the end of the bytes: the file was cut.
-                    if let Some(end) = self.sealed() {
-                        *damaged += u64::from(at < end);
-                        self.cursors[bit] = self.cursors[bit].max(end);
+                Step::End | Step::Damaged if self.is_still_written() => return None,
+                step => {
+                    // What was fetched before the seal may be older than the seal: only a fresh look counts.
+                    self.reader.refresh();
+                    if self.reader.look(at) != step {
+                        continue;
                     }
-                    return None;
-                }
-                Step::Damaged if self.is_still_written() => return None,
-                Step::Damaged => {
+                    let end = self.sealed();
+                    if step == Step::End && end.is_none_or(|end| at >= end) {
+                        return None;
+                    }
                     *damaged += 1;
-                    let end = self.sealed().unwrap_or(self.reader.header.capacity);
-                    self.cursors[bit] = self.reader.resynchronise(at).unwrap_or(end);
+                    let after = if step == Step::End { None } else { self.reader.resynchronise(at) };
+                    self.cursors[bit] = after.or(end).unwrap_or(self.reader.header.capacity);
                 }
             }
         }

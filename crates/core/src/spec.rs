@@ -37,7 +37,9 @@ impl Spec {
             (Some("file"), _) => Kind::File,
             (Some("console"), "stderr") => Kind::Console(Standard::Error),
             (Some("console"), "stdout") => Kind::Console(Standard::Output),
-            (Some("console"), other) => return Err(setting("stream", format!("{other:?} is neither stderr nor stdout"))),
+            (Some("console"), other) => {
+                return Err(setting("stream", format!("{other:?} is neither stderr nor stdout")))
+            }
             (Some("python"), _) => Kind::Python,
             (other, _) => return Err(setting("kind", format!("{other:?} is none of file, console, python"))),
         };
@@ -52,9 +54,9 @@ impl Spec {
             "text" => {
                 let template = text("format").unwrap_or(DEFAULT_FORMAT);
                 match self.theme()? {
-                    Some(theme) => {
-                        ConsoleFormat::compile(template, text("date_format"), Some(theme)).map(Box::new).map(Format::Console)
-                    }
+                    Some(theme) => ConsoleFormat::compile(template, text("date_format"), Some(theme))
+                        .map(Box::new)
+                        .map(Format::Console),
                     None => TextFormat::compile(template, text("date_format")).map(Box::new).map(Format::Text),
                 }
             }
@@ -109,11 +111,9 @@ mod tests {
 
     #[test]
     fn an_unknown_word_is_refused_by_its_field() {
-        for (spec, field) in [
-            (r#"{"kind": "tape"}"#, "kind"),
-            (r#"{"kind": "console", "stream": "paper"}"#, "stream"),
-            ("{", "spec"),
-        ] {
+        for (spec, field) in
+            [(r#"{"kind": "tape"}"#, "kind"), (r#"{"kind": "console", "stream": "paper"}"#, "stream"), ("{", "spec")]
+        {
             assert!(matches!(Spec::parse(spec), Err(Error::Setting { field: f, .. }) if f == field), "{spec}");
         }
         let spec = Spec::parse(r#"{"kind": "file", "format": {"kind": "xml"}}"#).unwrap();

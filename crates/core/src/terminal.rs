@@ -48,7 +48,9 @@ impl Terminal {
         }
         self.line.clear();
         if self.unsaid > 0 {
-            self.line.extend_from_slice(format!("({} records not shown: the terminal was stopped)\n", self.unsaid).as_bytes());
+            self.line.extend_from_slice(
+                format!("({} records not shown: the terminal was stopped)\n", self.unsaid).as_bytes(),
+            );
         }
         self.format.write(record, line, &mut self.line);
         match self.stream.write(&self.line) {

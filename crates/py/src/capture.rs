@@ -2,6 +2,7 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 
 use cordwood_core::frame::{self, Head, Kind, HEAD};
 use cordwood_core::record::{self as model, Exception};
@@ -15,7 +16,7 @@ use pyo3::Borrowed;
 
 use crate::ffi::{self, types, Arguments};
 use crate::plan::{self, Plan};
-use crate::runtime::{self, caches, names, ThreadEntry};
+use crate::runtime::{self, caches, names, ThreadEntry, CONTEXT_USED};
 use crate::site::{self, Key, Site, Template};
 use crate::spool::{now, PySpool, Reserved};
 use crate::value::{pack_argument, pack_field, text_of, unprintable, with_text};
@@ -116,9 +117,9 @@ impl<'py> Args<'_, 'py> {
     fn each(&self, mut act: impl FnMut(usize, Borrowed<'_, 'py, PyAny>) -> bool) -> bool {
         match self {
             Self::Call(args) => (0..args.positional()).all(|index| args.get(index).is_some_and(|arg| act(index, arg))),
-            Self::Record(args) => args
-                .cast_exact::<PyTuple>()
-                .is_ok_and(|tuple| (0..tuple.len()).all(|index| tuple.get_borrowed_item(index).is_ok_and(|arg| act(index, arg)))),
+            Self::Record(args) => args.cast_exact::<PyTuple>().is_ok_and(|tuple| {
+                (0..tuple.len()).all(|index| tuple.get_borrowed_item(index).is_ok_and(|arg| act(index, arg)))
+            }),
             Self::None => true,
         }
     }
@@ -186,8 +187,16 @@ pub fn put_message<'py>(
         draft.flags |= frame::OWN_TEMPLATE;
         with_text(&format, |text| draft.text(&bounded(&redactor.redact_text(text), most)));
     }
-    let secrets = with_text(&format, |text| redactor.plan(text).secret);
-    match given.args.operand(py).and_then(|operand| masked(py, redactor, operand, secrets)).and_then(|operand| ffi::percent(&format, &operand)) {
+    let secrets = match template {
+        Some(template) => template.redaction.secret,
+        None => with_text(&format, |text| redactor.plan(text).secret),
+    };
+    match given
+        .args
+        .operand(py)
+        .and_then(|operand| masked(py, redactor, operand, secrets))
+        .and_then(|operand| ffi::percent(&format, &operand))
+    {
         Ok(message) => {
             with_text(&message, |text| draft.text(&bounded(&redactor.redact_text(text), most)));
             Ok(())
@@ -209,7 +218,12 @@ fn reraise_if_not_exception(py: Python<'_>, error: &PyErr) -> PyResult<()> {
 }
 
 /// Replaces the arguments that follow a secret word.
-fn masked<'py>(py: Python<'py>, redactor: &Redactor, operand: Bound<'py, PyAny>, secrets: u64) -> PyResult<Bound<'py, PyAny>> {
+fn masked<'py>(
+    py: Python<'py>,
+    redactor: &Redactor,
+    operand: Bound<'py, PyAny>,
+    secrets: u64,
+) -> PyResult<Bound<'py, PyAny>> {
     let Ok(tuple) = operand.cast_exact::<PyTuple>() else { return Ok(operand) };
     if secrets == 0 {
         return Ok(operand);
@@ -241,7 +255,13 @@ fn failed_message(py: Python<'_>, template: &str, args: &Args<'_, '_>, error: &P
     format!("{template} [arguments: {}; not formatted: {kind}: {why}]", shown.join(", "))
 }
 
-fn put_deferred(draft: &mut Draft, redactor: &Redactor, template: &Template, args: &Args<'_, '_>, count: usize) -> bool {
+fn put_deferred(
+    draft: &mut Draft,
+    redactor: &Redactor,
+    template: &Template,
+    args: &Args<'_, '_>,
+    count: usize,
+) -> bool {
     let Some(plan) = &template.plan else { return false };
     if plan.args.len() != count {
         return false;
@@ -249,9 +269,8 @@ fn put_deferred(draft: &mut Draft, redactor: &Redactor, template: &Template, arg
     let start = draft.bytes.len();
     let mut fits = true;
     draft.section(|out| {
-        fits = args.each(|index, value| {
-            pack_argument(redactor, &template.redaction, plan.args[index], index, value, out)
-        });
+        fits =
+            args.each(|index, value| pack_argument(redactor, &template.redaction, plan.args[index], index, value, out));
     });
     if !fits {
         draft.bytes.truncate(start);
@@ -275,13 +294,13 @@ impl<'py> FieldSources<'py> {
 
     /// Adds the context's fields and the trace's, which every record gets.
     pub fn add_surroundings(&mut self, py: Python<'py>) {
-        let (context, trace) = runtime::hooks(py, |hooks| {
-            let context = hooks.context.as_ref().filter(|_| hooks.context_used).map(|hook| hook.clone_ref(py));
-            (context, hooks.trace.as_ref().map(|hook| hook.clone_ref(py)))
-        })
-        .unwrap_or_default();
-        let trace = trace.filter(|_| runtime::is_imported(py, intern!(py, "opentelemetry.trace")));
-        for hook in [context, trace].into_iter().flatten() {
+        let context = CONTEXT_USED.load(Ordering::Relaxed);
+        let trace = runtime::has_tracing(py);
+        if !context && !trace {
+            return;
+        }
+        let Some(hooks) = runtime::HOOKS.get(py) else { return };
+        for hook in [context.then_some(&hooks.context), trace.then_some(&hooks.trace)].into_iter().flatten() {
             if let Ok(found) = hook.call0(py) {
                 if let Ok(dict) = found.into_bound(py).cast_into::<PyDict>() {
                     self.dicts.insert(0, dict);
@@ -365,7 +384,9 @@ impl Ready<'_> {
     /// Appends to one spool, for the sinks in `mask`; and writes to terminals at once.
     pub fn append(&self, py: Python<'_>, spool: &PySpool, mask: u32, draft: &mut Draft) {
         let definitions = frame_bytes(self.site.payload.len()) + frame_bytes(self.thread.payload.len());
-        let Reserved::Ready = spool.reserve(py, self.time_ns, definitions + frame_bytes(draft.bytes.len())) else { return };
+        let Reserved::Ready = spool.reserve(py, self.time_ns, definitions + frame_bytes(draft.bytes.len())) else {
+            return;
+        };
         let Some(mut state) = spool.state.borrow(py) else { return };
         let target = &mut state.spool;
         let salt = target.salt();
@@ -390,7 +411,8 @@ impl Ready<'_> {
         let Some(thread) = frame::thread(&self.thread.payload) else { return };
         let process = state.spool.process.clone();
         let sequence = state.spool.appended();
-        let frame = frame::Frame { kind: Kind::Record, flags: draft.flags, sequence: 0, payload: &draft.bytes, stride: 0 };
+        let frame =
+            frame::Frame { kind: Kind::Record, flags: draft.flags, sequence: 0, payload: &draft.bytes, stride: 0 };
         let context = frame::Context { site, template, thread, process: &process, first_sequence: sequence };
         let Some((record, lines)) = frame::record(&frame, &context) else { return };
         for (bit, terminal) in state.terminals(mask) {
@@ -399,7 +421,14 @@ impl Ready<'_> {
     }
 }
 
-fn define(spool: &mut cordwood_core::spool::Spool, salt: u64, kind: Kind, payload: &[u8], seen: &Cell<u64>, offset: &Cell<u32>) {
+fn define(
+    spool: &mut cordwood_core::spool::Spool,
+    salt: u64,
+    kind: Kind,
+    payload: &[u8],
+    seen: &Cell<u64>,
+    offset: &Cell<u32>,
+) {
     if seen.get() != salt {
         offset.set(spool.append_definition(kind, payload));
         seen.set(salt);
@@ -425,7 +454,8 @@ pub fn thread(py: Python<'_>) -> PyResult<Rc<ThreadEntry>> {
         }
     }
     let entry = Rc::new(describe_thread(py)?);
-    let old = caches(py, |caches| (runtime::bounded(&mut caches.threads), caches.threads.insert(serial, Rc::clone(&entry))));
+    let old =
+        caches(py, |caches| (runtime::bounded(&mut caches.threads), caches.threads.insert(serial, Rc::clone(&entry))));
     drop(old);
     Ok(entry)
 }
@@ -487,7 +517,8 @@ pub fn take<'a, 'py>(
         if plan.targets[..at].iter().any(|earlier| std::ptr::eq(earlier.spool.get(), spool)) {
             continue;
         }
-        let same = plan.targets[at..].iter().filter(|other| std::ptr::eq(other.spool.get(), spool) && level >= other.level);
+        let same =
+            plan.targets[at..].iter().filter(|other| std::ptr::eq(other.spool.get(), spool) && level >= other.level);
         let mask = same.fold(0, |mask, other| mask | other.mask);
         if mask != 0 {
             ready.append(py, spool, mask, &mut draft);
@@ -521,7 +552,8 @@ pub fn call_site<'py>(
     level_object: &Bound<'py, PyAny>,
     message: &Bound<'py, PyAny>,
 ) -> PyResult<Rc<Site>> {
-    let key = Key { anchor: caller.code.as_ptr() as usize, place: caller.place, logger: plan.name.as_ptr() as usize, level };
+    let key =
+        Key { anchor: caller.code.as_ptr() as usize, place: caller.place, logger: plan.name.as_ptr() as usize, level };
     let level_text = level_name(py, level_object)?;
     let level_address = level_text.as_ref().map_or(0, |text| text.as_ptr() as usize);
     let known = caches(py, |caches| caches.sites.get(&key).map(Rc::clone)).flatten();

@@ -142,9 +142,29 @@ impl<'py> Keywords<'py> {
 
 /// The names that a LogRecord has of its own.
 const RESERVED: [&str; 23] = [
-    "name", "msg", "args", "levelname", "levelno", "pathname", "filename", "module", "exc_info", "exc_text",
-    "stack_info", "lineno", "funcName", "created", "msecs", "relativeCreated", "thread", "threadName", "processName",
-    "process", "taskName", "message", "asctime",
+    "name",
+    "msg",
+    "args",
+    "levelname",
+    "levelno",
+    "pathname",
+    "filename",
+    "module",
+    "exc_info",
+    "exc_text",
+    "stack_info",
+    "lineno",
+    "funcName",
+    "created",
+    "msecs",
+    "relativeCreated",
+    "thread",
+    "threadName",
+    "processName",
+    "process",
+    "taskName",
+    "message",
+    "asctime",
 ];
 
 fn is_reserved(key: &Bound<'_, PyAny>) -> bool {
@@ -158,14 +178,12 @@ pub fn is_reserved_name(name: &str) -> bool {
 
 /// Asks the rate limiter; a record that passes after others did not says how many.
 fn passes_limit<'py>(py: Python<'py>, caller: &ffi::Caller<'py>, keywords: &mut Keywords<'py>) -> PyResult<bool> {
-    let Some(limit) = runtime::hooks(py, |hooks| hooks.limit.as_ref().map(|hook| hook.clone_ref(py))).flatten() else {
-        return Ok(true);
-    };
+    let Some(hooks) = runtime::HOOKS.get(py) else { return Ok(true) };
     let options = PyDict::new(py);
     for (name, value) in &keywords.limits {
         options.set_item(name, value)?;
     }
-    let held_back = limit.call(py, (&caller.code, caller.place), Some(&options))?.into_bound(py);
+    let held_back = hooks.limit.call(py, (&caller.code, caller.place), Some(&options))?.into_bound(py);
     let count: i64 = held_back.extract()?;
     if count > 0 {
         keywords.fields.push((intern!(py, "suppressed").clone().into_any(), held_back));
@@ -222,7 +240,10 @@ pub fn install_logger(py: Python<'_>, class: &Bound<'_, PyType>) -> PyResult<()>
         ffi::put_method::<Log<4>>(class, c"fatal")?;
     }
     watch(class)?;
-    runtime::hooks(py, |hooks| hooks.logger_classes.push(class.clone().unbind()));
+    runtime::classes(py, |classes| {
+        classes.loggers.push(class.as_ptr() as usize);
+        classes.held.push(class.clone().unbind());
+    });
     make_canary(py, class)
 }
 
@@ -230,7 +251,10 @@ pub fn install_logger(py: Python<'_>, class: &Bound<'_, PyType>) -> PyResult<()>
 #[pyfunction]
 pub fn install_handler(py: Python<'_>, class: &Bound<'_, PyType>) -> PyResult<()> {
     watch(class)?;
-    runtime::hooks(py, |hooks| hooks.handler_classes.push(class.clone().unbind()));
+    runtime::classes(py, |classes| {
+        classes.handlers.push(class.as_ptr() as usize);
+        classes.held.push(class.clone().unbind());
+    });
     Ok(())
 }
 
@@ -241,19 +265,17 @@ fn watch(class: &Bound<'_, PyType>) -> PyResult<()> {
 
 /// A subclass that nobody uses: when `logging.Logger` or ours changes, the interpreter takes its version away.
 fn make_canary(py: Python<'_>, class: &Bound<'_, PyType>) -> PyResult<()> {
-    if runtime::hooks(py, |hooks| hooks.canary.is_some()).unwrap_or(true) {
+    if runtime::CANARY.get(py).is_some() {
         return Ok(());
     }
     let bases = PyTuple::new(py, [class])?;
     let canary = py.get_type::<PyType>().call1(("Canary", bases, PyDict::new(py)))?.cast_into::<PyType>()?;
     let mut originals = Vec::new();
-    let watched = ["handle", "makeRecord", "findCaller", "isEnabledFor", "callHandlers", "_log", "filter", "hasHandlers"];
+    let watched =
+        ["handle", "makeRecord", "findCaller", "isEnabledFor", "callHandlers", "_log", "filter", "hasHandlers"];
     for name in watched.into_iter().chain(runtime::METHODS) {
         originals.push((PyString::intern(py, name).unbind(), canary.getattr(name)?.as_ptr() as usize));
     }
-    runtime::hooks(py, |hooks| {
-        hooks.canary = Some(canary.unbind());
-        hooks.originals = originals;
-    });
+    let _ = runtime::CANARY.set(py, runtime::Canary { class: canary.unbind(), originals });
     Ok(())
 }

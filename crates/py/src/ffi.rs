@@ -102,7 +102,8 @@ unsafe extern "C" fn trampoline<E: Entry>(
     // becomes a Python exception, so none crosses into C.
     unsafe {
         let py = Python::assume_attached();
-        let names = if names.is_null() { None } else { Some(Borrowed::from_ptr(py, names).cast_unchecked::<PyTuple>()) };
+        let names =
+            if names.is_null() { None } else { Some(Borrowed::from_ptr(py, names).cast_unchecked::<PyTuple>()) };
         let args = Arguments { py, first: args, positional: nargs as usize, names, life: PhantomData };
         let this = Borrowed::from_ptr(py, this);
         match catch_unwind(AssertUnwindSafe(|| E::call(py, this, args))) {
@@ -133,14 +134,17 @@ pub fn put_method<E: Entry>(class: &Bound<'_, PyType>, name: &'static CStr) -> P
         ml_doc: std::ptr::null(),
     }));
     // SAFETY: `class` is a type object and the definition lives for ever; the result is a new reference or an error.
-    let descriptor = unsafe {
-        Bound::from_owned_ptr_or_err(class.py(), ffi::PyDescr_NewMethod(class.as_ptr().cast(), definition))?
-    };
+    let descriptor =
+        unsafe { Bound::from_owned_ptr_or_err(class.py(), ffi::PyDescr_NewMethod(class.as_ptr().cast(), definition))? };
     class.setattr(name.to_str().unwrap_or_default(), descriptor)
 }
 
 /// `object.__setattr__` without the class's own hook.
-pub fn plain_setattr(this: &Bound<'_, PyAny>, name: &Bound<'_, PyAny>, value: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+pub fn plain_setattr(
+    this: &Bound<'_, PyAny>,
+    name: &Bound<'_, PyAny>,
+    value: Option<&Bound<'_, PyAny>>,
+) -> PyResult<()> {
     let value = value.map_or(std::ptr::null_mut(), |value| value.as_ptr());
     // SAFETY: live objects; a null value means deletion.
     match unsafe { ffi::PyObject_GenericSetAttr(this.as_ptr(), name.as_ptr(), value) } {
@@ -153,10 +157,7 @@ pub fn plain_setattr(this: &Bound<'_, PyAny>, name: &Bound<'_, PyAny>, value: Op
 pub fn instance_dict<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     // SAFETY: a live object; the result is a new reference or an error.
     unsafe {
-        Bound::from_owned_ptr_or_err(
-            object.py(),
-            ffi::PyObject_GenericGetDict(object.as_ptr(), std::ptr::null_mut()),
-        )
+        Bound::from_owned_ptr_or_err(object.py(), ffi::PyObject_GenericGetDict(object.as_ptr(), std::ptr::null_mut()))
     }
 }
 
@@ -166,9 +167,10 @@ pub fn list_holds(list: &Bound<'_, PyList>, items: &[usize]) -> bool {
         return false;
     }
     // SAFETY: the list's length was compared just now and no Python code runs in between.
-    items.iter().enumerate().all(|(index, item)| unsafe {
-        ffi::PyList_GetItem(list.as_ptr(), index as ffi::Py_ssize_t) as usize == *item
-    })
+    items
+        .iter()
+        .enumerate()
+        .all(|(index, item)| unsafe { ffi::PyList_GetItem(list.as_ptr(), index as ffi::Py_ssize_t) as usize == *item })
 }
 
 /// A value of a dict by an interned key, borrowed and not checked further: its address.

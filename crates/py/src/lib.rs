@@ -24,7 +24,10 @@ mod _native {
     #[pymodule_export]
     use super::log_record::capture;
     #[pymodule_export]
-    use super::settings::{after_fork, before_fork, check_pattern, check_theme, compile_text, context_used, redact, set_hooks, set_redaction};
+    use super::settings::{
+        after_fork, before_fork, check_pattern, check_theme, compile_text, context_used, redact, set_hooks,
+        set_redaction,
+    };
     #[pymodule_export]
     use super::spool::PySpool;
 

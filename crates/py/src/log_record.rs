@@ -8,7 +8,9 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-use crate::capture::{finish, remember_site, thread as running_thread, Args, Depth, Described, FieldSources, Given, Rest};
+use crate::capture::{
+    finish, remember_site, thread as running_thread, Args, Depth, Described, FieldSources, Given, Rest,
+};
 use crate::entry::is_reserved_name;
 use crate::ffi::{self, types};
 use crate::runtime::{self, caches, names, ThreadEntry};
@@ -98,7 +100,12 @@ impl<'py> Reader<'_, 'py> {
         Ok(crate::spool::now())
     }
 
-    fn site(&self, level_object: &Bound<'py, PyAny>, level: i32, message: &Bound<'py, PyAny>) -> PyResult<std::rc::Rc<crate::site::Site>> {
+    fn site(
+        &self,
+        level_object: &Bound<'py, PyAny>,
+        level: i32,
+        message: &Bound<'py, PyAny>,
+    ) -> PyResult<std::rc::Rc<crate::site::Site>> {
         let (path, name, function) = (self.get("pathname")?, self.get("name")?, self.get("funcName")?);
         let line = self.get("lineno")?.extract::<u32>().unwrap_or(0);
         let level_text = self.get("levelname")?;
@@ -113,7 +120,8 @@ impl<'py> Reader<'_, 'py> {
         let _ = level_object;
         let is_text = ffi::type_address(message) == types::str();
         let template = (known.is_none() && is_text).then(|| message.clone().unbind());
-        let held = vec![path.clone().unbind(), name.clone().unbind(), function.clone().unbind(), level_text.clone().unbind()];
+        let held =
+            vec![path.clone().unbind(), name.clone().unbind(), function.clone().unbind(), level_text.clone().unbind()];
         let described = Described {
             path: self.text("pathname")?,
             line,
@@ -181,8 +189,8 @@ impl<'py> Reader<'_, 'py> {
             let text = self.text("exc_text")?;
             return Ok((!text.is_empty()).then(|| (String::new(), String::new(), text, 0, String::new())));
         }
-        let hook = runtime::hooks(self.py, |hooks| hooks.describe_exception.as_ref().map(|hook| hook.clone_ref(self.py)));
-        match hook.flatten().map(|hook| hook.call1(self.py, (&value, info.get_item(2)?))) {
+        let traceback = info.get_item(2)?;
+        match runtime::HOOKS.get(self.py).map(|hooks| hooks.describe_exception.call1(self.py, (&value, traceback))) {
             Some(Ok(described)) => Ok(Some(described.extract(self.py)?)),
             _ => Ok(Some((text_of(value.get_type().as_any()), String::new(), text_of(&value), 0, String::new()))),
         }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString, PyType};
+use pyo3::types::{PyDict, PyList, PyString};
 use pyo3::Borrowed;
 
 use crate::ffi;
@@ -82,9 +82,8 @@ fn make<'py>(py: Python<'py>, logger: &Bound<'py, PyAny>, watched: &mut Vec<usiz
         wants_task: false,
         _logger: logger.clone().unbind(),
     };
-    let addresses = |classes: &[Py<PyType>]| classes.iter().map(|class| class.as_ptr() as usize).collect::<Vec<_>>();
     let (ours, handlers_of_ours) =
-        runtime::hooks(py, |hooks| (addresses(&hooks.logger_classes), addresses(&hooks.handler_classes))).unwrap_or_default();
+        runtime::classes(py, |classes| (classes.loggers.clone(), classes.handlers.clone())).unwrap_or_default();
     let null = names.null_handler.as_ptr() as usize;
     let mut at = logger.clone();
     loop {
@@ -118,7 +117,9 @@ fn make<'py>(py: Python<'py>, logger: &Bound<'py, PyAny>, watched: &mut Vec<usiz
 fn has_overrides(py: Python<'_>, logger: &Bound<'_, PyAny>) -> PyResult<bool> {
     let dict = ffi::instance_dict(logger)?;
     let dict = dict.cast::<PyDict>()?;
-    for name in ["handle", "makeRecord", "findCaller", "isEnabledFor", "callHandlers", "_log", "filter", "getEffectiveLevel"] {
+    for name in
+        ["handle", "makeRecord", "findCaller", "isEnabledFor", "callHandlers", "_log", "filter", "getEffectiveLevel"]
+    {
         if dict.contains(PyString::intern(py, name))? {
             return Ok(true);
         }
@@ -166,25 +167,15 @@ pub fn stdlib_is_itself(py: Python<'_>) -> PyResult<bool> {
     if factory != names.record_class.as_ptr() as usize {
         return Ok(false);
     }
-    let canary = runtime::hooks(py, |hooks| hooks.canary.as_ref().map(|class| class.as_ptr() as usize)).flatten();
-    let Some(_) = canary else { return Ok(false) };
-    let class = runtime::hooks(py, |hooks| hooks.canary.as_ref().map(|class| class.clone_ref(py))).flatten();
-    let Some(class) = class else { return Ok(false) };
-    let class = class.bind(py);
-    if ffi::has_version(class) {
-        return Ok(true);
-    }
-    compare(py, class)
+    let Some(canary) = runtime::CANARY.get(py) else { return Ok(false) };
+    Ok(ffi::has_version(canary.class.bind(py)) || compare(py, canary)?)
 }
 
 /// Some attribute of `logging.Logger` was set: is it one that matters?
-fn compare(py: Python<'_>, canary: &Bound<'_, PyType>) -> PyResult<bool> {
-    let originals = runtime::hooks(py, |hooks| {
-        hooks.originals.iter().map(|(name, address)| (name.clone_ref(py), *address)).collect::<Vec<_>>()
-    })
-    .unwrap_or_default();
-    for (name, address) in originals {
-        if canary.getattr(name.bind(py))?.as_ptr() as usize != address {
+#[cold]
+fn compare(py: Python<'_>, canary: &runtime::Canary) -> PyResult<bool> {
+    for (name, address) in &canary.originals {
+        if canary.class.bind(py).getattr(name.bind(py))?.as_ptr() as usize != *address {
             return Ok(false);
         }
     }

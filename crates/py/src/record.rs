@@ -8,7 +8,8 @@ use pyo3::types::{PyDict, PyString};
 static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 fn class(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
-    let class = CLASS.get_or_try_init(py, || Ok::<_, PyErr>(py.import("cordwood.record")?.getattr("Record")?.unbind()))?;
+    let class =
+        CLASS.get_or_try_init(py, || Ok::<_, PyErr>(py.import("cordwood.record")?.getattr("Record")?.unbind()))?;
     Ok(class.bind(py))
 }
 
@@ -64,7 +65,10 @@ fn exception<'py>(py: Python<'py>, record: &Record<'_>) -> PyResult<Option<Bound
     out.set_item("message", exception.message)?;
     out.set_item("text", exception.text)?;
     out.set_item("fingerprint", format!("{:016x}", exception.fingerprint))?;
-    out.set_item("frames", parse_json(py, if exception.frames_json.is_empty() { "[]" } else { exception.frames_json })?)?;
+    out.set_item(
+        "frames",
+        parse_json(py, if exception.frames_json.is_empty() { "[]" } else { exception.frames_json })?,
+    )?;
     Ok(Some(out))
 }
 

@@ -3,6 +3,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use cordwood_core::redact::Redactor;
 use pyo3::intern;
@@ -144,39 +145,53 @@ pub fn names(py: Python<'_>) -> PyResult<&Names> {
     })
 }
 
-/// What `configure` and the class set-up hand over.
-#[derive(Default)]
+/// Functions of the Python half that capture calls.
 pub struct Hooks {
-    pub handler_classes: Vec<Py<PyType>>,
-    pub logger_classes: Vec<Py<PyType>>,
-    pub canary: Option<Py<PyType>>,
-    /// `logging.Logger`'s attributes as they were when the canary was made.
-    pub originals: Vec<(Py<PyString>, usize)>,
-    /// exception -> (kind, message, text, fingerprint, frames)
-    pub describe_exception: Option<Py<PyAny>>,
+    /// (value, traceback) -> (kind, message, text, fingerprint, frames)
+    pub describe_exception: Py<PyAny>,
     /// () -> dict or None: the context's fields.
-    pub context: Option<Py<PyAny>>,
-    pub context_used: bool,
+    pub context: Py<PyAny>,
     /// () -> dict or None: trace and span id.
-    pub trace: Option<Py<PyAny>>,
-    /// (call site, options) -> number suppressed since the last, or None if this one is.
-    pub limit: Option<Py<PyAny>>,
+    pub trace: Py<PyAny>,
+    /// (code, offset, **options) -> number suppressed since the last, negative if this one is.
+    pub limit: Py<PyAny>,
     /// (text) -> None: says something once on stderr.
-    pub report: Option<Py<PyAny>>,
+    pub report: Py<PyAny>,
 }
 
-pub static HOOKS: GilCell<Option<Hooks>> = GilCell::new(None);
+pub static HOOKS: PyOnceLock<Hooks> = PyOnceLock::new();
 
-pub fn hooks<R>(py: Python<'_>, act: impl FnOnce(&mut Hooks) -> R) -> Option<R> {
-    let mut slot = HOOKS.borrow(py)?;
-    Some(act(slot.get_or_insert_with(Hooks::default)))
+/// Set when the first context of the process is entered: until then nobody need ask for its fields.
+pub static CONTEXT_USED: AtomicBool = AtomicBool::new(false);
+
+/// Classes whose instances the native side knows by their exact type.
+#[derive(Default)]
+pub struct Classes {
+    pub loggers: Vec<usize>,
+    pub handlers: Vec<usize>,
+    /// Keeps the addresses from being given to others.
+    pub held: Vec<Py<PyType>>,
 }
+
+pub static CLASSES: GilCell<Option<Classes>> = GilCell::new(None);
+
+pub fn classes<R>(py: Python<'_>, act: impl FnOnce(&mut Classes) -> R) -> Option<R> {
+    let mut slot = CLASSES.borrow(py)?;
+    Some(act(slot.get_or_insert_with(Classes::default)))
+}
+
+/// A subclass of the loggers' class that nobody uses, and the attributes it inherited when it was made.
+pub struct Canary {
+    pub class: Py<PyType>,
+    pub originals: Vec<(Py<PyString>, usize)>,
+}
+
+pub static CANARY: PyOnceLock<Canary> = PyOnceLock::new();
 
 /// Calls the hook that tells the user something; never raises.
 pub fn report(py: Python<'_>, text: &str) {
-    let hook = hooks(py, |hooks| hooks.report.as_ref().map(|hook| hook.clone_ref(py))).flatten();
-    if let Some(hook) = hook {
-        let _ = hook.call1(py, (text,));
+    if let Some(hooks) = HOOKS.get(py) {
+        let _ = hooks.report.call1(py, (text,));
     }
 }
 
@@ -211,6 +226,18 @@ pub fn zone(py: Python<'_>) -> PyResult<(i32, String)> {
 /// True if a module was imported, by whomever.
 pub fn is_imported(py: Python<'_>, name: &Bound<'_, PyString>) -> bool {
     names(py).is_ok_and(|names| ffi::dict_address(names.modules.bind(py), name) != 0)
+}
+
+/// True if OpenTelemetry's tracing is loaded; asked again only when the number of modules has changed.
+pub fn has_tracing(py: Python<'_>) -> bool {
+    static SEEN: AtomicUsize = AtomicUsize::new(0);
+    static FOUND: AtomicBool = AtomicBool::new(false);
+    let Ok(names) = names(py) else { return false };
+    let count = names.modules.bind(py).len();
+    if SEEN.swap(count, Ordering::Relaxed) != count {
+        FOUND.store(is_imported(py, intern!(py, "opentelemetry.trace")), Ordering::Relaxed);
+    }
+    FOUND.load(Ordering::Relaxed)
 }
 
 /// `logging._startTime`, in nanoseconds: a float of seconds before 3.13.

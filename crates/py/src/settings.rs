@@ -1,4 +1,6 @@
 //! What the Python side hands over once: hooks, redaction; and questions it asks while reading a configuration.
+use std::sync::atomic::Ordering;
+
 use cordwood_core::console::Theme;
 use cordwood_core::redact::{Options, Redactor};
 use cordwood_core::text::TextFormat;
@@ -19,19 +21,13 @@ pub fn set_hooks(
     limit: Py<PyAny>,
     report: Py<PyAny>,
 ) {
-    runtime::hooks(py, |hooks| {
-        hooks.describe_exception = Some(describe_exception);
-        hooks.context = Some(context);
-        hooks.trace = Some(trace);
-        hooks.limit = Some(limit);
-        hooks.report = Some(report);
-    });
+    let _ = runtime::HOOKS.set(py, runtime::Hooks { describe_exception, context, trace, limit, report });
 }
 
 /// A context was entered: from now on each record asks for its fields.
 #[pyfunction]
-pub fn context_used(py: Python<'_>) {
-    runtime::hooks(py, |hooks| hooks.context_used = true);
+pub fn context_used() {
+    runtime::CONTEXT_USED.store(true, Ordering::Relaxed);
 }
 
 fn refuse(error: impl ToString) -> PyErr {
@@ -46,7 +42,12 @@ pub fn set_redaction(py: Python<'_>, spec: &str) -> PyResult<()> {
         let items = spec[name].as_array().into_iter().flatten();
         items.filter_map(|item| item.as_str().map(str::to_owned)).collect::<Vec<_>>()
     };
-    let mut options = Options { words: texts("words"), safe_keys: texts("safe_keys"), patterns: texts("patterns"), ..Options::default() };
+    let mut options = Options {
+        words: texts("words"),
+        safe_keys: texts("safe_keys"),
+        patterns: texts("patterns"),
+        ..Options::default()
+    };
     if let Some(enabled) = spec["enabled"].as_bool() {
         options.enabled = enabled;
     }

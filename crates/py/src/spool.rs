@@ -151,7 +151,11 @@ impl State {
 
     /// The terminals among these sinks.
     pub fn terminals(&mut self, bits: u32) -> impl Iterator<Item = (usize, &mut Terminal)> {
-        self.sinks.iter_mut().enumerate().filter(move |(bit, _)| bits >> bit & 1 == 1).filter_map(|(bit, sink)| Some((bit, sink.terminal.as_mut()?)))
+        self.sinks
+            .iter_mut()
+            .enumerate()
+            .filter(move |(bit, _)| bits >> bit & 1 == 1)
+            .filter_map(|(bit, sink)| Some((bit, sink.terminal.as_mut()?)))
     }
 
     pub fn terminal_bits(&self) -> u32 {
@@ -293,7 +297,13 @@ impl PySpool {
 impl PySpool {
     #[new]
     #[pyo3(signature = (folder, *, max_bytes=256 << 20, max_message_bytes=1 << 20, sync="interval"))]
-    fn new(py: Python<'_>, folder: Option<PathBuf>, max_bytes: u64, max_message_bytes: usize, sync: &str) -> PyResult<Self> {
+    fn new(
+        py: Python<'_>,
+        folder: Option<PathBuf>,
+        max_bytes: u64,
+        max_message_bytes: usize,
+        sync: &str,
+    ) -> PyResult<Self> {
         let _ = sync;
         let opened = py.detach(|| open(folder.as_ref())).map_err(|e| os_error(&e))?;
         let state = new_state(py, opened, max_bytes)?;
@@ -399,7 +409,8 @@ impl PySpool {
         out.set_item("spool_bytes", shared.folder.control.bytes().load(Ordering::Relaxed))?;
         out.set_item("leader", shared.folder.control.leader().load(Ordering::Relaxed))?;
         out.set_item("dropped", drops(py, &shared)?)?;
-        let terminals = self.with_state(py, |state| state.terminals(u32::MAX).map(|(_, t)| t.skipped()).sum::<u64>())?;
+        let terminals =
+            self.with_state(py, |state| state.terminals(u32::MAX).map(|(_, t)| t.skipped()).sum::<u64>())?;
         out.set_item("terminal_skipped", terminals)?;
         Ok(out)
     }

@@ -1,5 +1,5 @@
-"""CAPTURE: a log call becomes a record in the spool.
+"""CALL → RECORD: what a log call becomes before it is in the spool.
 
-In comes what an application says to `logging`; out goes a frame in this process's spool. Never here: writing to a
-sink, waiting for one, or raising what the application did not ask for.
+In come calls of `logging` and of `cordwood.get_logger`; out go records with fields, exception text and trace.
+Nothing here writes, waits or raises into the application.
 """

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextvars
 import functools
-import inspect
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, TypeVar
@@ -86,6 +85,9 @@ class context:  # noqa: N801 a verb to its users: `with context(…)`
             fields = fields.outer
 
     def __call__(self, function: _F) -> _F:
+        """Decorate a function or coroutine function."""
+        import inspect  # costs more than all else here
+
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             message = f"{function.__qualname__} is a generator: use `with cordwood.context(...)` inside it"
             raise TypeError(message)

@@ -8,9 +8,9 @@ for each place in the program and kept; `traceback` is asked again only for what
 place: groups, syntax errors, "Did you mean".
 """
 
+# ruff: noqa: PTH100, PTH117, PTH118, PTH119, PTH120  code objects hold their file as text, and text is what is compared
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
@@ -330,6 +330,8 @@ def _repeats(frames: Sequence[_Frame], n: int) -> bool:
 
 
 def _digest(text: str) -> int:
+    import hashlib  # at the first exception, not at start-up
+
     raw = text.encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(raw, digest_size=8).digest(), "big")
 

@@ -68,7 +68,8 @@ def admit(
     """Whether a log call may pass: how many calls there were held back since the last that did, or -1 if it may not.
 
     Args:
-        code, offset: the caller's code object and the place in it (`frame.f_lasti`), which name the call.
+        code: the caller's code object; together with `offset` it names the call.
+        offset: the place in it (`frame.f_lasti`).
         once: only the first call passes.
         every_seconds: at most one in so many seconds passes.
         every_n: the first call passes, and then every n-th.

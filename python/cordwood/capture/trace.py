@@ -15,12 +15,12 @@ def current_trace() -> dict[str, str] | None:
         return None
     try:
         span = trace.get_current_span().get_span_context()
-        if not span.is_valid:
-            return None
-        return {
+        fields = {
             "trace_id": f"{span.trace_id:032x}",
             "span_id": f"{span.span_id:016x}",
             "trace_flags": f"{span.trace_flags:02x}",
         }
+        valid = span.is_valid
     except Exception:  # noqa: BLE001 a tracer of any make, perhaps half imported: the record matters more
         return None
+    return fields if valid else None

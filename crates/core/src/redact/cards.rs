@@ -37,19 +37,16 @@ pub(super) fn any(bytes: &[u8]) -> bool {
 }
 
 /// True if this integer, printed alone, is a card number.
+#[inline]
 pub(super) fn is_card(n: i64) -> bool {
     if n < 1_000_000_000_000 {
         return false;
     }
-    let mut digits = [0; 20];
-    let mut len = 0;
-    let mut rest = n;
-    while rest > 0 {
-        digits[19 - len] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        len += 1;
+    let len = n.ilog10() + 1;
+    issuer_lengths((n / 10i64.pow(len - 4)) as u32) >> len & 1 == 1 && {
+        let digits: Vec<u8> = n.to_string().into_bytes();
+        luhn(digits.into_iter())
     }
-    is_number(digits[20 - len..].iter().copied(), &digits[20 - len..24 - len], len)
 }
 
 /// A digit or what may stand between two groups of them.
@@ -88,15 +85,19 @@ fn scan_run(bytes: &[u8], start: usize, end: usize, spans: &mut Spans) {
 /// The end of the card number that begins at `at`, whose first block of digits ends at `block`.
 fn number_at(bytes: &[u8], at: usize, block: usize) -> Option<usize> {
     let len = block - at;
-    if issuer_lengths(&bytes[at..at + 4]) == 0 {
+    let first = bytes[at..at + 4].iter().fold(0, |n, b| n * 10 + u32::from(b - b'0'));
+    let lengths = issuer_lengths(first);
+    if lengths == 0 {
         return None;
     }
     if (SHORTEST..=LONGEST).contains(&len) {
-        return (ends(bytes, block) && is_number(bytes[at..block].iter().copied(), &bytes[at..at + 4], len)).then_some(block);
+        return (lengths >> len & 1 == 1 && ends(bytes, block) && luhn(bytes[at..block].iter().copied()))
+            .then_some(block);
     }
     let separator = *bytes.get(block).filter(|b| len == 4 && matches!(b, b' ' | b'-'))?;
     // The longest grouping that fits wins: a card of 19 digits must not lose its tail.
-    GROUPINGS.iter().rev().find_map(|groups| grouped(bytes, at, separator, groups))
+    let mut possible = GROUPINGS.iter().rev().filter(|groups| lengths >> groups.iter().sum::<usize>() & 1 == 1);
+    possible.find_map(|groups| grouped(bytes, at, separator, groups))
 }
 
 fn grouped(bytes: &[u8], at: usize, separator: u8, groups: &[usize]) -> Option<usize> {
@@ -114,7 +115,7 @@ fn grouped(bytes: &[u8], at: usize, separator: u8, groups: &[usize]) -> Option<u
         stop += len;
     }
     let all = bytes[at..stop].iter().copied().filter(u8::is_ascii_digit);
-    (ends(bytes, stop) && is_number(all, &bytes[at..at + 4], groups.iter().sum())).then_some(stop)
+    (ends(bytes, stop) && luhn(all)).then_some(stop)
 }
 
 fn ends(bytes: &[u8], at: usize) -> bool {
@@ -133,14 +134,9 @@ fn digits(bytes: &[u8], from: usize) -> usize {
     bytes[from..].iter().position(|b| !b.is_ascii_digit()).map_or(bytes.len(), |i| from + i)
 }
 
-fn is_number(digits: impl DoubleEndedIterator<Item = u8> + Clone, first: &[u8], len: usize) -> bool {
-    issuer_lengths(first) >> len & 1 == 1 && luhn(digits)
-}
-
 /// The lengths of the numbers that begin with these four digits, one bit each.
-fn issuer_lengths(first: &[u8]) -> u32 {
-    let prefix = first.iter().fold(0u32, |n, b| n * 10 + u32::from(b - b'0'));
-    match prefix {
+fn issuer_lengths(first: u32) -> u32 {
+    match first {
         4000..=4999 => 1 << 13 | 1 << 16 | 1 << 19,
         5100..=5599 | 2221..=2720 | 3528..=3589 => 1 << 16,
         3400..=3499 | 3700..=3799 => 1 << 15,
@@ -158,7 +154,11 @@ fn luhn(digits: impl DoubleEndedIterator<Item = u8>) -> bool {
         .enumerate()
         .map(|(i, b)| {
             let twice = u32::from(b - b'0') << (i & 1);
-            if twice > 9 { twice - 9 } else { twice }
+            if twice > 9 {
+                twice - 9
+            } else {
+                twice
+            }
         })
         .sum();
     sum % 10 == 0

@@ -9,8 +9,8 @@ use super::Spans;
 const SCHEMES: &[&str] = &["bearer", "basic", "token", "apikey", "negotiate", "ntlm"];
 /// Schemes whose credential is a list to the end of the line.
 const LIST_SCHEMES: &[&str] = &["digest", "oauth", "hawk", "signature", "aws4-hmac-sha256"];
-/// Values that hide nothing.
-const PLAIN: &[&str] = &["none", "null", "nil", "true", "false", "undefined"];
+/// Values that hide nothing; the types are those of annotations.
+const PLAIN: &[&str] = &["none", "null", "nil", "true", "false", "undefined", "str", "bytes", "string", "int", "bool"];
 
 /// Letters, digits, `_`, `-`, `.`, `$` and every byte of other alphabets.
 const NAME: [bool; 256] = {
@@ -54,13 +54,13 @@ pub(super) fn key_before(words: &Words, bytes: &[u8], at: usize) -> Key {
             }
         }
     }
-    let (mut start, mut code, mut suspect) = (end, 0, false);
-    while start > 0 && is_name(bytes[start - 1]) {
-        start -= 1;
-        code = prepend(code, bytes[start]);
+    let (mut length, mut code, mut suspect) = (0, 0, false);
+    for &b in bytes[..end].iter().rev().take_while(|b| is_name(**b)) {
+        length += 1;
+        code = prepend(code, b);
         suspect |= words.has_trigram(code);
     }
-    Key { start, end, suspect }
+    Key { start: end - length, end, suspect }
 }
 
 impl Key {
@@ -144,20 +144,32 @@ impl<'a> Scan<'a> {
         let Some(strength) = key.strength(self.words, bytes) else { return at + 1 };
         let mut at = at;
         loop {
-            let Some(value) = self.value(at, strength) else { return at + 1 };
-            let end = value.end;
-            found(&value);
+            let value = self.value(at, strength);
+            let shown = self.shows_nothing(&value, key);
+            if !shown {
+                found(&value);
+            }
             // An annotated default, `password: str = "x"`.
-            let next = end + bytes[end..].iter().take_while(|b| **b == b' ').count();
+            let next = value.end + bytes[value.end..].iter().take_while(|b| **b == b' ').count();
             if bytes[at] != b':' || bytes.get(next) != Some(&b'=') {
-                return end;
+                return if shown { at + 1 } else { value.end };
             }
             at = next;
         }
     }
 
-    /// The value behind the separator at `at`, if it hides anything.
-    fn value(&mut self, at: usize, strength: Strength) -> Option<Value> {
+    /// Empty and plain values; a weak name's value that is no credential; `Token: Token { … }`, a type's own name.
+    fn shows_nothing(&self, value: &Value, key: Key) -> bool {
+        let text = &self.bytes[value.start..value.end];
+        let body = &self.bytes[key.start..key.end];
+        text.is_empty()
+            || PLAIN.iter().any(|p| p.as_bytes().eq_ignore_ascii_case(text.trim_ascii_end()))
+            || value.weak && !looks_like_credential(text)
+            || text.strip_prefix(body).is_some_and(|rest| rest.starts_with(b" {"))
+    }
+
+    /// The value behind the separator at `at`.
+    fn value(&mut self, at: usize, strength: Strength) -> Value {
         let bytes = self.bytes;
         let mut start = at + 1;
         start += bytes[start..].iter().take_while(|b| matches!(b, b'=' | b':' | b'>')).count();
@@ -171,12 +183,7 @@ impl<'a> Scan<'a> {
             None => (start, None),
         };
         let (start, end) = self.extent(start, limit, strength == Strength::Line && bytes[at] == b':');
-        let text = &bytes[start..end];
-        let weak = strength == Strength::Weak;
-        let shows = text.is_empty()
-            || PLAIN.iter().any(|p| p.as_bytes().eq_ignore_ascii_case(text.trim_ascii_end()))
-            || weak && !looks_like_credential(text);
-        (!shows).then_some(Value { start, end, weak })
+        Value { start, end, weak: strength == Strength::Weak }
     }
 
     /// Where a value that begins at `start` lies; `limit` is the closing quote of a quoted one.
@@ -184,9 +191,12 @@ impl<'a> Scan<'a> {
         let bytes = self.bytes;
         let word = start + bytes[start..].iter().take_while(|&&b| b.is_ascii_alphanumeric() || b == b'-').count();
         let spaced = bytes.get(word) == Some(&b' ') && limit.is_none_or(|limit| word < limit);
-        let is = |names: &[&str]| spaced && names.iter().any(|n| n.as_bytes().eq_ignore_ascii_case(&bytes[start..word]));
-        let list = is(LIST_SCHEMES);
-        let start = if list || is(SCHEMES) {
+        let is =
+            |names: &[&str]| spaced && names.iter().any(|n| n.as_bytes().eq_ignore_ascii_case(&bytes[start..word]));
+        // A type's name and its members, `Secret { … }`.
+        let object = spaced && limit.is_none() && bytes.get(word + 1) == Some(&b'{');
+        let list = is(LIST_SCHEMES) && !object;
+        let start = if list || is(SCHEMES) && !object {
             word + bytes[word..].iter().take_while(|b| **b == b' ').count()
         } else {
             start
@@ -194,8 +204,8 @@ impl<'a> Scan<'a> {
         let end = match limit {
             Some(limit) => limit.max(start),
             None if to_line_end || list => line_end(bytes, start),
-            None if matches!(bytes.get(start), Some(b'{' | b'[' | b'(')) && !self.open_bracket => {
-                closing_bracket(bytes, start).unwrap_or_else(|| {
+            None if (object || matches!(bytes.get(start), Some(b'{' | b'[' | b'('))) && !self.open_bracket => {
+                closing_bracket(bytes, if object { word + 1 } else { start }).unwrap_or_else(|| {
                     self.open_bracket = true;
                     line_end(bytes, start)
                 })
@@ -208,7 +218,8 @@ impl<'a> Scan<'a> {
 
 /// Letters with digits, or a long text, as no word of prose is.
 fn looks_like_credential(text: &[u8]) -> bool {
-    text.len() >= 16 || text.len() >= 6 && text.iter().any(u8::is_ascii_digit) && text.iter().any(u8::is_ascii_alphabetic)
+    text.len() >= 16
+        || text.len() >= 6 && text.iter().any(u8::is_ascii_digit) && text.iter().any(u8::is_ascii_alphabetic)
 }
 
 /// Skips `b`, `r`, `u`, `f` and backslashes before a quote: how much to skip, the quote, how many backslashes it has.

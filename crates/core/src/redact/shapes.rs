@@ -6,11 +6,13 @@ use super::Spans;
 use aho_corasick::packed::{Config, MatchKind, Searcher};
 use aho_corasick::AhoCorasick;
 
-/// One kind of shape: the texts it starts with, and where it ends (`None`: it is none after all).
+/// Given the text and where an anchor begins and ends, the part to hide, if it is a secret after all.
+type Find = fn(&[u8], usize, usize) -> Option<(usize, usize)>;
+
+/// One kind of shape, and the texts it starts with.
 struct Shape {
     anchors: &'static [&'static str],
-    /// Given the text and the end of the anchor, the part to hide.
-    find: fn(&[u8], usize, usize) -> Option<(usize, usize)>,
+    find: Find,
 }
 
 const SHAPES: [Shape; 10] = [
@@ -18,7 +20,10 @@ const SHAPES: [Shape; 10] = [
     Shape { anchors: &["AKIA", "ASIA"], find: aws },
     Shape { anchors: &["ghp_", "gho_", "ghu_", "ghs_", "ghr_"], find: |b, at, end| run(b, at, end, 30, alphanumeric) },
     Shape { anchors: &["github_pat_"], find: |b, at, end| run(b, at, end, 20, word) },
-    Shape { anchors: &["xoxa-", "xoxb-", "xoxe-", "xoxp-", "xoxr-", "xoxs-"], find: |b, at, end| run(b, at, end, 10, token) },
+    Shape {
+        anchors: &["xoxa-", "xoxb-", "xoxe-", "xoxp-", "xoxr-", "xoxs-"],
+        find: |b, at, end| run(b, at, end, 10, token),
+    },
     Shape { anchors: &["AIza"], find: |b, at, end| run(b, at, end, 35, token) },
     Shape { anchors: &["sk_live_", "rk_live_", "sk_test_"], find: |b, at, end| run(b, at, end, 10, alphanumeric) },
     Shape { anchors: &["sk-"], find: openai },
@@ -89,10 +94,36 @@ impl Shapes {
     }
 }
 
-/// For short texts: false if a byte that every anchor has one of is missing.
+/// Bytes that every anchor has one of.
+pub(super) const RARE: [bool; 256] = {
+    let mut table = [false; 256];
+    let (bytes, mut i) = (b"JIB_-", 0);
+    while i < bytes.len() {
+        table[bytes[i] as usize] = true;
+        i += 1;
+    }
+    table
+};
+
+/// False if no anchor stands in the text; of long texts nothing is known.
 #[inline]
-fn possible(bytes: &[u8]) -> bool {
-    bytes.len() >= SHORT || bytes.iter().fold(false, |hit, b| hit | matches!(b, b'J' | b'I' | b'B' | b'_' | b'-'))
+pub(super) fn possible(bytes: &[u8]) -> bool {
+    bytes.len() >= SHORT || bytes.iter().enumerate().any(|(i, b)| RARE[usize::from(*b)] && stands_at(bytes, i))
+}
+
+/// Whether an anchor stands around its rare byte.
+fn stands_at(bytes: &[u8], at: usize) -> bool {
+    let (before, after) = (&bytes[..at], &bytes[at + 1..]);
+    match bytes[at] {
+        b'J' => before.ends_with(b"ey"),
+        b'I' => before.ends_with(b"AK") || before.ends_with(b"AS") || before.ends_with(b"A"),
+        b'B' => after.starts_with(b"EGIN") || after.starts_with(b"earer"),
+        b'-' => before.ends_with(b"sk") || before[..at.saturating_sub(1)].ends_with(b"xox"),
+        _ => {
+            before[..at.saturating_sub(1)].ends_with(b"gh")
+                || [&b"github_pat"[..], b"sk_live", b"rk_live", b"sk_test"].iter().any(|a| before.ends_with(a))
+        }
+    }
 }
 
 fn alphanumeric(b: u8) -> bool {

@@ -14,7 +14,7 @@ use super::cards::{self, is_run, SHORTEST};
 use super::keys::{authority_end, is_name, key_before, word_before, Scan};
 use super::words::Strength;
 use super::{shapes, Redactor};
-use crate::percent::{Kind, Spec};
+use crate::conversion::{Kind, Spec};
 
 /// What a conversion becomes in a sketch of the message: part of a name, long enough to look like a credential.
 const MARKER: &str = "\u{f8ff}\u{f8ff}\u{f8ff}\u{f8ff}\u{f8ff}\u{f8ff}";
@@ -32,6 +32,8 @@ pub struct Plan {
     open: u64,
     /// Fewer digits than this may touch an argument's edge; [`SHORTEST`] where no card could be put together.
     digits: usize,
+    /// Nothing is asked of an argument but that it has no anchor in it.
+    plain: bool,
 }
 
 /// A template's literals and conversions, with markers for the latter.
@@ -81,7 +83,7 @@ impl<'t> Sketch<'t> {
 impl Redactor {
     /// What to do with the arguments of this template, and whether formatting it may be deferred.
     pub fn plan(&self, template: &str) -> Plan {
-        let mut plan = Plan { secret: 0, render: false, keys: 0, open: 0, digits: SHORTEST };
+        let mut plan = Plan { secret: 0, render: false, keys: 0, open: 0, digits: SHORTEST, plain: true };
         if !self.enabled {
             return plan;
         }
@@ -93,6 +95,7 @@ impl Redactor {
         self.find_secret(&sketch, &mut plan);
         self.find_keys(&sketch, &mut plan);
         count_digits(&sketch, &mut plan);
+        plan.plain = plan.keys == 0 && plan.digits == SHORTEST && !self.emails;
         plan.render |= !self.patterns.is_empty()
             || self.emails && template.contains('@')
             || (0..=sketch.markers.len()).any(|i| edges_are_open(&sketch, i, plan.secret))
@@ -163,7 +166,7 @@ impl Redactor {
     #[inline]
     pub fn argument_is_harmless(&self, plan: &Plan, index: usize, text: &str) -> bool {
         let bytes = text.as_bytes();
-        if !self.enabled {
+        if !self.enabled || plan.plain && is_plain(bytes) {
             return true;
         }
         let open = plan.open >> index & 1 == 1;
@@ -207,9 +210,19 @@ impl Redactor {
         }
         let before = word_before(bytes, key.start);
         let cut = key.start <= before.len() + 1;
-        key.strength(&self.words, bytes).is_none()
-            && !(cut && self.words.may_be_tail(&bytes[key.start..key.end]))
+        key.strength(&self.words, bytes).is_none() && !(cut && self.words.may_be_tail(&bytes[key.start..key.end]))
     }
+}
+
+/// True for short texts without an anchor.
+#[inline]
+fn is_plain(bytes: &[u8]) -> bool {
+    let (mut separator, mut rare) = (false, false);
+    for b in bytes.iter().take(SHORTEST) {
+        separator |= matches!(b, b'=' | b':');
+        rare |= shapes::RARE[usize::from(*b)];
+    }
+    bytes.len() < SHORTEST && !separator && !bytes.starts_with(b"//") && !(rare && shapes::possible(bytes))
 }
 
 fn is_text(kind: Kind) -> bool {
@@ -252,13 +265,18 @@ fn edges_are_open(sketch: &Sketch<'_>, index: usize, secret: u64) -> bool {
     let begins_anchor = || {
         shapes::anchors().any(|anchor| {
             (1..anchor.len()).any(|n| {
-                literal.strip_suffix(&anchor[..n]).is_some_and(|rest| !rest.ends_with(|c: char| c.is_ascii_alphanumeric()))
+                literal
+                    .strip_suffix(&anchor[..n])
+                    .is_some_and(|rest| !rest.ends_with(|c: char| c.is_ascii_alphanumeric()))
             })
         })
     };
     let ends_anchor = || shapes::anchors().any(|anchor| (1..anchor.len()).any(|n| literal.starts_with(&anchor[n..])));
     // The argument after "Bearer" is secret, so nothing is left to find.
-    let shown = literal.strip_suffix("Bearer ").filter(|_| secret.checked_shr(index as u32).unwrap_or(0) & 1 == 1).unwrap_or(literal);
+    let shown = literal
+        .strip_suffix("Bearer ")
+        .filter(|_| secret.checked_shr(index as u32).unwrap_or(0) & 1 == 1)
+        .unwrap_or(literal);
     cards::any(literal.as_bytes())
         || shapes::anchors().any(|anchor| shown.contains(anchor))
         || precedes && (begins_anchor() || literal.ends_with(":/"))

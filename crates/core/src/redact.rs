@@ -119,7 +119,11 @@ impl Redactor {
     /// The text with each secret replaced; borrowed if there is none.
     pub fn redact_text<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let spans = self.spans(text);
-        if spans.is_empty() { Cow::Borrowed(text) } else { self.replace(text, spans) }
+        if spans.is_empty() {
+            Cow::Borrowed(text)
+        } else {
+            self.replace(text, spans)
+        }
     }
 
     fn spans(&self, text: &str) -> Spans {

@@ -1,0 +1,62 @@
+# `make` alone lists the verbs. Each does its own set-up first, and is quick the second time.
+SHELL := /bin/sh
+export PATH := $(PATH):$(HOME)/.cargo/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+PY := .venv/bin/python
+# Run a command, and show what it says only where it fails.
+quietly = out=$$($(1) 2>&1) || { echo "$$out"; exit 1; }
+
+RUST := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name Cargo.toml)
+PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi' -o -path '*/static/*')
+
+.PHONY: help setup demo test lint fmt bench wheel clean
+.DEFAULT_GOAL := help
+
+help: ## list the verbs
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: .stamps/native ## make .venv with Cordwood built (release) and the development tools in it
+
+demo: .stamps/native ## a real web service logging under load, a worker killed, every record counted
+	.venv/bin/cordwood demo
+
+test: .stamps/native .stamps/wheel ## all checks: lint, core, CPython's test_logging on 3.10-3.13, wheel, pytest
+	@$(PY) scripts/check.py all
+
+lint: .stamps/native ## ruff, mypy strict, stubtest, import layers, rustfmt, clippy
+	@$(PY) scripts/check.py lint
+
+fmt: .stamps/venv ## format Python and Rust
+	.venv/bin/ruff check --quiet --fix-only .
+	.venv/bin/ruff format --quiet .
+	cargo fmt
+
+bench: .stamps/bench ## figures beside the peers, into docs/figures.md (ROWS=text,json QUICK=1 for a few, quickly)
+	@.venv-bench/bin/python -m benches $(if $(ROWS),--rows $(ROWS)) $(if $(QUICK),--quick)
+
+wheel: .stamps/wheel ## the abi3 wheel in dist/, tried in fresh environments of each Python found
+	@$(PY) scripts/check.py wheel
+
+clean: ## remove everything that was built, the environments too
+	rm -rf .venv .venv-bench .stamps .tox target dist python/cordwood/*.so
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+.stamps/venv: pyproject.toml scripts/setup scripts/pythons
+	@mkdir -p .stamps
+	@scripts/setup
+	@touch $@
+
+.stamps/native: .stamps/venv $(RUST)
+	@echo "setup: building the core and installing Cordwood into .venv (a minute or two the first time)"
+	@$(call quietly,VIRTUAL_ENV=$(CURDIR)/.venv .venv/bin/maturin develop --release --locked)
+	@touch $@
+
+.stamps/wheel: .stamps/venv $(RUST) $(PYTHON_SOURCES) README.md LICENSE
+	@echo "wheel: building into dist/"
+	@rm -f dist/*.whl
+	@$(call quietly,.venv/bin/maturin build --release --locked --out dist)
+	@touch $@
+
+.stamps/bench: .stamps/wheel
+	@scripts/setup-bench
+	@touch $@

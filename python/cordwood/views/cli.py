@@ -1,0 +1,98 @@
+"""The `cordwood` command: one short function for each subcommand.
+
+Bad input is one line on stderr and exit status 2; trouble that was found is exit status 1.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from cordwood.errors import CordwoodError
+from cordwood.query.entries import Entry
+
+
+class _Group(click.Group):
+    """A group whose errors are one line."""
+
+    def main(self, args: Sequence[str] | None = None, *_: Any, **__: Any) -> Any:
+        """Run, and end the process with the status."""
+        try:
+            status = super().main(args, prog_name="cordwood", standalone_mode=False)
+        except click.ClickException as error:
+            click.echo(f"cordwood: {' '.join(error.format_message().split())}", err=True)
+            status = error.exit_code
+        except CordwoodError as error:
+            click.echo(f"cordwood: {error}", err=True)
+            status = 2
+        except (click.Abort, KeyboardInterrupt):
+            status = 130
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="cordwood", message="%(version)s")
+def main() -> None:
+    """Logging that keeps every record and finds it again."""
+
+
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+_folder = click.argument("folder", type=click.Path())
+
+
+def _print_json(value: object) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False))
+
+
+@main.command()
+@_folder
+@_as_json
+def recover(folder: str, *, as_json: bool) -> int:
+    """Deliver what crashed processes left behind in the log directory FOLDER."""
+    from cordwood.views.recover import recover as recovered
+    from cordwood.views.recover import sentences
+
+    report = recovered(folder)
+    if as_json:
+        _print_json(report)
+    else:
+        click.echo("\n".join(sentences(report, folder)))
+    return 1 if report["remaining"] else 0
+
+
+@main.command()
+@click.argument("folder", type=click.Path(), required=False)
+@click.option("--config", help="A configuration file or preset, as for cordwood.configure().")
+@_as_json
+def doctor(folder: str | None, config: str | None, *, as_json: bool) -> int:
+    """Say what is set and from where, how the spool stands, what is wrong and what to type."""
+    from cordwood.views.doctor import examine, sentences
+
+    report = examine(folder, config)
+    if as_json:
+        _print_json(report)
+    else:
+        click.echo("\n".join(sentences(report)))
+    return 1 if report["problems"] else 0
+
+
+@main.command()
+@click.argument("paths", nargs=-1, type=click.Path())
+@click.option("-n", "--lines", "count", type=click.IntRange(min=0), default=10, show_default=True, help="Records.")
+@click.option("-f", "--follow", is_flag=True, help="Go on with what comes, through rotation and truncation.")
+@_as_json
+def tail(paths: tuple[str, ...], count: int, *, follow: bool, as_json: bool) -> None:
+    """Show the last records of files and folders PATHS (./logs), merged by time."""
+    from cordwood.views.tail import tail as run
+
+    def write(entry: Entry) -> None:
+        if as_json:
+            _print_json({"time": entry.time / 1e9, "file": entry.source, "text": entry.text})
+        else:
+            click.echo(entry.text)
+
+    run(paths or ("logs",), count, write, follow=follow, stop=lambda: False)

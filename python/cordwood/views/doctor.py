@@ -1,0 +1,150 @@
+"""`cordwood doctor [DIR]`: the environment, every setting with its source, the spool, and what is wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+import sys
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from cordwood import _native
+from cordwood.config import LogConfig, Resolved, resolve
+from cordwood.views.spooled import spool_of
+
+_LATE = 1000  # undelivered records of a sink that are worth a word while somebody delivers
+
+
+def examine(folder: str | None, config: str | None = None) -> dict[str, Any]:
+    """Everything there is to say.
+
+    Args:
+        folder: a log directory; None is the configured one.
+        config: a configuration file or preset, as for `configure`.
+
+    Raises:
+        ConfigError: `config` names no preset and no file.
+    """
+    resolved = resolve(config)
+    log_dir = folder or os.fspath(resolved.config.log_dir)
+    spool = spool_of(log_dir)
+    status = None if spool is None else dict(_native.spool_status(spool))
+    problems = [*_config_problems(resolved), *_folder_problems(log_dir, given=folder is not None)]
+    if status is not None:
+        problems += _spool_problems(status, log_dir)
+    return {
+        "environment": _environment(),
+        "settings": {
+            name: {"value": value, "source": resolved.origins.get(name, "default")}
+            for name, value in _settings(resolved.config)
+        },
+        "log_dir": log_dir,
+        "spool": None if spool is None else {"folder": spool, **(status or {})},
+        "problems": problems,
+    }
+
+
+def _environment() -> dict[str, str]:
+    return {
+        "cordwood": _version(),
+        "python": f"{platform.python_implementation()} {platform.python_version()} ({sys.executable})",
+        "platform": platform.platform(),
+    }
+
+
+def _version() -> str:
+    try:
+        return metadata.version("cordwood")
+    except metadata.PackageNotFoundError:
+        return "not installed as a package"
+
+
+def _settings(config: LogConfig) -> Iterator[tuple[str, object]]:
+    """Single settings, dotted."""
+    for name, value in vars(config).items():
+        if dataclasses.is_dataclass(value):
+            yield from ((f"{name}.{inner}", _plain(single)) for inner, single in vars(value).items())
+        else:
+            yield name, _plain(value)
+
+
+def _plain(value: object) -> object:
+    """A value that JSON can hold."""
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(single) for key, single in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(single) for single in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    return str(value)
+
+
+def _config_problems(resolved: Resolved) -> list[str]:
+    return [str(fault) for fault in resolved.faults]
+
+
+def _folder_problems(folder: str, *, given: bool) -> Iterator[str]:
+    path = Path(folder)
+    if not path.exists():
+        if given:
+            yield f"{folder} does not exist; it is made when a process logs there, or type: mkdir -p {folder}"
+    elif not path.is_dir():
+        yield f"{folder} is not a folder; set log_dir to one"
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        yield f"{folder} cannot be written by this user; type: sudo chown {os.getuid()} {folder}"
+
+
+def _spool_problems(status: Mapping[str, Any], log_dir: str) -> Iterator[str]:
+    leader = status.get("leader")
+    state = _process_state(leader) if leader else ""
+    waiting = {sink["identity"]: sink["lag"] for sink in status.get("sinks", ()) if sink.get("lag")}
+    if state in ("T", "t"):
+        yield f"process {leader}, which delivers, is stopped; type: kill -CONT {leader}"
+    elif not leader and waiting:
+        yield f"{max(waiting.values())} records wait and no process delivers them; type: cordwood recover {log_dir}"
+    else:
+        for sink, lag in waiting.items():
+            if lag >= _LATE:
+                yield f"{sink} is {lag} records behind; see whether its disk is full or its folder writable: df {log_dir}"
+    for reason, count in dict(status.get("dropped", {})).items():
+        if count:
+            yield f"{count} records were lost ({reason}); a larger spool keeps more: CORDWOOD_SPOOL__MAX_BYTES"
+
+
+def _process_state(pid: int) -> str:
+    """The state letter of a process as the kernel tells it, empty where it does not."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return stat.rpartition(")")[2].split()[0]
+
+
+def sentences(report: Mapping[str, Any]) -> Iterator[str]:
+    """The report for people."""
+    for name, text in report["environment"].items():
+        yield f"{name:<10} {text}"
+    yield ""
+    width = max(map(len, report["settings"]))
+    for name, setting in report["settings"].items():
+        yield f"{name:<{width}}  {setting['value']!r}  ({setting['source']})"
+    yield ""
+    spool = report["spool"]
+    if spool is None:
+        yield f"spool      none in {report['log_dir']}: nothing has been logged there, or everything went elsewhere"
+    else:
+        leader = spool.get("leader")
+        yield f"spool      {spool['folder']}"
+        yield f"           {spool.get('segments', 0)} segments, {spool.get('bytes', 0)} bytes"
+        yield f"           {f'delivered by process {leader}' if leader else 'no process delivers now'}"
+        for sink in spool.get("sinks", ()):
+            yield f"           {sink['identity']}: {sink['lag']} records behind"
+    yield ""
+    yield from (f"problem: {problem}" for problem in report["problems"])
+    if not report["problems"]:
+        yield "nothing is wrong"
