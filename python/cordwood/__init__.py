@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cordwood.capture.context import context, in_context
     from cordwood.capture.logger import get_logger
-    from cordwood.archive import cleanup_old_logs
     from cordwood.config import (
         ConsoleConfig,
         DatabaseConfig,
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
         Handler,
         LoggingManager,
         auto_configure,
+        cleanup_old_logs,
         configure,
         flush,
         set_level,
@@ -69,7 +69,6 @@ __all__ = [
 _HOMES = {
     "capture.context": ("context", "in_context"),
     "capture.logger": ("get_logger",),
-    "archive": ("cleanup_old_logs",),
     "config": (
         "ConsoleConfig",
         "DatabaseConfig",
@@ -84,6 +83,7 @@ _HOMES = {
         "Handler",
         "LoggingManager",
         "auto_configure",
+        "cleanup_old_logs",
         "configure",
         "flush",
         "set_level",

@@ -14,6 +14,8 @@ import click
 
 from cordwood.errors import CordwoodError
 from cordwood.query.entries import Entry
+from cordwood.views.archive import archive, prune
+from cordwood.views.level import level
 
 
 class _Group(click.Group):
@@ -96,3 +98,8 @@ def tail(paths: tuple[str, ...], count: int, *, follow: bool, as_json: bool) -> 
             click.echo(entry.text)
 
     run(paths or ("logs",), count, write, follow=follow, stop=lambda: False)
+
+
+main.add_command(archive)
+main.add_command(prune)
+main.add_command(level)
