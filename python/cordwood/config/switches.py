@@ -23,8 +23,8 @@ def read(folder: str | os.PathLike[str]) -> dict[str, str | int]:
         with (Path(folder) / FILE).open(encoding="utf-8") as file:
             if os.fstat(file.fileno()).st_uid != os.geteuid():
                 return {}
-            return values.component_levels("level", json.load(file))
-    except (OSError, ValueError, RecursionError):
+            return {str(logger): values.level("level", level) for logger, level in dict(json.load(file)).items()}
+    except (OSError, ValueError, TypeError, RecursionError):
         return {}
 
 
