@@ -11,14 +11,18 @@ NAMES = [
     "ConfigError",
     "ConsoleConfig",
     "CordwoodError",
+    "ExceptionLogger",
     "FileConfig",
     "Handler",
     "LogConfig",
+    "LogTimer",
     "LoggingManager",
     "MemorySink",
+    "MetricsCollector",
     "MissingExtraError",
     "Record",
     "RedactionConfig",
+    "RequestLogger",
     "SpoolConfig",
     "SpoolError",
     "auto_configure",
@@ -29,6 +33,7 @@ NAMES = [
     "in_context",
     "shutdown",
     "stats",
+    "timed",
 ]
 
 

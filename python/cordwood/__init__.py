@@ -24,6 +24,10 @@ if TYPE_CHECKING:
         SpoolConfig,
     )
     from cordwood.errors import ConfigError, CordwoodError, MissingExtraError, SpoolError
+    from cordwood.instruments.exception import ExceptionLogger
+    from cordwood.instruments.metrics import MetricsCollector
+    from cordwood.instruments.request import RequestLogger
+    from cordwood.instruments.timer import LogTimer, timed
     from cordwood.pipeline import (
         Handler,
         LoggingManager,
@@ -43,14 +47,18 @@ __all__ = [
     "ConsoleConfig",
     "CordwoodError",
     "DatabaseConfig",
+    "ExceptionLogger",
     "FileConfig",
     "Handler",
     "LogConfig",
+    "LogTimer",
     "LoggingManager",
     "MemorySink",
+    "MetricsCollector",
     "MissingExtraError",
     "Record",
     "RedactionConfig",
+    "RequestLogger",
     "RetentionConfig",
     "SpoolConfig",
     "SpoolError",
@@ -64,6 +72,7 @@ __all__ = [
     "set_level",
     "shutdown",
     "stats",
+    "timed",
 ]
 
 _HOMES = {
@@ -79,6 +88,10 @@ _HOMES = {
         "SpoolConfig",
     ),
     "errors": ("ConfigError", "CordwoodError", "MissingExtraError", "SpoolError"),
+    "instruments.exception": ("ExceptionLogger",),
+    "instruments.metrics": ("MetricsCollector",),
+    "instruments.request": ("RequestLogger",),
+    "instruments.timer": ("LogTimer", "timed"),
     "pipeline": (
         "Handler",
         "LoggingManager",

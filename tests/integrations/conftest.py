@@ -1,0 +1,3 @@
+from tests.logged import logged
+
+__all__ = ["logged"]
