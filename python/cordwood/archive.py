@@ -156,14 +156,13 @@ def _pack_into(path: Path, temporary: Path, target: Path, compress: str, seen: o
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Hold the lock of the live file that a closed file comes from, if there is one."""
-    name = retention.live_name(path.name)
-    live = path if name is None else path.with_name(name)
+    live = path.parent / (retention.live_name(path.name) or "")
     deadline = time.monotonic() + PATIENCE
-    while live.exists():
+    while live.is_file():
         descriptor = os.open(live, os.O_RDONLY | _NO_LINK)
         try:
             # Else: taken, or rotated while we waited.
-            if _try_lock(descriptor) and live.exists() and os.path.samestat(os.fstat(descriptor), live.lstat()):
+            if _try_lock(descriptor) and live.is_file() and os.path.samestat(os.fstat(descriptor), live.lstat()):
                 yield
                 return
         finally:
