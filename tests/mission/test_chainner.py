@@ -268,7 +268,7 @@ def test_H6_one_command_shows_both_merged_by_millisecond(run: Run, cordwood: Run
             time.sleep(0.002)
         """,
     )
-    shown = cordwood("tail", "logs/host.log", "logs/worker.log").stdout
+    shown = cordwood("tail", "-n", "20", "logs/host.log", "logs/worker.log").stdout
     assert re.findall(r"\] (host|worker) (\d)", shown) == [
         (name, str(number)) for number in range(5) for name in ("host", "worker")
     ]
