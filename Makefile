@@ -33,6 +33,7 @@ fmt: .stamps/venv ## format Python and Rust
 
 bench: .stamps/bench ## figures beside the peers, into docs/figures.md (ROWS=text,json QUICK=1 for a few, quickly)
 	@.venv-bench/bin/python -m benches $(if $(ROWS),--rows $(ROWS)) $(if $(QUICK),--quick)
+	@$(if $(QUICK),true,.venv-bench/bin/python scripts/readme_figures.py)
 
 wheel: .stamps/wheel ## the abi3 wheel in dist/, tried in fresh environments of each Python found
 	@$(PY) scripts/check.py wheel

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import time
-from importlib.metadata import PackageNotFoundError, version
+from importlib import metadata
+from itertools import chain
 from typing import Any
 
 from benches.contenders import NAMES, TEXT_FORMAT
@@ -24,13 +25,14 @@ PACKAGES = {
 HEAD = """\
 # Figures
 
-Written by `make bench` on {date}: CPython {python}, {cpus} processors. Ratios to stdlib's `logging` of the same round, the
-median of the rounds; contenders take turns within a round, each run in a fresh process. A figure without a remark means that
-every line was in the file, once, whole and right; what was not stands beside it.
+Written by `make bench` on {date}: CPython {python}, {cpus} processors. Ratios to stdlib's `logging` of the same
+round, the median of the rounds; contenders take turns within a round, each run in a fresh process. A figure without a
+remark means that every line was in the file, once, whole and right; what was not stands beside it.
 
-**Caller** is the time of the calls alone; **in the file** lasts until the flush or shutdown after them has returned. The text
-line is `{format}` with the message `user %s did %d in %.3f ms`. Formatting may be deferred where all arguments are exactly
-int, float or str; in the rows "the caller formats" one is of another type. Cordwood runs with its defaults, redaction on.
+**Caller** is the time of the calls alone; **in the file** lasts until the flush or shutdown after them has returned.
+The text line is `{format}`
+with the message `user %s did %d in %.3f ms`. Formatting may be deferred where all arguments are exactly int, float or
+str; in the rows "the caller formats" one is of another type. Cordwood runs with its defaults, redaction on.
 
 Versions: {versions}.
 """
@@ -38,17 +40,13 @@ Versions: {versions}.
 
 def versions() -> dict[str, Any]:
     """Of what was measured, and where."""
-    found = {}
-    for name in sum(PACKAGES.values(), []):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
+    installed = {package.name.lower(): package.version for package in metadata.distributions()}
+    names = chain.from_iterable(PACKAGES.values())
     return {
         "date": time.strftime("%Y-%m-%d"),
         "python": platform.python_version(),
         "cpus": os.cpu_count(),
-        "versions": found,
+        "versions": {name: installed.get(name, "not installed") for name in names},
     }
 
 

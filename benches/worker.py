@@ -1,4 +1,4 @@
-"""One contender doing one row's work in a fresh process: set up, warm up, say "ready", wait for a line, measure, report.
+"""One contender doing one row's work in a fresh process: set up, say "ready", wait for a line, measure.
 
     python -m benches.worker ROW CONTENDER FOLDER MEMBER CALLS
 
@@ -56,7 +56,8 @@ class Work:
     @property
     def loop(self) -> Callable[..., None]:
         """The loop of the row's shape."""
-        return self.loops.failing if self.row.shape == "exception" else self.loops.work
+        chosen: Callable[..., None] = self.loops.failing if self.row.shape == "exception" else self.loops.work
+        return chosen
 
 
 def task_of(row: Row, folder: Path) -> Task:
@@ -184,8 +185,7 @@ def fork(work: Work) -> Report:
     work.wait()
     for thread in threads:
         thread.start()
-    hung = 0
-    ranges = []
+    children = {}
     for child in range(work.calls):
         first = work.first(10 + child)
         time.sleep(random.uniform(0.001, 0.01))
@@ -193,28 +193,28 @@ def fork(work: Work) -> Report:
         if pid == 0:
             work.loop(work.log, work.user, first, first + CHILD_RECORDS)
             os._exit(0)
-        if ended(pid):
-            ranges.append([first, first + CHILD_RECORDS])
-        else:
-            hung += 1
+        children[pid] = [first, first + CHILD_RECORDS]
+    hung = kill_hung(set(children))
+    ranges = [numbers for pid, numbers in children.items() if pid not in hung]
     stop.set()
     for thread in threads:
         thread.join()
     work.contender.teardown()
     ranges += [[work.first(thread), last] for thread, last in enumerate(lasts)]
-    return {"figures": {"hung": hung}, "ranges": ranges}
+    return {"figures": {"hung": len(hung)}, "ranges": ranges, "maybe": [children[pid] for pid in hung]}
 
 
-def ended(pid: int) -> bool:
-    """Whether a child ends in time; it is killed where not."""
+def kill_hung(children: set[int]) -> set[int]:
+    """Wait for the children, a bounded time; kill those that do not end, and say which."""
+    left = set(children)
     until = time.monotonic() + CHILD_SECONDS
-    while time.monotonic() < until:
-        if os.waitpid(pid, os.WNOHANG)[0]:
-            return True
-        time.sleep(0.001)
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    return False
+    while left and time.monotonic() < until:
+        left -= {pid for pid in left if os.waitpid(pid, os.WNOHANG)[0]}
+        time.sleep(0.01)
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    return left
 
 
 def main() -> None:

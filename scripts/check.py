@@ -14,18 +14,20 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / ".venv" / "bin"
 
-LINT = {
+Steps = dict[str, list[Path | str]]
+
+LINT: Steps = {
     "ruff check": [BIN / "ruff", "check", "--quiet", "."],
     "ruff format": [BIN / "ruff", "format", "--quiet", "--check", "."],
     "mypy strict": [BIN / "mypy", "--no-error-summary"],
     "stubtest of cordwood._native": [BIN / "stubtest", "--concise", "cordwood._native"],
-    "import layers": [BIN / "lint-imports", "--quiet"],
+    "import layers": [BIN / "lint-imports", "--no-logo"],
     "cargo fmt": ["cargo", "fmt", "--all", "--check"],
     "cargo clippy": ["cargo", "clippy", "--quiet", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"],
 }
-CORE = {"cargo test of the core": ["cargo", "test", "--quiet", "--locked", "-p", "cordwood-core"]}
-STDLIB = {"CPython's test_logging": [BIN / "python", "-m", "tests.stdlib"]}
-WHEEL = {"wheel on each Python": [BIN / "python", "-m", "tests.wheel"]}
+CORE: Steps = {"cargo test of the core": ["cargo", "test", "--quiet", "--locked", "-p", "cordwood-core"]}
+STDLIB: Steps = {"CPython's test_logging": [BIN / "python", "-m", "tests.stdlib"]}
+WHEEL: Steps = {"wheel on each Python": [BIN / "python", "-m", "tests.wheel"]}
 PYTEST = [BIN / "pytest"]
 
 SETS = {"lint": LINT, "wheel": WHEEL, "all": LINT | CORE | STDLIB | WHEEL}

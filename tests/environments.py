@@ -1,4 +1,4 @@
-"""One small environment in .tox/ for each CPython 3.10-3.13 of this machine, with the wheel of dist/ installed and no compiler."""
+"""One small environment in .tox/ for each CPython 3.10-3.13 found, with the wheel of dist/ in it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Environment:
 
 
 def run(command: list[str | Path], **environ: str) -> str:
-    """Run a command to its end and return what it printed; CalledProcessError's text carries the output where it fails."""
+    """Run a command and return what it printed, which is also the error's text where it fails."""
     done = subprocess.run(
         [str(word) for word in command],
         env=os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"} | environ,

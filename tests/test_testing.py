@@ -11,7 +11,11 @@ from cordwood import testing
 from cordwood.pipeline import LoggingManager, configure
 from cordwood.testing import Records
 
-pytestmark = pytest.mark.usefixtures("spools")
+
+@pytest.fixture(autouse=True)
+def _shut_down() -> Iterator[None]:
+    yield
+    LoggingManager().shutdown()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ A contender has
     teardown()                  flushes and closes: afterwards all is in the file
     CALLS                       for each shape, the call as its users write it; `log`, `i`, `user` and `ms` are in reach
     recover(task)               (optional) what its users run after a crash
-    IMPORT                      the module its users import
+    IMPORT                      the statement with which its users start
 """
 
 from __future__ import annotations

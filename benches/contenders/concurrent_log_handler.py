@@ -1,4 +1,4 @@
-"""concurrent-log-handler: stdlib's front, a rotating file that several processes may share, a lock around every write."""
+"""concurrent-log-handler: stdlib's front, a file that processes may share, a lock around every write."""
 
 import logging
 
@@ -7,7 +7,7 @@ from concurrent_log_handler import ConcurrentRotatingFileHandler
 from benches.contenders import BACKUPS, STDLIB_CALLS, Task
 from benches.contenders.stdlib import add
 
-IMPORT = "concurrent_log_handler"
+IMPORT = "import concurrent_log_handler"
 CALLS = STDLIB_CALLS
 
 

@@ -1,18 +1,20 @@
 """eliot: JSON of its own shape (message_type instead of a level, no caller)."""
 
+from typing import Any, BinaryIO
+
 import eliot
 
 from benches.contenders import KEYWORDS, Task, Unsupported
 
-IMPORT = "eliot"
+IMPORT = "import eliot"
 CALLS = {
     "json": f'log(message_type="paid", {KEYWORDS})',
     "exception": "eliot.write_traceback()",
 }
-files = []
+files: list[BinaryIO] = []
 
 
-def setup(task: Task):
+def setup(task: Task) -> Any:
     if task.shape in ("text", "below"):
         raise Unsupported("JSON only" if task.shape == "text" else "no levels")
     if task.max_bytes:

@@ -1,10 +1,12 @@
-"""loguru as its users ask for speed: written on the caller's thread, without backtrace and diagnosis, JSON by serialize."""
+"""loguru, writing on the caller's thread, without backtrace and diagnosis; JSON by serialize."""
+
+from typing import Any
 
 from loguru import logger
 
 from benches.contenders import KEYWORDS, Task, Unsupported
 
-IMPORT = "loguru"
+IMPORT = "import loguru"
 FORMAT = "{time:YYYY-MM-DD HH:mm:ss,SSS} [{process}] {name} {level} {function}:{line} {message}"
 CALLS = {
     "text": 'log.info("user {} did {} in {:.3f} ms", user, i, ms)',
@@ -14,7 +16,7 @@ CALLS = {
 }
 
 
-def setup(task: Task):
+def setup(task: Task) -> Any:
     if task.max_bytes and task.processes > 1:
         raise Unsupported("rotates safely only among processes forked from the one that set it up")
     logger.remove()

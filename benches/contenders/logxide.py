@@ -1,18 +1,19 @@
-"""logxide's own Rust handlers. (Its drop-in FileHandler formats in Python where the format has %(asctime)s.)"""
+"""logxide's own Rust handlers; its drop-in FileHandler formats in Python where the format has %(asctime)s."""
 
 import logging as stdlib
+from typing import Any
 
 import logxide
 from logxide import logging
 
 from benches.contenders import BACKUPS, MILLISECONDS, SECONDS, STDLIB_CALLS, Task, Unsupported
 
-IMPORT = "logxide"
+IMPORT = "import logxide"
 CALLS = STDLIB_CALLS
-added = []
+added: list[Any] = []
 
 
-def setup(task: Task):
+def setup(task: Task) -> Any:
     if task.json:
         raise Unsupported("JSON only through a formatter in Python")
     if task.max_bytes:

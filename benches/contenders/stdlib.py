@@ -6,7 +6,7 @@ import logging.handlers
 
 from benches.contenders import BACKUPS, STDLIB_CALLS, TEXT_FORMAT, Task
 
-IMPORT = "logging"
+IMPORT = "import logging"
 CALLS = STDLIB_CALLS
 STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
 

@@ -1,22 +1,23 @@
-"""structlog with orjson into a BytesLogger, the fast set-up of its own performance page; it has no text line of this shape."""
+"""structlog with orjson into a BytesLogger, the set-up of its own performance page; JSON only."""
 
 import logging
+from typing import Any, BinaryIO
 
 import orjson
 import structlog
 
 from benches.contenders import KEYWORDS, Task, Unsupported
 
-IMPORT = "structlog"
+IMPORT = "import structlog"
 CALLS = {
     "json": f'log.info("paid", {KEYWORDS})',
     "exception": 'log.exception("failed")',
     "below": 'log.debug("user %s did %d in %.3f ms", user, i, ms)',
 }
-files = []
+files: list[BinaryIO] = []
 
 
-def setup(task: Task):
+def setup(task: Task) -> Any:
     if task.shape == "text":
         raise Unsupported("JSON only")
     if task.max_bytes:

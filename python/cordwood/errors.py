@@ -4,7 +4,9 @@
     ├── ConfigError(ValueError)         a setting that cannot be used: field, what is wrong, what is allowed
     ├── MissingExtraError(ImportError)  a part that is not installed, with the line that installs it
     ├── SpoolError(OSError)             a spool folder that cannot be used or read
-    └── NoLogsError                     a file or folder given to a command holds nothing it can read
+    ├── EventLoopError(RuntimeError)    a coroutine or future that the global event loop cannot run
+    ├── NoLogsError                     a file or folder given to a command holds nothing it can read
+    └── DemoError                       the demo's folder is in use, or its service did not start or end
 
 Logging calls raise none of them: what goes wrong after a call is counted and said by `report`.
 """
@@ -65,8 +67,16 @@ class SpoolError(CordwoodError, OSError):
     """A spool folder that cannot be used or read."""
 
 
+class EventLoopError(CordwoodError, RuntimeError):
+    """A coroutine or future that the global event loop cannot run, with what to pass instead."""
+
+
 class NoLogsError(CordwoodError):
     """A file or folder given to a command holds nothing it can read."""
+
+
+class DemoError(CordwoodError):
+    """The demo's folder is in use, or its service did not start or end."""
 
 
 def closest(word: str, known: Iterable[str]) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from cordwood.capture import exceptions
 from cordwood.capture.exceptions import render
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
@@ -326,6 +326,7 @@ def test_text_is_what_python_prints(fail: Callable[[], object]) -> None:
     assert render(error, error.__traceback__)[2] == printed(error)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(
     depth=st.integers(0, 8),
     repeats=st.integers(0, 8),
@@ -353,6 +354,7 @@ def test_any_stack_and_chain_is_what_python_prints(depth: int, repeats: int, lin
     assert render(error, error.__traceback__)[2] == printed(error)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.text(st.characters(exclude_characters="\n\r", exclude_categories=[]), max_size=20))
 def test_any_one_line_message_is_as_python_prints_it(message: str) -> None:
     """A message without newlines is left alone, whatever it holds."""

@@ -174,7 +174,8 @@ def test_a_logger_class_of_others_is_left_alone() -> None:
 
     logging.setLoggerClass(Theirs)
     take_over()
-    assert type(get_logger("x")) is Theirs
+    log: object = get_logger("x")
+    assert type(log) is Theirs
     give_back()
     assert logging.getLoggerClass() is Theirs
 

@@ -67,6 +67,7 @@ def test_sizes_are_numbers_or_text_with_a_unit(written: str | int, size: int) ->
         ({"when": "midnigt"}, "when: 'midnigt' is not a time to rotate; allowed: midnight, day, hour, minute"),
         ({"when": 0}, "when: 0 is not a time to rotate"),
         ({"file_mode": 600}, "file_mode: 600 is not a file mode; allowed: octal permissions"),
+        ({"file_mode": 0o400}, "file_mode: 0o400 shuts the owner out; allowed: read and write for the owner"),
         ({"file_group": "no such group"}, "file_group: there is no group 'no such group'"),
         ({"compress": "zip"}, "compress: 'zip' is not known; allowed: gzip, zstd (did you mean 'gzip'?)"),
         ({"files": ["a.log", "a.log"]}, "files: 'a.log' is there twice"),

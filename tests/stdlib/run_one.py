@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import runpy
 import sys
 import unittest
 from collections.abc import Callable
@@ -58,23 +59,23 @@ class Outcomes(unittest.TextTestResult):
 
 def activate_before_each() -> None:
     """Give back what earlier tests reset, here and in the processes that a test starts."""
-    import preload
+    preload = Path(__file__).with_name("preload.py")
+    activate_all = runpy.run_path(str(preload))["activate"]
 
     def activate(test: unittest.TestCase) -> None:
-        preload.activate()
+        activate_all()
         if test.id().endswith(FAKES_TIME):  # its child must be the first to import logging, under a false clock
             os.environ.pop("CORDWOOD_PRELOAD", None)
         else:
-            os.environ["CORDWOOD_PRELOAD"] = preload.__file__
+            os.environ["CORDWOOD_PRELOAD"] = str(preload)
 
     Outcomes.before_each = staticmethod(activate)
 
 
 def add_handler_after_set_up() -> None:
     """Put a cordwood.Handler on the root at the end of every BaseTest's setUp, and take it away after the test."""
-    from test import test_logging
-
     import cordwood
+    from test import test_logging
 
     original = unittest.TestCase._callSetUp  # type: ignore[attr-defined]
 

@@ -32,10 +32,11 @@ def refused(result: Result) -> str:
 @pytest.fixture
 def status(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     """What the core says of the spool in the test's folder."""
-    (tmp_path / ".cordwood").mkdir()
+    (tmp_path / ".cordwood" / "sinks").mkdir(parents=True)
+    (tmp_path / ".cordwood" / "sinks" / "00ab.json").write_text('{"kind": "file", "path": "/logs/app.log"}')
     said: dict[str, Any] = {
         "segments": 2, "bytes": 4096, "leader": os.getpid(),
-        "sinks": [{"identity": "/logs/app.log", "lag": 0}], "dropped": {},
+        "beat": 0, "sinks": {"00ab": 0}, "dropped": {"full": 0},
     }  # fmt: skip
     monkeypatch.setattr(_native, "spool_status", lambda folder: said, raising=False)
     return said
@@ -76,12 +77,12 @@ def test_recover_reports_and_fails_where_records_remain(monkeypatch: pytest.Monk
 
     def recover(folder: str) -> dict[str, Any]:
         asked.append(folder)
-        return {"delivered": 7, "remaining": len(asked) - 1, "sinks": {"/l/app.log": 7}}
+        return {"delivered": 7, "remaining": len(asked) - 1, "led": True, "sinks": {"/l/app.log": 7}, "notices": ["n"]}
 
     monkeypatch.setattr(_native, "recover", recover, raising=False)
     done = run("recover", str(tmp_path))
     assert done.exit_code == 0
-    assert done.stdout == "delivered 7 records, 0 remain\n  /l/app.log: 7\n"
+    assert done.stdout == "delivered 7 records, 0 remain\nn\n"
     left = run("recover", str(tmp_path / ".cordwood"), "--json")
     assert left.exit_code == 1
     assert json.loads(left.stdout)["remaining"] == 1
@@ -106,6 +107,7 @@ def test_doctor_finds_nothing_wrong(tmp_path: Path, status: dict[str, Any]) -> N
     done = run("doctor", str(tmp_path))
     assert done.exit_code == 0, done.stdout
     assert "2 segments, 4096 bytes" in done.stdout
+    assert "/logs/app.log: 0 records behind" in done.stdout
     assert done.stdout.endswith("nothing is wrong\n")
 
 
@@ -124,8 +126,8 @@ def test_doctor_names_a_stopped_leader(tmp_path: Path, status: dict[str, Any]) -
 @pytest.mark.parametrize(
     ("change", "hint"),
     [
-        ({"leader": 0, "sinks": [{"identity": "a", "lag": 5}]}, "type: cordwood recover"),
-        ({"sinks": [{"identity": "a", "lag": 5000}]}, "a is 5000 records behind"),
+        ({"leader": 0, "sinks": {"a": 5}}, "type: cordwood recover"),
+        ({"sinks": {"a": 5000}}, "a is 5000 records behind"),
         ({"dropped": {"full": 3}}, "3 records were lost (full)"),
     ],
 )
@@ -142,3 +144,16 @@ def test_doctor_knows_folders_that_cannot_be_used(tmp_path: Path) -> None:
     assert "mkdir -p" in run("doctor", str(tmp_path / "none")).stdout
     (tmp_path / "file").write_text("")
     assert "is not a folder" in run("doctor", str(tmp_path / "file")).stdout
+
+
+def test_trouble_with_the_system_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A spool of another user, say: status 1."""
+    (tmp_path / ".cordwood").mkdir()
+
+    def refuse(folder: str) -> None:
+        raise PermissionError(13, "Permission denied", folder)
+
+    monkeypatch.setattr(_native, "recover", refuse)
+    done = run("recover", str(tmp_path))
+    assert done.exit_code == 1
+    assert done.stderr == f"cordwood: {tmp_path}/.cordwood: Permission denied\n"

@@ -29,7 +29,7 @@ def _closed() -> Iterator[None]:
         _made.pop().close()
 
 
-def Tailing(*paths: Path) -> Tail:  # noqa: N802 a Tail that the test's end closes
+def Tailing(*paths: Path) -> Tail:
     _made.append(Tail(map(str, paths)))
     return _made[-1]
 

@@ -11,12 +11,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{channel, sync_channel, Receiver, Sender, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::fs::{append, lock_path, lock_within, FileSystem, Handle, How, Reader};
 use crate::names::{Backup, Form, Names};
+use crate::os::block_signals;
 
 const BLOCK: usize = 64 * 1024;
 const ZSTD_LEVEL: i32 = 3;
@@ -117,13 +118,17 @@ impl Work {
 
     fn compress(&self, source: &Backup) -> io::Result<()> {
         let fs = &*self.fs;
-        let file = fs.open(&source.path, How::Read, 0)?;
+        let file = match fs.open(&source.path, How::Read, 0) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()), // Shifted: whoever did it wakes us again.
+            opened => opened?,
+        };
         if fs.stat_open(&file)?.id != source.stat.id || !lock_within(fs, &file, FILE_PATIENCE)? {
-            return Ok(()); // Shifted since it was listed, or another user's compressor has it.
+            return Ok(()); // Another file by now, or another user's compressor has it.
         }
         let path = self.names.temporary(source.stat.id.ino, self.form);
-        let result = self.make(&path, &file, source).and_then(|len| match len {
-            Some(len) => self.place(&path, source, len),
+        let result = self.make(&path, &file, source).and_then(|made| match made {
+            // Its lock is held until it has its place.
+            Some((_target, len)) => self.place(&path, source, len),
             None => Ok(false),
         });
         if !matches!(result, Ok(true)) {
@@ -132,8 +137,8 @@ impl Work {
         result.map(|_| ())
     }
 
-    /// Writes the compressed form under its temporary name: the length of the text in it, `None` when told to stop.
-    fn make(&self, path: &Path, source: &Handle, backup: &Backup) -> io::Result<Option<u64>> {
+    /// Writes the compressed form under its temporary name: the file and the length of its text, `None` when told to stop.
+    fn make(&self, path: &Path, source: &Handle, backup: &Backup) -> io::Result<Option<(Handle, u64)>> {
         let fs = &*self.fs;
         let target = match fs.open(path, How::Create, 0o600) {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
@@ -158,7 +163,7 @@ impl Work {
         }?;
         fs.sync(&target)?;
         failpoint!("compress.tmp")?;
-        Ok(len)
+        Ok(len.map(|len| (target, len)))
     }
 
     fn copy<W: Write>(
@@ -184,14 +189,32 @@ impl Work {
         Ok(Some(reader.offset))
     }
 
+    /// `None` when it cannot be had in time, or when told to stop.
+    fn lock_log(&self) -> io::Result<Option<Handle>> {
+        let end = Instant::now() + LOG_PATIENCE;
+        while Instant::now() < end && !self.stop.load(Ordering::Relaxed) {
+            match lock_path(&*self.fs, &self.log, FILE_PATIENCE) {
+                Ok(None) => {}
+                // Just rotated, the new one not yet made.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => std::thread::sleep(Duration::from_millis(1)),
+                locked => return locked,
+            }
+        }
+        Ok(None)
+    }
+
     /// Puts the compressed form in the source's place, wherever that is by now; false if the source is gone or grew.
     fn place(&self, temporary: &Path, source: &Backup, len: u64) -> io::Result<bool> {
         let fs = &*self.fs;
-        let Some(lock) = lock_path(fs, &self.log, LOG_PATIENCE)? else { return Ok(false) };
+        let Some(lock) = self.lock_log()? else { return Ok(false) };
         let now = self.names.list(fs)?.into_iter().find(|b| b.stat.id == source.stat.id);
         let placed = match now {
             Some(now) if now.form == Form::Plain && now.stat.len == len => {
-                fs.rename(temporary, &self.names.path(now.age, self.form))?;
+                match fs.rename(temporary, &self.names.path(now.age, self.form)) {
+                    // Another user's leader took it for a crash's: between its making and its lock.
+                    Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
+                    renamed => renamed?,
+                }
                 failpoint!("compress.renamed")?;
                 fs.unlink(&now.path)?;
                 true
@@ -226,6 +249,7 @@ impl Thread {
         let (end, ended): (Sender<()>, _) = channel();
         let handle = Builder::new().name("cordwood-compress".into()).spawn(move || {
             let _end = end;
+            block_signals();
             while woken.recv().is_ok() {
                 work.sweep();
             }

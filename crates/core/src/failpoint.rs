@@ -13,6 +13,7 @@ pub const NAMES: &[&str] = &[
     "file.write",
     "file.written",
     "fs.linked",
+    "leader.written",
     "outbox.begun",
     "outbox.bytes",
     "outbox.done",

@@ -16,8 +16,8 @@ use rustix::process::geteuid;
 use crate::compress::Compressor;
 use crate::error::{Error, Result};
 use crate::failpoint;
-use crate::fs::{append, FileId, FileSystem, Handle, How, Kind, Stat};
-use crate::names::{period, Form, Names, Naming, When};
+use crate::fs::{FileId, FileSystem, Handle, How, Kind, Stat};
+use crate::names::{Form, Names, Naming};
 use crate::rotate;
 
 mod locked;
@@ -196,7 +196,8 @@ impl Place {
     /// Once, under the lock.
     fn settle(&mut self, file: &Open) {
         self.settled = true;
-        if let Err(e) = rotate::settle(&*self.fs, &self.names, &self.path) {
+        let settled = rotate::remove_abandoned(&*self.fs, &self.names);
+        if let Err(e) = settled.and_then(|()| rotate::settle(&*self.fs, &self.names, &self.path)) {
             self.notices.push(Notice::Leftovers(Error::io("put right the backups of", &self.path, e)));
         }
         self.unlock(file);

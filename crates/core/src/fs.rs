@@ -4,16 +4,15 @@ use std::ffi::OsString;
 use std::fmt::Debug;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
-use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use rustix::fs::{FlockOperation, OFlags, RenameFlags, CWD};
 use rustix::io::Errno;
 
 use crate::failpoint;
+use crate::fork::Held;
 
 /// Which file this is, whatever its name. `born` (nanoseconds since the epoch, 0 where the file system has none) tells
 /// a new file from a deleted one whose inode number it got.
@@ -99,44 +98,8 @@ pub trait FileSystem: Send + Sync + Debug {
     fn list(&self, folder: &Path) -> io::Result<Vec<OsString>>;
 }
 
-/// An open file that a forked child can be told to close.
-///
-/// A lock stays held as long as any process has the description open: a child that keeps it would keep the lock of a
-/// parent that was killed. So every open file is registered, and the child closes [`inherited`].
-#[derive(Debug)]
-pub struct Handle(File);
-
-const FREE: RawFd = -1;
-static OPEN: [AtomicI32; 512] = [const { AtomicI32::new(FREE) }; 512];
-
-fn replace(old: RawFd, new: RawFd) {
-    OPEN.iter().any(|slot| slot.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed).is_ok());
-}
-
-/// The descriptors a forked child holds of its parent's files; empties the register. For the child's at-fork hook,
-/// which closes them: the objects they belonged to are on stacks of threads that the child does not have.
-pub fn inherited() -> Vec<RawFd> {
-    OPEN.iter().map(|slot| slot.swap(FREE, Ordering::AcqRel)).filter(|&fd| fd != FREE).collect()
-}
-
-impl Handle {
-    fn new(file: File) -> Self {
-        replace(FREE, file.as_raw_fd());
-        Self(file)
-    }
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        replace(self.0.as_raw_fd(), FREE);
-    }
-}
-
-impl AsFd for Handle {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
-    }
-}
+/// An open file, closed in forked children: a log file's lock lives in it.
+pub type Handle = Held;
 
 /// The system's own files.
 #[derive(Debug, Clone, Copy, Default)]
@@ -157,15 +120,15 @@ impl FileSystem for Real {
     }
 
     fn write(&self, file: &Handle, bytes: &[u8]) -> io::Result<usize> {
-        Ok(rustix::io::write(file, bytes)?)
+        Ok(rustix::io::write(&**file, bytes)?)
     }
 
     fn write_at(&self, file: &Handle, bytes: &[u8], offset: u64) -> io::Result<usize> {
-        file.0.write_at(bytes, offset)
+        file.write_at(bytes, offset)
     }
 
     fn read_at(&self, file: &Handle, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
-        file.0.read_at(bytes, offset)
+        file.read_at(bytes, offset)
     }
 
     fn stat(&self, path: &Path) -> io::Result<Stat> {
@@ -173,18 +136,18 @@ impl FileSystem for Real {
     }
 
     fn stat_open(&self, file: &Handle) -> io::Result<Stat> {
-        file.0.metadata().map(Stat::from)
+        file.metadata().map(Stat::from)
     }
 
     fn own(&self, file: &Handle, mode: u32, uid: Option<u32>, gid: Option<u32>) -> io::Result<()> {
         if uid.is_some() || gid.is_some() {
-            std::os::unix::fs::fchown(file, uid, gid)?;
+            std::os::unix::fs::fchown(&**file, uid, gid)?;
         }
-        file.0.set_permissions(fs::Permissions::from_mode(mode))
+        file.set_permissions(fs::Permissions::from_mode(mode))
     }
 
     fn try_lock(&self, file: &Handle) -> io::Result<bool> {
-        match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+        match rustix::fs::flock(&**file, FlockOperation::NonBlockingLockExclusive) {
             Err(Errno::WOULDBLOCK) => Ok(false),
             // No locks here: two users' leaders could meet in a rotation, and even then no name is overwritten.
             Ok(()) | Err(Errno::NOSYS | Errno::OPNOTSUPP | Errno::NOLCK | Errno::INVAL) => Ok(true),
@@ -193,7 +156,7 @@ impl FileSystem for Real {
     }
 
     fn unlock(&self, file: &Handle) -> io::Result<()> {
-        Ok(rustix::fs::flock(file, FlockOperation::Unlock)?)
+        Ok(rustix::fs::flock(&**file, FlockOperation::Unlock)?)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -212,7 +175,7 @@ impl FileSystem for Real {
     }
 
     fn sync(&self, file: &Handle) -> io::Result<()> {
-        file.0.sync_data()
+        file.sync_data()
     }
 
     fn sync_folder(&self, path: &Path) -> io::Result<()> {

@@ -49,13 +49,13 @@ fn template<'a>(record: &Record<'a>, differs: bool) -> Option<&'a str> {
 
 /// Fields that a vocabulary has a place of its own for.
 #[derive(Default)]
-struct Trace<'a> {
+struct Correlation<'a> {
     trace_id: Option<Value<'a>>,
     span_id: Option<Value<'a>>,
     flags: Option<Value<'a>>,
 }
 
-impl<'a> Trace<'a> {
+impl<'a> Correlation<'a> {
     /// Keeps the field if it is the trace's.
     fn take(&mut self, name: &str, value: Value<'a>) -> bool {
         let place = match name {

@@ -39,6 +39,8 @@ struct FileSink {
     log: LogFile,
     outbox: Outbox,
     batch: Vec<u8>,
+    /// Whether an outbox that somebody else left has been looked into.
+    begun: bool,
     failing_since: Option<Instant>,
     pause: Duration,
     retry_at: Option<Instant>,
@@ -56,7 +58,18 @@ impl FileSink {
         let log = LogFile::new(fs, options);
         let format = parsed.format()?;
         let (batch, pause) = (Vec::with_capacity(BATCH + (16 << 10)), BACKOFF.0);
-        Ok(Self { identity, spec, format, log, outbox, batch, failing_since: None, pause, retry_at: None })
+        Ok(Self {
+            identity,
+            spec,
+            format,
+            log,
+            outbox,
+            batch,
+            begun: false,
+            failing_since: None,
+            pause,
+            retry_at: None,
+        })
     }
 
     /// Delivers all there is; returns the number of records.
@@ -65,7 +78,13 @@ impl FileSink {
             return 0;
         }
         let mut delivered = 0;
-        let result = self.drain(source, &mut delivered);
+        if !self.begun && self.outbox.damaged() {
+            notices.push(format!(
+                "{}: the outbox was damaged; its batch comes again from the spool",
+                self.log.path().display()
+            ));
+        }
+        let result = self.drain(source, &mut delivered, notices);
         notices.extend(self.log.notices().iter().map(ToString::to_string));
         match result {
             Ok(()) => {
@@ -86,12 +105,13 @@ impl FileSink {
         delivered
     }
 
-    fn drain(&mut self, source: &mut Source, delivered: &mut u64) -> Result<()> {
-        if self.failing_since.is_some() || self.outbox.pending().is_some() {
+    fn drain(&mut self, source: &mut Source, delivered: &mut u64, notices: &mut Notices) -> Result<()> {
+        if !self.begun || self.failing_since.is_some() {
             *delivered += self.finish_pending(source)?;
+            self.begun = true;
         }
         while source.has_next(self.identity) {
-            let (records, more) = self.write_batch(source)?;
+            let (records, more) = self.write_batch(source, notices)?;
             *delivered += records;
             if !more {
                 break;
@@ -112,7 +132,7 @@ impl FileSink {
     }
 
     /// One batch. Returns how many records it had, and whether there may be more.
-    fn write_batch(&mut self, source: &mut Source) -> Result<(u64, bool)> {
+    fn write_batch(&mut self, source: &mut Source, notices: &mut Notices) -> Result<(u64, bool)> {
         self.batch.clear();
         let mut locked = self.log.lock()?;
         let mut room = locked.room();
@@ -152,7 +172,7 @@ impl FileSink {
         }
         if let Some(offset) = rotate {
             // A rotation that fails lets the file grow; nothing is lost by it.
-            let _ = locked.rotate(offset);
+            notices.extend(locked.rotate(offset).err().map(|error| format!("{error}: the file grows until it can")));
         }
         Ok((records, more))
     }
@@ -236,6 +256,7 @@ impl Leader {
         };
         let control = &shared.folder.control;
         control.leader().store(std::process::id(), Ordering::Relaxed);
+        shared.leading.store(true, Ordering::Release);
         let sinks_seen = control.sinks().load(Ordering::Acquire);
         let mut leader = Self {
             source,
@@ -392,6 +413,7 @@ impl Leader {
 impl Drop for Leader {
     fn drop(&mut self) {
         let control = &self.shared.folder.control;
+        self.shared.leading.store(false, Ordering::Release);
         control.sleeping().store(0, Ordering::Release);
         let _ = control.leader().compare_exchange(std::process::id(), 0, Ordering::Relaxed, Ordering::Relaxed);
     }

@@ -50,7 +50,9 @@ struct Header {
 enum Slot {
     Valid(Header),
     Newer,
-    Invalid,
+    Damaged,
+    /// Never written.
+    Blank,
 }
 
 #[derive(Debug)]
@@ -64,7 +66,7 @@ pub struct Outbox {
 
 impl Outbox {
     /// Opens or makes the file. Content that is not an outbox's, or a batch whose bytes are damaged, is no batch:
-    /// [`Self::damaged`] tells, its records come again from the spool.
+    /// [`Self::damaged`] tells, and its records come again from the spool.
     ///
     /// Errors: `Io`; `Format` if a newer version of Cordwood wrote it, whose work this one must leave alone.
     pub fn open(fs: Arc<dyn FileSystem>, path: &Path) -> Result<Self> {
@@ -83,11 +85,16 @@ impl Outbox {
                     let why = "written by a newer version of Cordwood";
                     return Err(Error::Format { path: path.to_owned(), offset: at, why });
                 }
-                Slot::Invalid => {}
+                Slot::Damaged => outbox.damaged = true,
+                Slot::Blank => {}
             }
         }
-        outbox.damaged = newest.is_none() && stat.len > 0;
-        outbox.header = newest.unwrap_or_default();
+        if let Some(header) = newest {
+            outbox.header = header;
+        } else {
+            outbox.damaged |= stat.len > BYTES; // Bytes are written only where a header stands.
+            outbox.turn(Header::default())?;
+        }
         if outbox.header.pending && !outbox.is_whole(stat.len).map_err(io)? {
             outbox.damaged = true;
             outbox.header.pending = false;
@@ -241,15 +248,18 @@ impl Header {
     fn decode(slot: &[u8]) -> Slot {
         let long = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| slot[at + i]));
         let short = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| slot[at + i]));
+        if slot.iter().all(|&b| b == 0) {
+            return Slot::Blank;
+        }
         if &slot[..8] != MAGIC || short(12) != checksum(slot) {
-            return Slot::Invalid;
+            return Slot::Damaged;
         }
         if short(8) > VERSION {
             return Slot::Newer;
         }
         let count = short(28) as usize;
         if count > MAX_CURSORS {
-            return Slot::Invalid;
+            return Slot::Damaged;
         }
         let cursors = (0..count).map(|i| CURSORS + i * 16).map(|at| (long(at), long(at + 8))).collect();
         let intent = Intent {

@@ -74,7 +74,7 @@ pub struct Process {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Message<'a> {
     Rendered(&'a str),
-    /// `template % args`, in Python's sense; only templates that `percent::Template` accepts are deferred.
+    /// `template % args`, in Python's sense; only templates that `percent::Plan` accepts are deferred.
     Deferred(Values<'a>),
 }
 
@@ -137,6 +137,7 @@ const NUMBER: u8 = 7;
 const JSON: u8 = 8;
 
 /// Appends one value in packed form.
+#[inline]
 pub fn pack(value: Value<'_>, out: &mut Vec<u8>) {
     match value {
         Value::None => out.push(NONE),
@@ -184,6 +185,7 @@ fn take_long<'a>(bytes: &mut &'a [u8]) -> Option<&'a str> {
     std::str::from_utf8(take(bytes, len as usize)?).ok()
 }
 
+#[inline]
 fn unpack<'a>(bytes: &mut &'a [u8]) -> Option<Value<'a>> {
     Some(match take(bytes, 1)?[0] {
         NONE => Value::None,
@@ -212,6 +214,7 @@ impl<'a> Values<'a> {
 impl<'a> Iterator for Values<'a> {
     type Item = Value<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Value<'a>> {
         unpack(&mut self.bytes)
     }

@@ -21,6 +21,8 @@ mod template;
 mod words;
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 
 use crate::error::{Error, Result};

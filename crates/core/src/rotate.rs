@@ -108,14 +108,19 @@ fn is_gone(fs: &dyn FileSystem, path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Puts right what a crash left: temporaries of a dead compressor, one file under two names (a rename made of link and
-/// unlink), both forms of one file (compressed, the plain one not yet removed).
-pub fn settle(fs: &dyn FileSystem, names: &Names, log: &Path) -> io::Result<()> {
+/// Removes the temporaries of compressors that died.
+pub fn remove_abandoned(fs: &dyn FileSystem, names: &Names) -> io::Result<()> {
     for (path, name) in names.siblings(fs)? {
         if names.is_temporary(&name) {
-            remove_if_abandoned(fs, &path)?;
+            remove_unless_locked(fs, &path)?;
         }
     }
+    Ok(())
+}
+
+/// Puts right what a crash left: one file under two names (a rename made of link and unlink), both forms of one file
+/// (compressed, the plain one not yet removed).
+pub fn settle(fs: &dyn FileSystem, names: &Names, log: &Path) -> io::Result<()> {
     let all: Vec<_> = names.list(fs)?.into_iter().filter(Backup::is_regular).collect();
     for older in all.iter().filter(|b| b.stat.links > 1) {
         let newer = all.iter().filter(|b| b.age > older.age && b.stat.id == older.stat.id);
@@ -136,7 +141,7 @@ pub fn settle(fs: &dyn FileSystem, names: &Names, log: &Path) -> io::Result<()> 
 }
 
 /// A compressor at work holds its temporary's lock.
-fn remove_if_abandoned(fs: &dyn FileSystem, path: &Path) -> io::Result<()> {
+fn remove_unless_locked(fs: &dyn FileSystem, path: &Path) -> io::Result<()> {
     match fs.open(path, How::Append, 0) {
         Ok(file) if lock_within(fs, &file, Duration::ZERO)? => fs.unlink(path),
         Ok(_) => Ok(()),

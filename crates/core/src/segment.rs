@@ -230,9 +230,9 @@ impl Segment {
         self.prepared.map.word64(POSITIONS + bit * 8).load(Ordering::Acquire)
     }
 
-    /// True when every sink in `bits` has taken all that was appended.
-    pub fn is_delivered(&self, bits: u32) -> bool {
-        (0..self.sinks).all(|bit| bits >> bit & 1 == 0 || self.delivered(bit) >= self.position as u64)
+    /// True when every sink in `bits` has come to `position`.
+    pub fn is_delivered(&self, bits: u32, position: u64) -> bool {
+        (0..self.sinks).all(|bit| bits >> bit & 1 == 0 || self.delivered(bit) >= position)
     }
 }
 

@@ -226,13 +226,15 @@ pub struct Source {
     ignored: HashSet<PathBuf>,
     listed: Option<Instant>,
     generation: u32,
+    /// Members that the last `read` took records from.
+    taken: Vec<usize>,
     pub damaged: u64,
 }
 
 impl Source {
     fn with(scope: Scope) -> Self {
         let (members, ignored) = (Vec::new(), HashSet::new());
-        Self { scope, members, ignored, listed: None, generation: 0, damaged: 0 }
+        Self { scope, members, ignored, listed: None, generation: 0, taken: Vec::new(), damaged: 0 }
     }
 
     /// All segments of a folder.
@@ -308,14 +310,14 @@ impl Source {
             heads.extend(self.head(identity, at, end));
             at = end;
         }
-        let mut segments = Vec::new();
+        self.taken.clear();
         while let Some(first) = (0..heads.len()).min_by_key(|at| heads[*at].time) {
             let Chain { member, bit, end, .. } = heads[first];
-            if !segments.contains(&member) {
-                if segments.len() == MOST_SEGMENTS {
+            if !self.taken.contains(&member) {
+                if self.taken.len() == MOST_SEGMENTS {
                     return true;
                 }
-                segments.push(member);
+                self.taken.push(member);
             }
             let taken = self.take_one(member, bit, &mut take);
             if taken == Take::Leave {
@@ -385,10 +387,11 @@ impl Source {
         })
     }
 
-    /// Where the sink has come in each segment it has read from, as (salt, position).
+    /// Where the sink has come in the segments that the last `read` took records from, as (salt, position).
     pub fn positions(&self, identity: u64) -> Vec<(u64, u64)> {
-        let positions = self.moved(identity);
-        positions.map(|(at, bit)| (self.members[at].reader.header.salt(), self.members[at].cursors[bit])).collect()
+        let taken = self.taken.iter().map(|at| &self.members[*at]);
+        let at_bit = taken.filter_map(|member| Some((member, member.reader.bit(identity)?)));
+        at_bit.map(|(member, bit)| (member.reader.header.salt(), member.cursors[bit])).collect()
     }
 
     /// What was read is delivered: says so in each segment.

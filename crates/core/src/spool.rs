@@ -296,6 +296,10 @@ pub struct Shared {
     pub has_local: AtomicBool,
     /// The folder on disk is gone: the writer begins anew.
     pub lost: AtomicBool,
+    /// Set while this process leads the folder. (Process ids do not tell: in containers they repeat.)
+    pub leading: AtomicBool,
+    /// Counts rounds of this process's leadership that found nothing to deliver.
+    pub idle_rounds: AtomicU64,
 }
 
 #[derive(Default)]
@@ -314,6 +318,11 @@ struct Inner {
 impl Shared {
     fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// True while this process leads the folder.
+    pub fn leads(&self) -> bool {
+        self.leading.load(Ordering::Acquire)
     }
 
     /// Wakes whoever delivers: the folder's leader, and this process's own thread.
@@ -339,7 +348,8 @@ impl Shared {
         let done: Vec<Segment> = {
             let mut inner = self.inner();
             let all = std::mem::take(&mut inner.sealed);
-            let (done, rest) = all.into_iter().partition(|segment| segment.is_delivered(u32::MAX));
+            let (done, rest) =
+                all.into_iter().partition(|segment| segment.is_delivered(u32::MAX, segment.position() as u64));
             inner.sealed = rest;
             let kept: Vec<u64> = inner.sealed.iter().map(Segment::ordinal).collect();
             let newest = inner.nameless.last().map_or(0, |(ordinal, _)| *ordinal);
@@ -375,6 +385,13 @@ impl Shared {
         let files = inner.nameless.iter();
         files.map(|(ordinal, file)| (PathBuf::from(ordinal.to_string()), file.try_clone().ok())).collect()
     }
+}
+
+/// A place in the sequence of a process's segments.
+#[derive(Debug, Clone, Copy)]
+pub struct Mark {
+    ordinal: u64,
+    position: u64,
 }
 
 /// What [`Spool::reserve`] found.
@@ -414,6 +431,8 @@ impl Spool {
             stop: AtomicBool::new(false),
             has_local: AtomicBool::new(false),
             lost: AtomicBool::new(false),
+            leading: AtomicBool::new(false),
+            idle_rounds: AtomicU64::new(0),
         };
         Self {
             shared: Arc::new(shared),
@@ -534,10 +553,23 @@ impl Spool {
         }
     }
 
-    /// True when every sink in `bits` has all records appended so far.
-    pub fn is_delivered(&self, bits: u32) -> bool {
-        self.current.as_ref().is_none_or(|segment| segment.is_delivered(bits))
-            && self.shared.inner().sealed.iter().all(|segment| segment.is_delivered(bits))
+    /// Where appending stands now.
+    pub fn mark(&self) -> Mark {
+        match &self.current {
+            Some(segment) => Mark { ordinal: segment.ordinal(), position: segment.position() as u64 },
+            None => Mark { ordinal: self.ordinal, position: u64::MAX },
+        }
+    }
+
+    /// True when every sink in `bits` has all records appended before the mark.
+    pub fn is_delivered(&self, bits: u32, mark: Mark) -> bool {
+        let has_all = |segment: &Segment| {
+            segment.ordinal() > mark.ordinal || {
+                let end = segment.position() as u64;
+                segment.is_delivered(bits, if segment.ordinal() == mark.ordinal { mark.position.min(end) } else { end })
+            }
+        };
+        self.current.as_ref().is_none_or(has_all) && self.shared.inner().sealed.iter().all(has_all)
     }
 
     /// Waits for room, at most `timeout`.
@@ -555,7 +587,7 @@ impl Shared {
     /// The delivery thread sleeps on one of two words, depending on whether it leads.
     fn wake_own_or_leader(&self) {
         self.wake_own();
-        if self.folder.control.leader().load(Ordering::Relaxed) == std::process::id() {
+        if self.leads() {
             self.folder.control.wake();
         }
     }

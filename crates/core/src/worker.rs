@@ -1,7 +1,7 @@
 //! The delivery thread of a process: its own console, the next segment, and the folder's files when it leads.
 use std::sync::atomic::{fence, Ordering};
 use std::sync::mpsc::{self, Receiver};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,39 @@ const BUSY: u64 = 16;
 const NAP: Duration = Duration::from_micros(200);
 const STALLED: Duration = Duration::from_millis(20);
 
+/// Spools of this process that have a delivery thread.
+static LIVE: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
+
+/// How long the end of a process waits for what was logged while the interpreter ended.
+const AT_EXIT: Duration = Duration::from_secs(2);
+
+/// The last thing a process does: what threads and finalizers logged after the interpreter's own `atexit` functions goes
+/// to the files, unless another process leads, which delivers it anyway.
+pub fn at_process_exit() {
+    let Ok(live) = LIVE.try_lock() else { return };
+    let until = Instant::now() + AT_EXIT;
+    for shared in live.iter().filter_map(Weak::upgrade) {
+        let seen = shared.idle_rounds.load(Ordering::Acquire);
+        while shared.leads() && !shared.stop.load(Ordering::Acquire) && Instant::now() < until {
+            // One round may have begun before the last record: the second has seen everything.
+            if shared.idle_rounds.load(Ordering::Acquire) >= seen + 2 {
+                break;
+            }
+            shared.wake();
+            std::thread::sleep(Duration::from_micros(200));
+        }
+    }
+}
+
+/// In a forked child: the parent's threads are not here.
+pub fn forget_parent() {
+    if let Ok(mut live) = LIVE.try_lock() {
+        for shared in live.drain(..) {
+            std::mem::forget(shared);
+        }
+    }
+}
+
 /// The handle of a delivery thread.
 pub struct Worker {
     shared: Arc<Shared>,
@@ -32,6 +65,7 @@ impl Worker {
     /// Errors: the thread could not be made.
     pub fn start(shared: Arc<Shared>) -> std::io::Result<Self> {
         let (say, ended) = mpsc::channel::<()>();
+        LIVE.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&shared));
         let of_thread = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("cordwood".into()).stack_size(256 << 10).spawn(move || {
             block_signals();
@@ -91,7 +125,11 @@ impl Loop {
             }
         }
         if let Some(leader) = &mut self.leader {
-            delivered += leader.round();
+            let found = leader.round();
+            if found == 0 {
+                self.shared.idle_rounds.fetch_add(1, Ordering::Release);
+            }
+            delivered += found;
             say(&leader.take_notices());
         }
         if self.looked.elapsed() > IDLE {

@@ -22,7 +22,8 @@ use crate::spool::{now, PySpool, Reserved};
 use crate::value::{pack_argument, pack_field, text_of, unprintable, with_text};
 
 /// A record being put together: its flags and the payload after the fixed part.
-pub struct Draft {
+pub struct Draft<'py> {
+    py: Python<'py>,
     pub flags: u8,
     pub bytes: Vec<u8>,
 }
@@ -30,18 +31,21 @@ pub struct Draft {
 /// Rendering may log, whose rendering may log: so deep and no deeper.
 const DEEPEST: u32 = 16;
 
-impl Draft {
-    pub fn new(py: Python<'_>) -> Self {
-        let mut bytes = caches(py, |caches| caches.scratch.pop()).flatten().unwrap_or_default();
+impl<'py> Draft<'py> {
+    /// None where records are taken within records too deep; the caller counts that one as lost.
+    pub fn new(py: Python<'py>) -> Option<Self> {
+        let taken = caches(py, |caches| {
+            caches.depth += 1;
+            if caches.depth > DEEPEST {
+                caches.depth -= 1;
+                return None;
+            }
+            Some(caches.scratch.pop().unwrap_or_default())
+        });
+        let mut bytes = taken.flatten()?;
         bytes.clear();
         bytes.resize(HEAD, 0);
-        Self { flags: 0, bytes }
-    }
-
-    fn recycle(self, py: Python<'_>) {
-        if self.bytes.capacity() <= 64 << 10 {
-            let _ = caches(py, |caches| caches.scratch.push(self.bytes));
-        }
+        Some(Self { py, flags: 0, bytes })
     }
 
     /// Writes a section whose length stands before it.
@@ -70,24 +74,15 @@ pub fn bounded(text: &str, most: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{} … [{} bytes cut]", &text[..end], text.len() - end))
 }
 
-/// Counts rendering depth for as long as it lives.
-pub struct Depth<'py>(Python<'py>);
-
-impl<'py> Depth<'py> {
-    /// None where records are taken within records too deep; the caller counts that one as lost.
-    pub fn enter(py: Python<'py>) -> Option<Self> {
-        let depth = caches(py, |caches| {
-            caches.depth += 1;
-            caches.depth
-        })?;
-        let entered = Self(py);
-        (depth <= DEEPEST).then_some(entered)
-    }
-}
-
-impl Drop for Depth<'_> {
+impl Drop for Draft<'_> {
     fn drop(&mut self) {
-        let _ = caches(self.0, |caches| caches.depth -= 1);
+        let bytes = std::mem::take(&mut self.bytes);
+        let _ = caches(self.py, |caches| {
+            caches.depth -= 1;
+            if bytes.capacity() <= 64 << 10 {
+                caches.scratch.push(bytes);
+            }
+        });
     }
 }
 
@@ -150,7 +145,7 @@ fn is_mapping(object: &Bound<'_, PyAny>) -> bool {
 /// Puts the message into the draft: deferred where the template allows it, else rendered and redacted.
 pub fn put_message<'py>(
     py: Python<'py>,
-    draft: &mut Draft,
+    draft: &mut Draft<'_>,
     redactor: &Redactor,
     site: &Site,
     given: &Given<'_, 'py>,
@@ -256,7 +251,7 @@ fn failed_message(py: Python<'_>, template: &str, args: &Args<'_, '_>, error: &P
 }
 
 fn put_deferred(
-    draft: &mut Draft,
+    draft: &mut Draft<'_>,
     redactor: &Redactor,
     template: &Template,
     args: &Args<'_, '_>,
@@ -310,7 +305,7 @@ impl<'py> FieldSources<'py> {
     }
 }
 
-fn put_fields(draft: &mut Draft, redactor: &Redactor, sources: &FieldSources<'_>) {
+fn put_fields(draft: &mut Draft<'_>, redactor: &Redactor, sources: &FieldSources<'_>) {
     if sources.is_empty() {
         return;
     }
@@ -348,7 +343,7 @@ pub struct Rest {
     pub lines: Vec<u8>,
 }
 
-fn put_rest(draft: &mut Draft, redactor: &Redactor, rest: &Rest, most: usize) {
+fn put_rest(draft: &mut Draft<'_>, redactor: &Redactor, rest: &Rest, most: usize) {
     if let Some((kind, message, text, fingerprint, frames)) = &rest.exception {
         draft.flags |= frame::EXCEPTION;
         let (message, text) = (redactor.redact_text(message), redactor.redact_text(text));
@@ -382,7 +377,7 @@ pub struct Ready<'a> {
 
 impl Ready<'_> {
     /// Appends to one spool, for the sinks in `mask`; and writes to terminals at once.
-    pub fn append(&self, py: Python<'_>, spool: &PySpool, mask: u32, draft: &mut Draft) {
+    pub fn append(&self, py: Python<'_>, spool: &PySpool, mask: u32, draft: &mut Draft<'_>) {
         let definitions = frame_bytes(self.site.payload.len()) + frame_bytes(self.thread.payload.len());
         let Reserved::Ready = spool.reserve(py, self.time_ns, definitions + frame_bytes(draft.bytes.len())) else {
             return;
@@ -406,7 +401,7 @@ impl Ready<'_> {
         }
     }
 
-    fn show(&self, state: &mut crate::spool::State, mask: u32, draft: &Draft) {
+    fn show(&self, state: &mut crate::spool::State, mask: u32, draft: &Draft<'_>) {
         let Some((site, template)) = frame::site(&self.site.payload) else { return };
         let Some(thread) = frame::thread(&self.thread.payload) else { return };
         let process = state.spool.process.clone();
@@ -489,20 +484,16 @@ pub fn take<'a, 'py>(
     py: Python<'py>,
     plan: &Plan,
     level: i32,
-    level_object: &Bound<'py, PyAny>,
+    mut draft: Draft<'py>,
     args: Arguments<'a, 'py>,
-    fields: FieldSources<'py>,
-    site: &Rc<Site>,
+    mut fields: FieldSources<'py>,
+    site: &Site,
 ) -> PyResult<()> {
     let Some(message) = args.get(0) else { return Ok(()) };
-    let message = message.to_owned();
-    let _ = level_object;
     let redactor = runtime::redactor(py);
-    let mut draft = Draft::new(py);
     let most = plan.targets.first().map_or(1 << 20, |target| target.spool.get().max_message_bytes);
     let given = Given { message: &message, args: Args::Call(args.skip(1)) };
     let rendered = put_message(py, &mut draft, &redactor, site, &given, most);
-    let mut fields = fields;
     fields.add_surroundings(py);
     put_fields(&mut draft, &redactor, &fields);
     if plan.wants_task {
@@ -524,7 +515,6 @@ pub fn take<'a, 'py>(
             ready.append(py, spool, mask, &mut draft);
         }
     }
-    draft.recycle(py);
     rendered
 }
 
@@ -641,16 +631,15 @@ pub fn finish<'py>(
     rest: &Rest,
     spool: &PySpool,
     mask: u32,
+    mut draft: Draft<'py>,
 ) -> PyResult<()> {
     let redactor = runtime::redactor(py);
-    let mut draft = Draft::new(py);
     let rendered = put_message(py, &mut draft, &redactor, site, given, spool.max_message_bytes);
     let mut fields = fields;
     fields.add_surroundings(py);
     put_fields(&mut draft, &redactor, &fields);
     put_rest(&mut draft, &redactor, rest, spool.max_message_bytes);
     Ready { site, thread, time_ns, level }.append(py, spool, mask, &mut draft);
-    draft.recycle(py);
     rendered
 }
 

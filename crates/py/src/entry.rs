@@ -6,7 +6,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 use pyo3::Borrowed;
 
-use crate::capture::{self, Depth, FieldSources};
+use crate::capture::{self, Draft, FieldSources};
 use crate::ffi::{self, types, Arguments, Entry};
 use crate::plan::{self, Plan};
 use crate::runtime::{self, names};
@@ -41,12 +41,11 @@ impl<const METHOD: usize> Entry for Log<METHOD> {
         }
         let plan = plan::of(py, this)?;
         // The gate is stdlib's own cache; where it has no answer yet, stdlib is asked and fills it.
-        if let Some(answer) = ffi::dict_get(plan.gate.bind(py), &level) {
-            if !answer.is_truthy()? && plan::stdlib_is_itself(py)? {
-                return Ok(());
-            }
-        } else if !this.call_method1(intern!(py, "isEnabledFor"), (&level,))?.is_truthy()? {
-            return Ok(());
+        match ffi::dict_truth(plan.gate.bind(py), &level) {
+            Some(false) if plan::class_is_itself(py)? => return Ok(()),
+            Some(_) => {}
+            None if this.call_method1(intern!(py, "isEnabledFor"), (&level,))?.is_truthy()? => {}
+            None => return Ok(()),
         }
         log(py, METHOD, &plan, &level, this, args, rest)
     }
@@ -77,9 +76,9 @@ fn log<'a, 'py>(
     if !keywords.limits.is_empty() && !passes_limit(py, &caller, &mut keywords)? {
         return Ok(());
     }
-    let Some(_depth) = Depth::enter(py) else { return count_recursion(py, plan) };
+    let Some(draft) = Draft::new(py) else { return count_recursion(py, plan) };
     keywords.check_reserved()?;
-    capture::take(py, plan, number, level, rest, keywords.into_sources(), &site)
+    capture::take(py, plan, number, draft, rest, keywords.into_sources(), &site)
 }
 
 fn count_recursion(py: Python<'_>, plan: &Plan) -> PyResult<()> {

@@ -33,11 +33,6 @@ impl<T> GilCell<T> {
     pub fn borrow<'py>(&'py self, _py: Python<'py>) -> Option<RefMut<'py, T>> {
         self.0.try_borrow_mut().ok()
     }
-
-    /// After the interpreter is gone, from `atexit` handlers of the C library.
-    pub fn borrow_at_exit(&self) -> Option<RefMut<'_, T>> {
-        self.0.try_borrow_mut().ok()
-    }
 }
 
 /// The arguments of a call, positional ones first, as CPython's vectorcall passes them.
@@ -83,9 +78,6 @@ impl<'a, 'py> Arguments<'a, 'py> {
         PyTuple::new(self.py, (0..self.positional).filter_map(|index| self.get(index)).collect::<Vec<_>>())
     }
 }
-
-/// A native method: self and the arguments.
-pub type Method = for<'a, 'py> fn(Python<'py>, Borrowed<'a, 'py, PyAny>, Arguments<'a, 'py>) -> PyResult<()>;
 
 /// A method for a fixed choice `N` (a level, a hook), so that each gets an entry point of its own.
 pub trait Entry {
@@ -177,6 +169,13 @@ pub fn list_holds(list: &Bound<'_, PyList>, items: &[usize]) -> bool {
 pub fn dict_address(dict: &Bound<'_, PyAny>, key: &Bound<'_, PyAny>) -> usize {
     // SAFETY: `dict` is a dict (callers pass a module's or an instance's); an error cannot arise from a str key.
     unsafe { ffi::PyDict_GetItemWithError(dict.as_ptr(), key.as_ptr()) as usize }
+}
+
+/// A truth value of a dict: None where the key is missing.
+pub fn dict_truth(dict: &Bound<'_, PyAny>, key: &Bound<'_, PyAny>) -> Option<bool> {
+    let found = dict_address(dict, key);
+    // SAFETY: `Py_True` is a constant of the interpreter.
+    (found != 0).then(|| found == unsafe { ffi::Py_True() } as usize)
 }
 
 /// A value of a dict, with a reference of its own.
@@ -309,8 +308,11 @@ pub fn percent<'py>(format: &Bound<'py, PyAny>, args: &Bound<'py, PyAny>) -> PyR
     unsafe { Bound::from_owned_ptr_or_err(format.py(), ffi::PyUnicode_Format(format.as_ptr(), args.as_ptr())) }
 }
 
-/// Runs `act` when the process exits, after the interpreter.
-pub fn at_process_exit(act: extern "C" fn()) {
-    // SAFETY: a function without arguments that does not unwind.
-    unsafe { libc::atexit(act) };
+/// Has [`cordwood_core::worker::at_process_exit`] run when the process ends, after the interpreter.
+pub fn deliver_at_exit() {
+    extern "C" fn deliver() {
+        let _ = catch_unwind(cordwood_core::worker::at_process_exit);
+    }
+    // SAFETY: a function without arguments that does not unwind; this library is never unloaded.
+    unsafe { libc::atexit(deliver) };
 }

@@ -37,6 +37,7 @@ mod _native {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         init_checks(module)?;
         ffi::look_up_symbols();
+        ffi::deliver_at_exit();
         Ok(())
     }
 }

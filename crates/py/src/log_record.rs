@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::capture::{
-    finish, remember_site, thread as running_thread, Args, Depth, Described, FieldSources, Given, Rest,
+    finish, remember_site, thread as running_thread, Args, Described, Draft, FieldSources, Given, Rest,
 };
 use crate::entry::is_reserved_name;
 use crate::ffi::{self, types};
@@ -30,7 +30,7 @@ pub fn capture<'py>(
     mask: u32,
     line: Option<&str>,
 ) -> PyResult<()> {
-    let Some(_depth) = Depth::enter(py) else {
+    let Some(draft) = Draft::new(py) else {
         spool.get().count_recursion(py);
         return Ok(());
     };
@@ -52,7 +52,7 @@ pub fn capture<'py>(
     };
     let given = Given { message, args };
     let time_ns = reader.time_ns()?;
-    finish(py, &site, &thread, time_ns, level, &given, fields, &rest, spool.get(), mask)
+    finish(py, &site, &thread, time_ns, level, &given, fields, &rest, spool.get(), mask, draft)
 }
 
 /// The message of a record class that makes its own (`getMessage` overridden, as for `{}`-style records).

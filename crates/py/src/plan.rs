@@ -64,13 +64,6 @@ pub fn of<'py>(py: Python<'py>, logger: Borrowed<'_, 'py, PyAny>) -> PyResult<Rc
     Ok(plan)
 }
 
-/// Forgets the plan of one logger.
-pub fn forget(py: Python<'_>, logger: Borrowed<'_, '_, PyAny>) {
-    let address = logger.as_ptr() as usize;
-    let old = runtime::caches(py, |caches| caches.plans.remove(&address));
-    drop(old);
-}
-
 fn make<'py>(py: Python<'py>, logger: &Bound<'py, PyAny>, watched: &mut Vec<usize>) -> PyResult<Plan> {
     let names = names(py)?;
     let mut plan = Plan {
@@ -167,6 +160,11 @@ pub fn stdlib_is_itself(py: Python<'_>) -> PyResult<bool> {
     if factory != names.record_class.as_ptr() as usize {
         return Ok(false);
     }
+    class_is_itself(py)
+}
+
+/// True while `logging.Logger` and ours have the methods they had.
+pub fn class_is_itself(py: Python<'_>) -> PyResult<bool> {
     let Some(canary) = runtime::CANARY.get(py) else { return Ok(false) };
     Ok(ffi::has_version(canary.class.bind(py)) || compare(py, canary)?)
 }

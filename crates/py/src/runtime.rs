@@ -122,7 +122,6 @@ pub struct Names {
     pub level_names: Py<PyAny>,
     pub null_handler: Py<PyAny>,
     pub modules: Py<PyDict>,
-    pub active_threads: Py<PyAny>,
 }
 
 static NAMES: PyOnceLock<Names> = PyOnceLock::new();
@@ -139,7 +138,6 @@ pub fn names(py: Python<'_>) -> PyResult<&Names> {
             level_names: logging.getattr("_levelToName")?.unbind(),
             null_handler: logging.getattr("NullHandler")?.unbind(),
             modules: py.import("sys")?.getattr("modules")?.cast_into()?.unbind(),
-            active_threads: py.import("threading")?.getattr("_active")?.unbind(),
             logging: logging.dict().unbind(),
         })
     })

@@ -78,7 +78,11 @@ pub fn compile_text(template: &str, date_format: Option<&str>) -> bool {
 #[pyfunction]
 pub fn check_pattern(pattern: &str) -> PyResult<()> {
     let options = Options { patterns: vec![pattern.to_owned()], ..Options::default() };
-    Redactor::new(options).map(|_| ()).map_err(refuse)
+    Redactor::new(options).map(|_| ()).map_err(|error| {
+        // The parser draws the pattern with a caret below; its last line says what is wrong.
+        let text = error.to_string();
+        refuse(text.rsplit("error: ").next().unwrap_or(&text))
+    })
 }
 
 /// Raises ValueError for colour words that mean nothing.
@@ -97,6 +101,7 @@ pub fn before_fork() {
 pub fn after_fork(in_child: bool) {
     if in_child {
         cordwood_core::fork::in_child();
+        cordwood_core::worker::forget_parent();
     } else {
         cordwood_core::fork::in_parent();
     }

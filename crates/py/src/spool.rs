@@ -247,18 +247,24 @@ impl PySpool {
         }
     }
 
-    /// Waits until own records are delivered to the sinks in `bits`; true if they are.
-    fn wait_delivered(&self, py: Python<'_>, timeout: Duration, bits: u32) -> PyResult<bool> {
+    /// Waits until what was appended before the call is delivered; true if it is. A leader also delivers what other
+    /// processes left.
+    fn wait_delivered(&self, py: Python<'_>, timeout: Duration) -> PyResult<bool> {
         let deadline = Instant::now() + timeout;
         let mut pause = Duration::from_micros(50);
+        let (mark, seen) = self.with_state(py, |state| {
+            state.thread_failed = false;
+            if state.spool.appended() > 0 {
+                state.ensure_worker();
+            }
+            (state.spool.mark(), state.spool.shared.idle_rounds.load(Ordering::Acquire))
+        })?;
         loop {
             let (delivered, shared) = self.with_state(py, |state| {
-                state.thread_failed = false;
-                if state.spool.appended() > 0 {
-                    state.ensure_worker();
-                }
-                let bits = bits & !state.terminal_bits();
-                (state.spool.is_delivered(bits), Arc::clone(&state.spool.shared))
+                let shared = Arc::clone(&state.spool.shared);
+                let went_round = shared.idle_rounds.load(Ordering::Acquire) > seen;
+                let others = !shared.leads() || went_round;
+                (others && state.spool.is_delivered(!state.terminal_bits(), mark), shared)
             })?;
             if delivered || Instant::now() >= deadline {
                 return Ok(delivered);
@@ -343,10 +349,10 @@ impl PySpool {
         })
     }
 
-    /// Waits up to `timeout` seconds until every sink has all records of this process; returns how many are left.
+    /// Waits up to `timeout` seconds until every sink has what this process logged before; returns how many are left.
     #[pyo3(signature = (timeout=5.0))]
     fn flush(&self, py: Python<'_>, timeout: f64) -> PyResult<u64> {
-        if self.wait_delivered(py, seconds(timeout), u32::MAX)? {
+        if self.wait_delivered(py, seconds(timeout))? {
             return Ok(0);
         }
         self.remaining(py)

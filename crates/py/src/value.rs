@@ -189,6 +189,9 @@ pub fn pack_argument(
         Value::Bool(value.is_truthy().unwrap_or(false))
     } else if value.is_none() {
         Value::None
+    } else if kind == cordwood_core::percent::Kind::Str {
+        // `%s` of anything is its text, which is taken now: the object may change.
+        return pack_text_of(redactor, plan, index, &value, out);
     } else {
         return false;
     };
@@ -200,4 +203,27 @@ pub fn pack_argument(
         pack(packed, out);
     }
     fits
+}
+
+fn pack_text_of(
+    redactor: &Redactor,
+    plan: &redact::Plan,
+    index: usize,
+    value: &Bound<'_, PyAny>,
+    out: &mut Vec<u8>,
+) -> bool {
+    if plan.secret >> index.min(63) & 1 == 1 {
+        pack(Value::Str(redactor.mask()), out);
+        return true;
+    }
+    let Ok(object) = value.str() else { return false };
+    let object = object.into_any();
+    let borrowed = object.as_borrowed();
+    match ffi::text(&borrowed) {
+        Some(text) if redactor.argument_is_harmless(plan, index, text) => {
+            pack(Value::Str(text), out);
+            true
+        }
+        _ => false,
+    }
 }

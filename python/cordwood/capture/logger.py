@@ -4,12 +4,13 @@ The native methods are put on `Logger` from outside. Where they, or nobody, take
 own methods run unchanged and end in `_log`: that is the one method replaced here.
 """
 
+# ruff: noqa: D102  the methods are those of `logging`
 from __future__ import annotations
 
 import logging
 import sys
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from cordwood.capture import limits
 
@@ -24,6 +25,16 @@ class Logger(logging.Logger):
 
     Raises KeyError for a field named like an attribute of LogRecord, as stdlib does for `extra`.
     """
+
+    if TYPE_CHECKING:  # stdlib's own methods, or native ones, do the work; this is what they take here
+
+        def debug(self, msg: object, *args: object, **keywords: Any) -> None: ...
+        def info(self, msg: object, *args: object, **keywords: Any) -> None: ...
+        def warning(self, msg: object, *args: object, **keywords: Any) -> None: ...
+        def error(self, msg: object, *args: object, **keywords: Any) -> None: ...
+        def critical(self, msg: object, *args: object, **keywords: Any) -> None: ...
+        def exception(self, msg: object, *args: object, **keywords: Any) -> None: ...
+        def log(self, level: int, msg: object, *args: object, **keywords: Any) -> None: ...
 
     def _log(self, *given: Any, **keywords: Any) -> None:
         known = {name: keywords.pop(name) for name in _PARAMETERS[len(given) :] if name in keywords}
@@ -72,7 +83,7 @@ def _caller(stacklevel: int) -> tuple[Any, int]:
     return frame.f_code, frame.f_lasti
 
 
-def get_logger(name: str | None = None) -> logging.Logger:
+def get_logger(name: str | None = None) -> Logger:
     """`logging.getLogger(name)`; the logger takes keyword fields from now on, whether Cordwood is configured or not.
 
     A logger whose class is somebody else's is returned as it is.
@@ -81,7 +92,7 @@ def get_logger(name: str | None = None) -> logging.Logger:
     _adopt(logger)
     if isinstance(logger, Logger):
         _kept.add(logger)
-    return logger
+    return cast("Logger", logger)
 
 
 def take_over() -> None:

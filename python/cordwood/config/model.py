@@ -235,7 +235,7 @@ class LogConfig(Settings):
         console_output: whether to write to the console.
         file_output: whether to write files.
         max_bytes: rotate a file before it grows past this many bytes (`"10 MB"` is understood); 0 never.
-        backup_count: closed files to keep.
+        backup_count: closed files to keep; 0: never rotate (named by number), or keep all (named by date).
         format_string: a `%`-style format for files and console; None is
             `%(asctime)s - %(name)s - %(levelname)s - %(message)s`.
         date_format: `strftime` directives for `%(asctime)s`; None is stdlib's, with milliseconds.

@@ -25,6 +25,7 @@ _UNITS = {"": 1, "b": 1, "k": 1024, "kb": 1024, "m": 1024**2, "mb": 1024**2, "g"
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)", re.ASCII)
 _NAMED_TIMES = ("midnight", "day", "hour", "minute")
 _ANY_PERMISSION = 0o777
+_OWNER = 0o600
 _URL_PASSWORD = re.compile(r"(//[^:/@]*):[^@/]*@")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,40}", re.ASCII)
 
@@ -178,7 +179,9 @@ def mode(field: str, value: object) -> int:
     if isinstance(value, str) and re.fullmatch(r"(0o)?[0-7]{3,4}", value.strip()):
         value = int(value.strip().removeprefix("0o"), 8)
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _ANY_PERMISSION:
-        return value
+        if value & _OWNER == _OWNER:
+            return value
+        raise ConfigError(field, f"{value:#o} shuts the owner out", "read and write for the owner, such as 0o600")
     raise ConfigError(field, f"{value!r} is not a file mode", "octal permissions, such as 0o600 or '0600'")
 
 

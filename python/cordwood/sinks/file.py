@@ -23,7 +23,7 @@ class FileSink:
         path: the file; made absolute, symbolic links in its folders resolved.
         format: a formatter's spec.
         max_bytes: rotate before the file grows past this; 0 never.
-        backup_count: closed files to keep; 0 keeps none.
+        backup_count: closed files to keep; 0: never rotate (named by number), or keep all (named by date).
         when: rotate by time too: `midnight`, `hour`, `day`, `minute`, or every so many seconds; None never.
         naming: closed files are `app.log.1`, `app.log.2`, … (`number`) or carry the date (`date`).
         compress: closed files are left alone (None), or packed with `gzip` or `zstd`.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -31,6 +32,9 @@ class _Group(click.Group):
         except CordwoodError as error:
             click.echo(f"cordwood: {error}", err=True)
             status = 2
+        except OSError as error:
+            click.echo(f"cordwood: {error.filename or 'the spool'}: {error.strerror or error}", err=True)
+            status = 1
         except (click.Abort, KeyboardInterrupt):
             status = 130
         sys.exit(status if isinstance(status, int) else 0)
@@ -98,6 +102,19 @@ def tail(paths: tuple[str, ...], count: int, *, follow: bool, as_json: bool) -> 
             click.echo(entry.text)
 
     run(paths or ("logs",), count, write, follow=follow, stop=lambda: False)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), required=False)
+@_as_json
+def demo(folder: Path | None, *, as_json: bool) -> int:
+    """Run a web service under load, kill a worker, and count every record.
+
+    All it writes goes to FOLDER, which must be empty, and stays there; without one, to a temporary folder.
+    """
+    from cordwood.views.demo import demonstrate
+
+    return 0 if demonstrate(folder, click.echo, as_json=as_json) else 1
 
 
 main.add_command(archive)

@@ -13,7 +13,7 @@ from typing import Any
 
 from cordwood import _native
 from cordwood.config import LogConfig, Resolved, resolve
-from cordwood.views.spooled import spool_of
+from cordwood.views.spooled import file_sinks, spool_of
 
 _LATE = 1000  # undelivered records of a sink that are worth a word while somebody delivers
 
@@ -31,7 +31,7 @@ def examine(folder: str | None, config: str | None = None) -> dict[str, Any]:
     resolved = resolve(config)
     log_dir = folder or os.fspath(resolved.config.log_dir)
     spool = spool_of(log_dir)
-    status = None if spool is None else dict(_native.spool_status(spool))
+    status = None if spool is None else _status(spool)
     problems = [*_config_problems(resolved), *_folder_problems(log_dir, given=folder is not None)]
     if status is not None:
         problems += _spool_problems(status, log_dir)
@@ -42,8 +42,21 @@ def examine(folder: str | None, config: str | None = None) -> dict[str, Any]:
             for name, value in _settings(resolved.config)
         },
         "log_dir": log_dir,
-        "spool": None if spool is None else {"folder": spool, **(status or {})},
+        "spool": status,
         "problems": problems,
+    }
+
+
+def _status(spool: str) -> dict[str, Any]:
+    """What the core says of a spool, with the paths of its sinks; the leader only where it is alive."""
+    said = _native.spool_status(spool)
+    specs = file_sinks(spool)
+    leader = said["leader"]
+    return {
+        **said,
+        "folder": spool,
+        "leader": leader if leader and _process_state(leader) else 0,
+        "sinks": {str(specs.get(name, {}).get("path", name)): lag for name, lag in said["sinks"].items()},
     }
 
 
@@ -100,9 +113,9 @@ def _folder_problems(folder: str, *, given: bool) -> Iterator[str]:
 
 
 def _spool_problems(status: Mapping[str, Any], log_dir: str) -> Iterator[str]:
-    leader = status.get("leader")
+    leader = status["leader"]
     state = _process_state(leader) if leader else ""
-    waiting = {sink["identity"]: sink["lag"] for sink in status.get("sinks", ()) if sink.get("lag")}
+    waiting = {sink: lag for sink, lag in status["sinks"].items() if lag}
     if state in ("T", "t"):
         yield f"process {leader}, which delivers, is stopped; type: kill -CONT {leader}"
     elif not leader and waiting:
@@ -111,7 +124,7 @@ def _spool_problems(status: Mapping[str, Any], log_dir: str) -> Iterator[str]:
         for sink, lag in waiting.items():
             if lag >= _LATE:
                 yield f"{sink} is {lag} records behind; see whether its disk is full or its folder writable: df {log_dir}"
-    for reason, count in dict(status.get("dropped", {})).items():
+    for reason, count in status["dropped"].items():
         if count:
             yield f"{count} records were lost ({reason}); a larger spool keeps more: CORDWOOD_SPOOL__MAX_BYTES"
 
@@ -138,12 +151,12 @@ def sentences(report: Mapping[str, Any]) -> Iterator[str]:
     if spool is None:
         yield f"spool      none in {report['log_dir']}: nothing has been logged there, or everything went elsewhere"
     else:
-        leader = spool.get("leader")
+        leader = spool["leader"]
         yield f"spool      {spool['folder']}"
-        yield f"           {spool.get('segments', 0)} segments, {spool.get('bytes', 0)} bytes"
+        yield f"           {spool['segments']} segments, {spool['bytes']} bytes"
         yield f"           {f'delivered by process {leader}' if leader else 'no process delivers now'}"
-        for sink in spool.get("sinks", ()):
-            yield f"           {sink['identity']}: {sink['lag']} records behind"
+        for sink, lag in spool["sinks"].items():
+            yield f"           {sink}: {lag} records behind"
     yield ""
     yield from (f"problem: {problem}" for problem in report["problems"])
     if not report["problems"]:

@@ -19,13 +19,14 @@ def recover(folder: str) -> dict[str, Any]:
     spool = spool_of(folder)
     if spool is None:
         raise NoLogsError(f"{folder}: there is no spool here ({FOLDER}); type: cordwood recover LOG_DIRECTORY")
-    return dict(_native.recover(spool))
+    return _native.recover(spool)
 
 
 def sentences(report: dict[str, Any], folder: str) -> list[str]:
     """The report for people."""
-    lines = [f"delivered {report['delivered']} records, {report['remaining']} remain"]
-    lines += [f"  {sink}: {count}" for sink, count in report.get("sinks", {}).items()]
-    if report["remaining"]:
-        lines.append(f"another process delivers them, or a file cannot be written; type: cordwood doctor {folder}")
+    lines = [f"delivered {report['delivered']} records, {report['remaining']} remain", *report["notices"]]
+    if not report["led"]:
+        lines.append("another process delivers here; what remains is its work")
+    elif report["remaining"]:
+        lines.append(f"a file cannot be written; type: cordwood doctor {folder}")
     return lines

@@ -22,7 +22,7 @@ def spool_of(folder: str) -> str | None:
 
 
 def file_sinks(spool: str) -> dict[str, dict[str, object]]:
-    """The file sinks a spool knows: path → spec."""
+    """The file sinks a spool knows: the hash by which the core names them → spec."""
     found: dict[str, dict[str, object]] = {}
     for path in sorted(Path(spool, "sinks").glob("*.json")):
         try:
@@ -30,7 +30,7 @@ def file_sinks(spool: str) -> dict[str, dict[str, object]]:
         except (OSError, ValueError):
             continue
         if isinstance(spec, dict) and spec.get("kind") == "file":
-            found[str(spec.get("path"))] = spec
+            found[path.stem] = spec
     return found
 
 

@@ -48,7 +48,8 @@ class Tail:
             self._files[path] = LogFile(path)
             spool = spool_of(str(Path(path).absolute().parent))
             # Records in a spool do not say for which file they are: only a spool of this one file is asked.
-            if spool is not None and list(file_sinks(spool)) == [str(Path(path).resolve())]:
+            known = [] if spool is None else [spec.get("path") for spec in file_sinks(spool).values()]
+            if spool is not None and known == [str(Path(path).resolve())]:
                 self._spools[spool] = None
         else:
             raise NoLogsError(f"{path}: there is no such file or folder")

@@ -59,7 +59,7 @@ fn a_file_that_was_shifted_meanwhile_is_put_in_its_new_place() {
     let source = work.next(&mut HashSet::new()).unwrap().unwrap();
     let temporary = work.names.temporary(source.stat.id.ino, Form::Gzip);
     let file = Real.open(&source.path, How::Read, 0).unwrap();
-    let len = work.make(&temporary, &file, &source).unwrap().unwrap();
+    let (_target, len) = work.make(&temporary, &file, &source).unwrap().unwrap();
     fs::rename(dir.path().join("app.log.1"), dir.path().join("app.log.2")).unwrap();
     fs::write(dir.path().join("app.log.1"), "newer\n").unwrap();
     assert!(work.place(&temporary, &source, len).unwrap());
@@ -75,7 +75,9 @@ fn a_file_that_grew_meanwhile_stays_plain() {
     let compressor = compressor(Arc::new(Real), dir.path(), Form::Gzip);
     let source = compressor.work.next(&mut HashSet::new()).unwrap().unwrap();
     let temporary = compressor.work.names.temporary(source.stat.id.ino, Form::Gzip);
+    fs::write(&temporary, "").unwrap();
     assert!(!compressor.work.place(&temporary, &source, 5).unwrap());
+    fs::remove_file(&temporary).unwrap();
     assert_eq!(listing(dir.path()), ["app.log", "app.log.1"]);
 }
 

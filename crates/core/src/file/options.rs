@@ -69,11 +69,12 @@ fn read<T: DeserializeOwned>(spec: &Value, field: &'static str) -> Result<Option
 }
 
 fn when(spec: &Value) -> Result<When> {
-    let why = "midnight, day, hour or a number of seconds is wanted";
+    let why = "midnight, day, hour, minute or a number of seconds is wanted";
     match spec.get("when").unwrap_or(&Value::Null) {
         Value::Null => Ok(When::Always),
         Value::String(s) if s == "midnight" || s == "day" => Ok(When::Day),
         Value::String(s) if s == "hour" => Ok(When::Hour),
+        Value::String(s) if s == "minute" => Ok(When::Seconds(60)),
         value => match value.as_u64().map(u32::try_from) {
             Some(Ok(seconds @ 1..)) => Ok(When::Seconds(seconds)),
             _ => Err(setting("when", format!("{value}: {why}"))),
@@ -111,6 +112,16 @@ mod tests {
         assert_eq!((options.max_bytes, options.backup_count, options.when), (10, 5, When::Seconds(60)));
         assert_eq!((options.naming, options.compress), (Naming::Date, Form::Zstd));
         assert_eq!((options.mode, options.group), (0o640, Some(7)));
+    }
+
+    #[test]
+    fn every_word_for_a_time_is_known() {
+        for (word, expected) in
+            [("midnight", When::Day), ("day", When::Day), ("hour", When::Hour), ("minute", When::Seconds(60))]
+        {
+            let spec = json!({"path": "/l/app.log", "when": word});
+            assert_eq!(FileOptions::from_spec(&spec).unwrap().when, expected, "{word}");
+        }
     }
 
     #[test]

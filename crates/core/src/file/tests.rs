@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use super::*;
 use crate::fs::faulty::{Fault, Faulty};
 use crate::fs::Real;
+use crate::names::When;
 
 const HOUR: i64 = 3_600_000_000_000;
 

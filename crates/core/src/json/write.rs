@@ -1,12 +1,11 @@
-//! Values as JSON. Keys come with their punctuation (`,"level":`), so that each member is two copies.
+//! Values as JSON. Keys come with their punctuation (`,"level":"`), so that a member is two copies and a quote.
 use crate::number;
 use crate::percent;
 use crate::record::{Exception, Message, Record, Value};
 
-/// `"text"`, escaped as JSON asks and no further: a reader gets the very text.
+/// A text, escaped as JSON asks and no further: a reader gets the very text. The key has the opening quote.
 pub(super) fn text(key: &str, value: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(key.as_bytes());
-    out.push(b'"');
     push_escaped(value, out);
     out.push(b'"');
 }
@@ -26,7 +25,6 @@ pub(super) fn integer(key: &str, value: impl itoa::Integer, out: &mut Vec<u8>) {
 /// A member in quotes, written by `write`, which escapes nothing.
 pub(super) fn quoted(key: &str, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     out.extend_from_slice(key.as_bytes());
-    out.push(b'"');
     write(out);
     out.push(b'"');
 }
@@ -55,10 +53,10 @@ pub(super) fn message(key: &str, record: &Record<'_>, out: &mut Vec<u8>) -> bool
 }
 
 /// A field; a name that the format itself uses gets a trailing `_`.
-pub(super) fn field(name: &str, value: &Value<'_>, reserved: &[&str], out: &mut Vec<u8>) {
+pub(super) fn field(name: &str, value: &Value<'_>, is_reserved: fn(&str) -> bool, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"");
     push_escaped(name, out);
-    if reserved.contains(&name) {
+    if is_reserved(name) {
         out.push(b'_');
     }
     out.extend_from_slice(b"\":");
@@ -72,10 +70,10 @@ pub(super) fn value(value: &Value<'_>, out: &mut Vec<u8>) {
         Value::Bool(true) => out.extend_from_slice(b"true"),
         Value::Bool(false) => out.extend_from_slice(b"false"),
         Value::Int(n) => integer("", *n, out),
-        Value::Float(x) if x.is_nan() => text("", "NaN", out),
-        Value::Float(x) if x.is_infinite() => text("", if *x > 0.0 { "Infinity" } else { "-Infinity" }, out),
+        Value::Float(x) if x.is_nan() => text("\"", "NaN", out),
+        Value::Float(x) if x.is_infinite() => text("\"", if *x > 0.0 { "Infinity" } else { "-Infinity" }, out),
         Value::Float(x) => number::write_repr(*x, out),
-        Value::Str(string) => text("", string, out),
+        Value::Str(string) => text("\"", string, out),
         Value::Number(digits) => out.extend_from_slice(digits.as_bytes()),
         Value::Json(json) => raw("", json, "null", out),
     }
@@ -98,8 +96,16 @@ pub(super) fn fingerprint(key: &str, exception: &Exception<'_>, out: &mut Vec<u8
     }
 }
 
+#[inline]
 fn push_escaped(text: &str, out: &mut Vec<u8>) {
-    let mut rest = text.as_bytes();
+    match first_special(text.as_bytes()) {
+        None => out.extend_from_slice(text.as_bytes()),
+        Some(_) => push_specials(text.as_bytes(), out),
+    }
+}
+
+#[cold]
+fn push_specials(mut rest: &[u8], out: &mut Vec<u8>) {
     while let Some(at) = first_special(rest) {
         out.extend_from_slice(&rest[..at]);
         match rest[at] {
@@ -129,6 +135,10 @@ fn first_special(bytes: &[u8]) -> Option<usize> {
         }
     }
     let clean = bytes.len() - rest.len();
+    // Most text is clean: its last eight bytes are looked at together too.
+    if clean > 0 && bytes.last_chunk().is_some_and(|word| specials(u64::from_le_bytes(*word)) == 0) {
+        return None;
+    }
     rest.iter().position(|b| *b < b' ' || matches!(b, b'"' | b'\\')).map(|i| clean + i)
 }
 
@@ -137,7 +147,7 @@ fn specials(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     let zero = |x: u64| x.wrapping_sub(ONES) & !x;
     let control = word.wrapping_sub(ONES * 0x20) & !word;
-    (control | zero(word ^ ONES * u64::from(b'"')) | zero(word ^ ONES * u64::from(b'\\'))) & (ONES << 7)
+    (control | zero(word ^ (ONES * u64::from(b'"'))) | zero(word ^ (ONES * u64::from(b'\\')))) & (ONES << 7)
 }
 
 #[cfg(test)]
@@ -150,7 +160,7 @@ mod tests {
         #[test]
         fn any_text_reads_back_as_it_was(given in "[ -~é\u{0}-\u{1f}\"\\\\\u{7f}\u{2028}]{0,40}") {
             let mut out = Vec::new();
-            text("", &given, &mut out);
+            text("\"", &given, &mut out);
             prop_assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), given);
             prop_assert!(!out.contains(&b'\n'));
         }

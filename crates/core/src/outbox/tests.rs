@@ -45,11 +45,13 @@ fn a_batch_begun_is_pending_for_whoever_opens_next_and_no_more_once_done() {
 fn a_retargeted_batch_owes_only_the_rest() {
     let (_dir, path) = folder();
     let mut outbox = open(&path);
-    outbox.begin(intent(), b"one\ntwo\n").unwrap();
+    outbox.begin(intent(), b"one\ntwo\nsix\n").unwrap();
     outbox.retarget(FileId::default(), 9, 4).unwrap();
-    let outbox = open(&path);
+    let mut outbox = open(&path);
     assert_eq!(outbox.pending(), Some(&Intent { target: FileId::default(), length_before: 9, ..intent() }));
-    assert_eq!(outbox.owed().unwrap(), b"two\n");
+    assert_eq!(outbox.owed().unwrap(), b"two\nsix\n");
+    outbox.retarget(FileId::default(), 9, 4).unwrap();
+    assert_eq!(open(&path).owed().unwrap(), b"six\n");
 }
 
 #[test]
@@ -71,12 +73,13 @@ fn killed_at_any_call_the_state_is_the_one_before_or_the_one_after() {
         let mut outbox = open(&path);
         outbox.begin(intent(), b"first\n").unwrap();
         outbox.done().unwrap();
+        // Other bytes to the header's end, so that half of it is no header.
+        let second = Intent { cursors: vec![(7, 7); MAX_CURSORS], ..intent() };
         let faulty = Arc::new(Faulty::new(at, Fault::Dead));
         let result = Outbox::open(faulty, &path)
-            .and_then(|mut o| o.begin(intent(), b"second one\n").map(|()| o))
+            .and_then(|mut o| o.begin(second.clone(), b"second one\n").map(|()| o))
             .and_then(|mut o| o.done());
         let outbox = open(&path);
-        assert!(!outbox.damaged());
         match outbox.pending() {
             Some(_) => assert_eq!((outbox.owed().unwrap(), outbox.delivered()), (b"second one\n".to_vec(), 6)),
             None => assert!([6, 12].contains(&outbox.delivered())),
@@ -91,9 +94,9 @@ fn killed_at_any_call_the_state_is_the_one_before_or_the_one_after() {
 #[test]
 fn a_begin_that_failed_leaves_room_for_the_next() {
     for fault in [Fault::Once(28), Fault::Short] {
-        let (_dir, path) = folder();
-        // Calls: open, stat, two reads; then bytes and header.
-        for at in [5, 6] {
+        // Calls: open, stat, a read at the end of the file twice, the first header; then bytes and header.
+        for at in [6, 7] {
+            let (_dir, path) = folder();
             let mut outbox = Outbox::open(Arc::new(Faulty::new(at, fault)), &path).unwrap();
             if outbox.begin(intent(), b"one\n").is_err() {
                 assert!(open(&path).pending().is_none());
@@ -107,11 +110,13 @@ fn a_begin_that_failed_leaves_room_for_the_next() {
 
 #[test]
 fn foreign_content_is_no_batch_and_is_told() {
-    for content in [b"x".to_vec(), vec![0xff; 20_000], vec![0; 20_000]] {
+    for (content, damaged) in
+        [(Vec::new(), false), (vec![b'x'], true), (vec![0xff; 20_000], true), (vec![0; 20_000], true)]
+    {
         let (_dir, path) = folder();
         fs::write(&path, content).unwrap();
         let mut outbox = open(&path);
-        assert!(outbox.damaged() && outbox.pending().is_none());
+        assert_eq!((outbox.damaged(), outbox.pending()), (damaged, None));
         outbox.begin(intent(), b"one\n").unwrap();
         assert_eq!(open(&path).owed().unwrap(), b"one\n");
     }

@@ -222,7 +222,8 @@ fn is_plain(bytes: &[u8]) -> bool {
         separator |= matches!(b, b'=' | b':');
         rare |= shapes::RARE[usize::from(*b)];
     }
-    bytes.len() < SHORTEST && !separator && !bytes.starts_with(b"//") && !(rare && shapes::possible(bytes))
+    let anchor = separator || bytes.starts_with(b"//") || rare && shapes::possible(bytes);
+    bytes.len() < SHORTEST && !anchor
 }
 
 fn is_text(kind: Kind) -> bool {

@@ -171,9 +171,9 @@ fn a_temporary_goes_unless_a_compressor_holds_it() {
     let folder = Folder::new(Naming::Number, &[("app.log", ""), ("app.log.1f.gz.tmp", "")]);
     let held = Real.open(&folder.path("app.log.1f.gz.tmp"), How::Append, 0).unwrap();
     Real.try_lock(&held).unwrap();
-    settle(&Real, &folder.1, &folder.path("app.log")).unwrap();
+    remove_abandoned(&Real, &folder.1).unwrap();
     folder.expect(&[("app.log", ""), ("app.log.1f.gz.tmp", "")]);
     drop(held);
-    settle(&Real, &folder.1, &folder.path("app.log")).unwrap();
+    remove_abandoned(&Real, &folder.1).unwrap();
     folder.expect(&[("app.log", "")]);
 }

@@ -177,6 +177,20 @@ fn equal_lines_in_older_backups_do_not_count() {
 }
 
 #[test]
+fn equal_lines_before_the_batch_do_not_count() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = log(dir.path());
+    let mut outbox = Outbox::open(Arc::new(Real), &dir.path().join("outbox")).unwrap();
+    let mut locked = log.lock().unwrap();
+    locked.write(b"tick\n", 0).unwrap();
+    let intent = Intent { target: locked.id(), length_before: locked.length(), ..Intent::default() };
+    outbox.begin(intent, b"tick\ntick\n").unwrap();
+    drop(locked);
+    resume(&mut outbox, &mut log).unwrap();
+    assert_eq!(fs::read_to_string(dir.path().join("app.log")).unwrap(), "tick\ntick\ntick\n");
+}
+
+#[test]
 fn the_files_time_is_known_to_the_next_leader() {
     let mut scene = Scene::new();
     scene.resume();
