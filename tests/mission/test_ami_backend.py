@@ -171,9 +171,7 @@ def test_A9_by_schedule_inside_the_application(start: Callable[..., subprocess.P
 
 
 def test_A9_rotation_goes_on_over_packed_siblings_of_the_documented_find(run: Run, logs: Path, tmp_path: Path) -> None:
-    subprocess.run(
-        r'find logs -name "*.log.[0-9]" -mtime +30 -exec gzip {} \;', shell=True, check=True, cwd=tmp_path
-    )
+    subprocess.run(r'find logs -name "*.log.[0-9]" -mtime +30 -exec gzip {} \;', shell=True, check=True, cwd=tmp_path)
     assert {"amibackend.log.1", "amibackend.log.2.gz", "amibackend.log.3.gz"} <= names(logs)
     run(
         "ami_backend",

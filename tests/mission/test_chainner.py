@@ -40,7 +40,9 @@ def test_H1_host_and_worker_have_their_files_in_one_directory(run: Run, tmp_path
         )
 
 
-@pytest.mark.parametrize(("variable", "name"), [("host", "host"), ("worker", "worker"), ("", "worker"), ("hst", "worker")])
+@pytest.mark.parametrize(
+    ("variable", "name"), [("host", "host"), ("worker", "worker"), ("", "worker"), ("hst", "worker")]
+)
 def test_H1_shared_code_asks_the_environment(run: Run, tmp_path: Path, variable: str, name: str) -> None:
     said = run(
         "chainner",

@@ -163,8 +163,7 @@ RUNNING = """
 import sys
 import cordwood
 from api.config.logging import get_auth_logger, get_job_logger
-if len(sys.argv) > 1:
-    cordwood.configure(sys.argv[1], preset="clipizi")
+preset = None
 get_auth_logger().info("ready")
 print("ready", flush=True)
 for line in sys.stdin:  # one question a line: is DEBUG on?
@@ -214,7 +213,7 @@ def test_C6_the_switch_by_editing_the_configuration_file(
 ) -> None:
     config = tmp_path / "config.yml"
     config.write_text("logging: {components: {services: INFO}}\n")
-    program = start("clipizi", RUNNING.replace("if len(sys.argv) > 1:", "if True:").replace("sys.argv[1]", "'config.yml'"))
+    program = start("clipizi", RUNNING.replace("preset = None", "cordwood.configure('config.yml', preset='clipizi')"))
     assert program.stdout is not None
     assert program.stdout.readline() == "ready\n"
     ask_until(program, "False")
@@ -228,7 +227,10 @@ def test_C6_the_switch_by_editing_the_configuration_file(
 
 
 def test_C8_secrets_reach_no_destination_and_e_mail_and_user_ids_do(run: Run, tmp_path: Path) -> None:
-    card, jwt = "4111 1111 1111 1111", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0"
+    card, jwt = (
+        "4111 1111 1111 1111",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0",
+    )
     console = run(
         "clipizi",
         f"""

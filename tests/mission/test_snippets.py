@@ -62,7 +62,9 @@ def snippets() -> list[tuple[str, str, str]]:
         (document, language, text)
         for document in SYSTEMS
         if SEEDS.is_dir()
-        for language, text in re.findall(r"^```(\w+)\n(.*?)^```", (SEEDS / f"{document}.md").read_text(), re.M | re.S)
+        for language, text in re.findall(
+            r"^```(\w+)\n(.*?)^```", (SEEDS / f"{document}.md").read_text(), re.MULTILINE | re.DOTALL
+        )
     ]
 
 
@@ -106,7 +108,7 @@ def test_python_as_printed(document: str, text: str, tmp_path: Path) -> None:
         (document, part)
         for document, kind, text in snippets()
         if kind == "bash"
-        for part in re.split(r"\n\s*\n|^#.*\n", text, flags=re.M)
+        for part in re.split(r"\n\s*\n|^#.*\n", text, flags=re.MULTILINE)
         if part.strip()
     ],
     ids=name,
@@ -119,7 +121,8 @@ def test_shell_as_printed(document: str, text: str, tmp_path: Path) -> None:
     found["PATH"] = f"{Path(sys.executable).parent}:{found['PATH']}"
     if system == "clipizi":
         program = (
-            "from api.config.logging import get_job_logger; get_job_logger().error('Authentication failed for %s', 'ann')"
+            "from api.config.logging import get_job_logger\n"
+            "get_job_logger().error('Authentication failed for %s', 'ann')"
         )
         subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=found, check=True, capture_output=True)
     (tmp_path / "logs").mkdir(exist_ok=True)

@@ -23,6 +23,7 @@ def main() -> None:
 def serve(host: str, port: int) -> None:
     """Serve until interrupted."""
     import uvicorn
+
     from AloneChat.core.server import UnifiedWebSocketManager, make_app
 
     get_logger("AloneChat.server").info("Server starts on %s:%d", host, port)

@@ -25,7 +25,11 @@ def environment_log_dir(env: str, base: str = "./logs") -> str:
 
 
 def platform_log_dir(app: str) -> Path:
-    """The user's own: `~/.config/<app>/logs`, `~/Library/Application Support/<app>/logs`, `AppData\\Roaming\\<app>\\logs`."""
+    """The user's own directory for an application's files, and `logs` in it.
+
+    `~/.config/<app>/logs` on Linux, `~/Library/Application Support/<app>/logs` on macOS, `AppData/Roaming/<app>/logs`
+    in the user's profile on Windows.
+    """
     import platformdirs
 
     return Path(platformdirs.user_config_dir(app, appauthor=False, roaming=True)) / "logs"

@@ -89,7 +89,7 @@ def _yaml(text: str) -> Document:
     loader = yaml.SafeLoader(text)
     try:
         node = loader.get_single_node()
-        document = None if node is None else loader.construct_document(node)  # type: ignore[no-untyped-call]
+        document = None if node is None else loader.construct_document(node)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)
@@ -97,7 +97,7 @@ def _yaml(text: str) -> Document:
             problem += " (a tab; YAML indents with spaces)"
         raise UnreadableError(f"it is not YAML: {problem}", None if mark is None else mark.line + 1) from None
     finally:
-        loader.dispose()  # type: ignore[no-untyped-call]
+        loader.dispose()
     whole = document if isinstance(document, Mapping) else {}
     if not isinstance(whole.get("logging"), Mapping):
         raise UnreadableError("there is no `logging:` section in it")

@@ -98,8 +98,8 @@ def resolve(
     document = stack.read(source) if isinstance(source, str) else Document()
     stack.start(preset, (variable, named), document.settings, fallback="development" if source is None else "default")
     stack.offer_file(str(source), document, environ)
-    for name, path, value in _variables(environ):
-        stack.offer(path, value, name)
+    for name, variable_path, written in _variables(environ):
+        stack.offer(variable_path, written, name)
     arguments = _differing(source) if isinstance(source, LogConfig) else {}
     given = {path: value for path, value, _ in _walk(settings or {})}
     for path, value in {**arguments, **given}.items():

@@ -13,7 +13,17 @@ from cordwood.errors import report
 from cordwood.pipeline.handler import Handler
 from cordwood.pipeline.manager import LoggingManager
 
-__all__ = ["Handler", "LoggingManager", "auto_configure", "cleanup_old_logs", "configure", "flush", "set_level", "shutdown", "stats"]
+__all__ = [
+    "Handler",
+    "LoggingManager",
+    "auto_configure",
+    "cleanup_old_logs",
+    "configure",
+    "flush",
+    "set_level",
+    "shutdown",
+    "stats",
+]
 
 
 def configure(

@@ -21,9 +21,10 @@ RESET = "reset"
 @click.argument("folder", type=click.Path(), required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def level(logger: str | None, level: str | None, folder: str | None, *, as_json: bool) -> None:
-    """Switch LOGGER and all below it to LEVEL, in every process that logs to FOLDER (the configured one), within about a second.
+    """Switch LOGGER and all below it to LEVEL, in every process that logs to FOLDER, within about a second.
 
-    `root` is all loggers; the level `reset` takes a switch back. Without a LEVEL: show the switches.
+    FOLDER is the configured log directory unless given. `root` is all loggers; the level `reset` takes a switch back.
+    Without a LEVEL: show the switches.
     """
     log_dir = folder or os.fspath(resolve().config.log_dir)
     spool = spool_of(log_dir) or spool_folder(log_dir)

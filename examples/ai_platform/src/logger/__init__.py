@@ -10,7 +10,7 @@ __all__ = ["LoggerManager", "get_logger", "initialize_logger", "shutdown_logging
 
 
 def initialize_logger(config: str = "config.yml") -> bool:
-    """Log as the file says; what is wrong in it is said on stderr and a default is used. False if logging cannot start."""
+    """Log as the file says; what is wrong in it is said, and a default used. False if logging cannot start."""
     return LoggerManager().initialize(config)
 
 

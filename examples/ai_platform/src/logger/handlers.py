@@ -16,7 +16,10 @@ def create_console_handler(level: int | str = "INFO", format_string: str = FORMA
 
 
 def create_file_handler(
-    filename: str | os.PathLike[str], level: int | str = "INFO", max_bytes: int = 10 * 1024 * 1024, backup_count: int = 5
+    filename: str | os.PathLike[str],
+    level: int | str = "INFO",
+    max_bytes: int = 10 * 1024 * 1024,
+    backup_count: int = 5,
 ) -> logging.Handler:
     """A handler that writes to a rotating file."""
     return cordwood.Handler(filename, level, max_bytes=max_bytes, backup_count=backup_count, format_string=FORMAT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import cordwood
@@ -11,7 +12,7 @@ from logger import get_logger, get_logger_from_env, setup_logger
 
 
 @pytest.fixture(autouse=True)
-def _give_back():
+def _give_back() -> Iterator[None]:
     yield
     cordwood.shutdown()
 

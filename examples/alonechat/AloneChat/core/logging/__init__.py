@@ -37,7 +37,7 @@ ENVIRONMENTS = {
 
 
 def configure_logging(config: LogConfig) -> LoggingManager:
-    """Log as `config` says from now on; its files are `alonechat.log` and `alonechat_errors.log` unless it names some."""
+    """Log as `config` says from now on, to `alonechat.log` and `alonechat_errors.log` unless it names files itself."""
     if config.files == LogConfig().files:
         config = dataclasses.replace(config, files=FILES)
     return cordwood.configure(config)
