@@ -252,3 +252,24 @@ def test_C8_secrets_reach_no_destination_and_e_mail_and_user_ids_do(run: Run, tm
         assert secret.encode() not in found
     assert "ann@example.org" in console
     assert "user_id=42" in console
+
+
+def test_C1_the_docs_have_shell_lines_that_answer_rightly(run: Run, tmp_path: Path) -> None:
+    run(
+        "clipizi",
+        """
+        from api.config.logging import get_job_logger, get_stats_logger
+        get_stats_logger().critical("down")
+        for number in range(3):
+            try:
+                raise ValueError("a - b - ERROR - c")
+            except ValueError:
+                get_job_logger().exception("Processing job %d failed", number)
+        """,
+    )
+    page = Path(__file__).resolve().parents[2] / "docs/systems/clipizi.md"
+    count, find = re.findall(r"^(?:awk|grep -F) .*$", page.read_text(), re.MULTILINE)
+    counted = subprocess.run(["sh", "-c", count], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert re.findall(r"(\d+) (\S+)\n", counted) == [("3", "services.job_service"), ("1", "services.stats_service")]
+    found = subprocess.run(["sh", "-c", find], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert found.count("\n") == found.count("Processing job") == 3
