@@ -194,7 +194,8 @@ impl PySpool {
                     let shared = Arc::clone(&state.spool.shared);
                     drop(state);
                     // The same words each time, without the segment's name: they are said once a minute.
-                    let reason = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+                    let reason =
+                        std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
                     runtime::report(py, &format!("records are lost: the spool cannot grow ({reason})"));
                     shared.folder.control.dropped(Reason::SpoolFull).fetch_add(1, Ordering::Relaxed);
                     return self.refuse();
