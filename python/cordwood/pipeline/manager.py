@@ -259,12 +259,16 @@ def _retention(config: LogConfig) -> tuple[Duty, ...]:
     if not config.file_output or (wanted.archive_days is None and wanted.delete_days is None):
         return ()
 
+    folder = os.path.abspath(config.log_dir)  # noqa: PTH100 the program may change its directory
+
     def keep_terms() -> None:
-        folder = config.log_dir
+        failed: dict[str, str] = {}
         if wanted.delete_days is not None:
-            archive.prune(folder, wanted.delete_days)
+            failed |= archive.prune(folder, wanted.delete_days).failed
         if wanted.archive_days is not None:
-            archive.archive(folder, wanted.archive_days, wanted.compress)
+            failed |= archive.archive(folder, wanted.archive_days, wanted.compress).failed
+        for name, why in failed.items():
+            report(f"{name} in {folder} cannot be packed or deleted: {why}; it is tried again in an hour")
 
     return ((RETENTION_INTERVAL, keep_terms),)
 
