@@ -22,6 +22,8 @@ SECTIONS = (
     cordwood.ConsoleConfig,
     cordwood.SpoolConfig,
     cordwood.RedactionConfig,
+    cordwood.RetentionConfig,
+    cordwood.DatabaseConfig,
 )
 _MEGABYTE = 1024 * 1024
 _WRITTEN = "<!-- Written by docs/make_reference.py from the code; a change there comes here by running it. -->"

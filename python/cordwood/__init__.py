@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cordwood.capture.context import context, in_context
     from cordwood.capture.logger import get_logger
-    from cordwood.config import ConsoleConfig, FileConfig, LogConfig, RedactionConfig, SinkConfig, SpoolConfig
+    from cordwood.config import (
+        ConsoleConfig,
+        DatabaseConfig,
+        FileConfig,
+        LogConfig,
+        RedactionConfig,
+        RetentionConfig,
+        SinkConfig,
+        SpoolConfig,
+    )
     from cordwood.errors import ConfigError, CordwoodError, MissingExtraError, SpoolError
     from cordwood.instruments.exception import ExceptionLogger
     from cordwood.instruments.metrics import MetricsCollector
@@ -24,8 +33,10 @@ if TYPE_CHECKING:
         Handler,
         LoggingManager,
         auto_configure,
+        cleanup_old_logs,
         configure,
         flush,
+        set_level,
         shutdown,
         stats,
     )
@@ -38,6 +49,7 @@ __all__ = [
     "ConfigError",
     "ConsoleConfig",
     "CordwoodError",
+    "DatabaseConfig",
     "ExceptionLogger",
     "FileConfig",
     "Handler",
@@ -51,16 +63,19 @@ __all__ = [
     "Record",
     "RedactionConfig",
     "RequestLogger",
+    "RetentionConfig",
     "SinkConfig",
     "SpoolConfig",
     "SpoolError",
     "SyslogSink",
     "auto_configure",
+    "cleanup_old_logs",
     "configure",
     "context",
     "flush",
     "get_logger",
     "in_context",
+    "set_level",
     "shutdown",
     "stats",
     "timed",
@@ -69,13 +84,32 @@ __all__ = [
 _HOMES = {
     "capture.context": ("context", "in_context"),
     "capture.logger": ("get_logger",),
-    "config": ("ConsoleConfig", "FileConfig", "LogConfig", "RedactionConfig", "SinkConfig", "SpoolConfig"),
+    "config": (
+        "ConsoleConfig",
+        "DatabaseConfig",
+        "FileConfig",
+        "LogConfig",
+        "RedactionConfig",
+        "RetentionConfig",
+        "SinkConfig",
+        "SpoolConfig",
+    ),
     "errors": ("ConfigError", "CordwoodError", "MissingExtraError", "SpoolError"),
     "instruments.exception": ("ExceptionLogger",),
     "instruments.metrics": ("MetricsCollector",),
     "instruments.request": ("RequestLogger",),
     "instruments.timer": ("LogTimer", "timed"),
-    "pipeline": ("Handler", "LoggingManager", "auto_configure", "configure", "flush", "shutdown", "stats"),
+    "pipeline": (
+        "Handler",
+        "LoggingManager",
+        "auto_configure",
+        "cleanup_old_logs",
+        "configure",
+        "flush",
+        "set_level",
+        "shutdown",
+        "stats",
+    ),
     "record": ("Record",),
     "sinks.journald": ("JournaldSink",),
     "sinks.memory": ("MemorySink",),

@@ -182,21 +182,18 @@ impl FileSink {
     }
 }
 
-/// The name of a spool that stands in its log directory; one of another name stands somewhere else (`spool.dir`, the
-/// state directory).
-const IN_LOG_DIRECTORY: &str = ".cordwood";
+/// The file of a spool that stands elsewhere than in its log directory: the directories it is for, one a line.
+const LOG_DIRS: &str = "log_dirs";
 
-/// A spool in a log directory is trusted with files below that directory only; none is trusted with its own files.
+/// Only files below the log directory, which holds the spool or is named by it, are trusted.
 fn check_target(folder: &Path, target: &Path) -> Result<()> {
-    let refuse = |why: &str| Err(Error::Setting { field: "path", why: format!("{} {why}", target.display()) });
-    let above = folder.parent().filter(|_| folder.ends_with(IN_LOG_DIRECTORY));
-    if above.is_some_and(|root| !target.starts_with(root)) {
-        return refuse("is not below the log directory");
+    let named = std::fs::read_to_string(folder.join(LOG_DIRS)).unwrap_or_default();
+    let mut roots = folder.parent().into_iter().chain(named.lines().map(Path::new));
+    let within = roots.any(|root| root.is_absolute() && target.starts_with(root)) && !target.starts_with(folder);
+    if within && !target.components().any(|part| part == std::path::Component::ParentDir) {
+        return Ok(());
     }
-    if target.starts_with(folder) || target.components().any(|part| part == std::path::Component::ParentDir) {
-        return refuse("is no place for a log file");
-    }
-    Ok(())
+    Err(Error::Setting { field: "path", why: format!("{} is not below the log directory", target.display()) })
 }
 
 fn open_outbox(fs: &Arc<dyn FileSystem>, identity: u64, shared: &Shared) -> Result<Outbox> {

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cordwood_core::names::Form;
 use cordwood_core::record::Process;
 use cordwood_core::source::{open_folder, Source, Take};
 use cordwood_core::spool::{Folder, Spool};
@@ -24,6 +25,13 @@ fn whole(folder: &Path) -> PathBuf {
         (Ok(parent), Some(name)) => parent.join(name),
         _ => folder.to_owned(),
     }
+}
+
+/// Compresses the file `source` into `target`, which must exist; `form` is `gzip` or `zstd`.
+#[pyfunction]
+pub fn pack(py: Python<'_>, source: PathBuf, target: PathBuf, form: &str) -> PyResult<u64> {
+    let form = if form == "zstd" { Form::Zstd } else { Form::Gzip };
+    Ok(py.detach(|| cordwood_core::pack::pack(&source, &target, form))?)
 }
 
 /// Somebody who reads a folder and writes no record to it.

@@ -20,7 +20,7 @@ mod _native {
     #[pymodule_export]
     use super::entry::{install_handler, install_logger};
     #[pymodule_export]
-    use super::folder::{read_spool, recover, spool_status};
+    use super::folder::{pack, read_spool, recover, spool_status};
     #[pymodule_export]
     use super::log_record::capture;
     #[pymodule_export]

@@ -220,6 +220,52 @@ def _sinks(field: str, value: object) -> tuple[SinkConfig, ...]:
     return tuple(made)
 
 
+@dataclasses.dataclass
+class RetentionConfig(Settings):
+    """What becomes of closed log files (rotated ones, and copies of the console) as time goes by.
+
+    Args:
+        archive_days: pack those older than this many days; None never.
+        delete_days: delete those older than this many days, packed or not; None never.
+        compress: how to pack: `gzip` or `zstd`.
+    """
+
+    prefix: ClassVar[str] = "retention."
+
+    archive_days: int | None = setting(optional(values.count), None)
+    delete_days: int | None = setting(optional(values.count), None)
+    compress: Literal["gzip", "zstd"] = setting(choice("gzip", "zstd"), "gzip")
+
+
+@dataclasses.dataclass
+class DatabaseConfig(Settings):
+    """The database that records go to.
+
+    Args:
+        enabled: whether records go there.
+        url: the database, such as `postgresql://host/name`; it wins over `host` and `port`.
+        host: the server.
+        port: its port.
+        username: who logs in.
+        password: with what; never shown.
+        database: the database's name.
+        table_prefix: the table is `{table_prefix}_logs`.
+        retention_days: rows older than this are deleted; None keeps all.
+    """
+
+    prefix: ClassVar[str] = "database."
+
+    enabled: bool = setting(values.boolean, False)
+    url: values.Secret | None = setting(optional(values.database_url), None)
+    host: str = setting(values.text, "localhost")
+    port: int = setting(values.count, 5432)
+    username: str | None = setting(optional(values.text), None)
+    password: values.Secret | None = setting(optional(values.secret), None)
+    database: str | None = setting(optional(values.text), None)
+    table_prefix: str = setting(values.identifier, "app")
+    retention_days: int | None = setting(optional(values.count), None)
+
+
 def _files(field: str, value: object) -> tuple[FileConfig, ...]:
     """Log files: names, mappings or `FileConfig`s."""
     if isinstance(value, str):
@@ -266,6 +312,8 @@ class LogConfig(Settings):
         console: a `ConsoleConfig`, or a mapping of its fields.
         spool: a `SpoolConfig`, or a mapping of its fields.
         redaction: a `RedactionConfig`, or a mapping of its fields.
+        retention: a `RetentionConfig`, or a mapping of its fields.
+        database: a `DatabaseConfig`, or a mapping of its fields.
 
     Raises:
         ConfigError: a value cannot be used; it names the field and what is allowed.
@@ -293,3 +341,5 @@ class LogConfig(Settings):
     console: ConsoleConfig = _setting_of(_section(ConsoleConfig), ConsoleConfig)
     spool: SpoolConfig = _setting_of(_section(SpoolConfig), SpoolConfig)
     redaction: RedactionConfig = _setting_of(_section(RedactionConfig), RedactionConfig)
+    retention: RetentionConfig = _setting_of(_section(RetentionConfig), RetentionConfig)
+    database: DatabaseConfig = _setting_of(_section(DatabaseConfig), DatabaseConfig)

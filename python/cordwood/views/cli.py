@@ -15,6 +15,8 @@ import click
 
 from cordwood.errors import CordwoodError
 from cordwood.query.entries import Entry
+from cordwood.views.archive import archive, prune
+from cordwood.views.level import level
 from cordwood.views.run import run
 
 
@@ -116,3 +118,8 @@ def demo(folder: Path | None, *, as_json: bool) -> int:
     from cordwood.views.demo import demonstrate
 
     return 0 if demonstrate(folder, click.echo, as_json=as_json) else 1
+
+
+main.add_command(archive)
+main.add_command(prune)
+main.add_command(level)
