@@ -11,7 +11,7 @@ use cordwood_core::spool::frame_bytes;
 use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyInt, PyMapping, PyString, PyTuple};
+use pyo3::types::{PyDict, PyMapping, PyString, PyTuple};
 use pyo3::Borrowed;
 
 use crate::ffi::{self, types, Arguments};
@@ -212,30 +212,38 @@ fn reraise_if_not_exception(py: Python<'_>, error: &PyErr) -> PyResult<()> {
     Err(error.clone_ref(py))
 }
 
-/// Replaces the arguments that follow a secret word.
+/// Replaces the arguments that follow a secret word, and the values of a mapping's secret keys.
 fn masked<'py>(
     py: Python<'py>,
     redactor: &Redactor,
     operand: Bound<'py, PyAny>,
     secrets: u64,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let Ok(tuple) = operand.cast_exact::<PyTuple>() else { return Ok(operand) };
-    if secrets == 0 {
+    let hide = |item: Bound<'py, PyAny>| {
+        if item.is_none() || ffi::type_address(&item) == types::bool() {
+            return item;
+        }
+        PyString::new(py, redactor.mask()).into_any()
+    };
+    if let Ok(tuple) = operand.cast_exact::<PyTuple>() {
+        if secrets == 0 {
+            return Ok(operand);
+        }
+        let is_secret = |index: usize| index < 64 && secrets >> index & 1 == 1;
+        let items = tuple.iter().enumerate().map(|(index, item)| if is_secret(index) { hide(item) } else { item });
+        return Ok(PyTuple::new(py, items.collect::<Vec<_>>())?.into_any());
+    }
+    let Ok(mapping) = operand.cast_exact::<PyDict>() else { return Ok(operand) };
+    let is_secret = |key: &Bound<'py, PyAny>| redactor.secret_key(&text_of(key));
+    if !mapping.keys().iter().any(|key| is_secret(&key)) {
         return Ok(operand);
     }
-    let items = tuple.iter().enumerate().map(|(index, item)| {
-        let class = ffi::type_address(&item);
-        let shown = secrets >> index.min(63) & 1 == 0 || item.is_none() || class == types::bool();
-        if shown {
-            item
-        } else if class == types::int() || class == types::float() {
-            // A number's conversion takes nothing but a number.
-            PyInt::new(py, 0).into_any()
-        } else {
-            PyString::new(py, redactor.mask()).into_any()
-        }
-    });
-    Ok(PyTuple::new(py, items.collect::<Vec<_>>())?.into_any())
+    let copy = PyDict::new(py);
+    for (key, item) in mapping.iter() {
+        let item = if is_secret(&key) { hide(item) } else { item };
+        copy.set_item(key, item)?;
+    }
+    Ok(copy.into_any())
 }
 
 /// What is kept of a message whose arguments do not fit its template.

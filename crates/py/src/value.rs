@@ -68,7 +68,7 @@ fn pack_value(redactor: &Redactor, value: &Bound<'_, PyAny>, out: &mut Vec<u8>) 
     } else if class == types::dict() || class == types::list() || class == types::tuple() {
         let mut json = String::new();
         put_json(redactor, value, 0, &mut json);
-        pack(Value::Json(&redactor.redact_text(&json)), out);
+        pack(Value::Json(&json), out);
     } else if value.is_instance_of::<PyString>() {
         with_text(value, |text| pack(Value::Str(&redactor.redact_text(text)), out));
     } else {
@@ -172,7 +172,7 @@ pub fn pack_argument(
     out: &mut Vec<u8>,
 ) -> bool {
     let class = ffi::type_address(&value);
-    let secret = plan.secret >> index.min(63) & 1 == 1;
+    let secret = index < 64 && plan.secret >> index & 1 == 1;
     let packed = if class == types::str() {
         match ffi::text(&value) {
             Some(text) if secret || redactor.argument_is_harmless(plan, index, text) => Value::Str(text),
@@ -212,7 +212,7 @@ fn pack_text_of(
     value: &Bound<'_, PyAny>,
     out: &mut Vec<u8>,
 ) -> bool {
-    if plan.secret >> index.min(63) & 1 == 1 {
+    if index < 64 && plan.secret >> index & 1 == 1 {
         pack(Value::Str(redactor.mask()), out);
         return true;
     }
