@@ -98,10 +98,11 @@ pub fn before_fork() {
 }
 
 #[pyfunction]
-pub fn after_fork(in_child: bool) {
+pub fn after_fork(py: Python<'_>, in_child: bool) {
     if in_child {
         cordwood_core::fork::in_child();
         cordwood_core::worker::forget_parent();
+        runtime::forget_threads(py);
     } else {
         cordwood_core::fork::in_parent();
     }

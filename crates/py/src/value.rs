@@ -162,20 +162,24 @@ fn put_json_text(text: &str, out: &mut String) {
     out.push_str(&serde_json::Value::from(text).to_string());
 }
 
-/// Packs one %-argument if its template can be rendered later; false: it must be rendered now.
+/// Packs one %-argument if its template can be rendered later; false: it must be rendered now, as one of more than `room`
+/// bytes must.
 pub fn pack_argument(
     redactor: &Redactor,
     plan: &redact::Plan,
     kind: cordwood_core::percent::Kind,
     index: usize,
     value: Borrowed<'_, '_, PyAny>,
+    room: usize,
     out: &mut Vec<u8>,
 ) -> bool {
     let class = ffi::type_address(&value);
     let secret = index < 64 && plan.secret >> index & 1 == 1;
     let packed = if class == types::str() {
         match ffi::text(&value) {
-            Some(text) if secret || redactor.argument_is_harmless(plan, index, text) => Value::Str(text),
+            Some(text) if secret || text.len() <= room && redactor.argument_is_harmless(plan, index, text) => {
+                Value::Str(text)
+            }
             _ => return false,
         }
     } else if class == types::int() {
@@ -191,7 +195,7 @@ pub fn pack_argument(
         Value::None
     } else if kind == cordwood_core::percent::Kind::Str {
         // `%s` of anything is its text, which is taken now: the object may change.
-        return pack_text_of(redactor, plan, index, &value, out);
+        return pack_text_of(redactor, plan, index, &value, room, out);
     } else {
         return false;
     };
@@ -210,6 +214,7 @@ fn pack_text_of(
     plan: &redact::Plan,
     index: usize,
     value: &Bound<'_, PyAny>,
+    room: usize,
     out: &mut Vec<u8>,
 ) -> bool {
     if index < 64 && plan.secret >> index & 1 == 1 {
@@ -220,7 +225,7 @@ fn pack_text_of(
     let object = object.into_any();
     let borrowed = object.as_borrowed();
     match ffi::text(&borrowed) {
-        Some(text) if redactor.argument_is_harmless(plan, index, text) => {
+        Some(text) if text.len() <= room && redactor.argument_is_harmless(plan, index, text) => {
             pack(Value::Str(text), out);
             true
         }
