@@ -62,16 +62,25 @@ impl<'py> Draft<'py> {
     }
 }
 
-/// Cuts a text that is longer than may be kept, and says so in it.
-pub fn bounded(text: &str, most: usize) -> Cow<'_, str> {
+/// A text as it is kept: redacted, and cut. What lies far behind the cut is not even looked at, so that a text of any size
+/// costs its caller no more than the longest that may be kept.
+fn kept<'a>(redactor: &Redactor, text: &'a str, most: usize) -> Cow<'a, str> {
+    /// Beyond the cut so much is looked at, because a secret that begins before it may end behind it.
+    const MARGIN: usize = 16 << 10;
     if text.len() <= most {
-        return Cow::Borrowed(text);
+        return redactor.redact_text(text);
     }
-    let mut end = most;
-    while !text.is_char_boundary(end) {
-        end -= 1;
+    let near = redactor.redact_text(&text[..floor_char(text, most.saturating_add(MARGIN))]);
+    let end = floor_char(&near, most);
+    Cow::Owned(format!("{} … [{} bytes cut]", &near[..end], text.len() - end))
+}
+
+fn floor_char(text: &str, mut at: usize) -> usize {
+    at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
     }
-    Cow::Owned(format!("{} … [{} bytes cut]", &text[..end], text.len() - end))
+    at
 }
 
 impl Drop for Draft<'_> {
@@ -151,14 +160,17 @@ pub fn put_message<'py>(
     given: &Given<'_, 'py>,
     most: usize,
 ) -> PyResult<()> {
-    let template = site.template.as_ref().filter(|template| template.object.as_ptr() == given.message.as_ptr());
+    let template = site
+        .template
+        .as_ref()
+        .filter(|template| template.object.as_ptr() == given.message.as_ptr() && template.bytes <= most);
     let count = given.args.len();
     if let Some(template) = template {
         if count == 0 && template.harmless {
             draft.flags |= frame::SITE_TEMPLATE | frame::LITERAL;
             return Ok(());
         }
-        if count > 0 && put_deferred(draft, redactor, template, &given.args, count) {
+        if count > 0 && put_deferred(draft, redactor, template, &given.args, most) {
             return Ok(());
         }
         if template.harmless && count > 0 {
@@ -175,12 +187,12 @@ pub fn put_message<'py>(
         }
     };
     if count == 0 {
-        with_text(&format, |text| draft.text(&bounded(&redactor.redact_text(text), most)));
+        with_text(&format, |text| draft.text(&kept(redactor, text, most)));
         return Ok(());
     }
     if draft.flags & frame::SITE_TEMPLATE == 0 {
         draft.flags |= frame::OWN_TEMPLATE;
-        with_text(&format, |text| draft.text(&bounded(&redactor.redact_text(text), most)));
+        with_text(&format, |text| draft.text(&kept(redactor, text, most)));
     }
     let secrets = match template {
         Some(template) => template.redaction.secret,
@@ -193,12 +205,12 @@ pub fn put_message<'py>(
         .and_then(|operand| ffi::percent(&format, &operand))
     {
         Ok(message) => {
-            with_text(&message, |text| draft.text(&bounded(&redactor.redact_text(text), most)));
+            with_text(&message, |text| draft.text(&kept(redactor, text, most)));
             Ok(())
         }
         Err(error) => {
             let text = with_text(&format, |text| failed_message(py, text, &given.args, &error));
-            draft.text(&bounded(&redactor.redact_text(&text), most));
+            draft.text(&kept(redactor, &text, most));
             reraise_if_not_exception(py, &error)
         }
     }
@@ -263,19 +275,22 @@ fn put_deferred(
     redactor: &Redactor,
     template: &Template,
     args: &Args<'_, '_>,
-    count: usize,
+    most: usize,
 ) -> bool {
     let Some(plan) = &template.plan else { return false };
-    if plan.args.len() != count {
+    if plan.args.len() != args.len() {
         return false;
     }
     let start = draft.bytes.len();
     let mut fits = true;
     draft.section(|out| {
-        fits =
-            args.each(|index, value| pack_argument(redactor, &template.redaction, plan.args[index], index, value, out));
+        let room = most.saturating_sub(template.bytes);
+        fits = args.each(|index, value| {
+            pack_argument(redactor, &template.redaction, plan.args[index], index, value, room, out)
+        });
     });
-    if !fits {
+    // What is too long is rendered and cut now.
+    if !fits || draft.bytes.len() - start > most {
         draft.bytes.truncate(start);
         return false;
     }
@@ -354,11 +369,10 @@ pub struct Rest {
 fn put_rest(draft: &mut Draft<'_>, redactor: &Redactor, rest: &Rest, most: usize) {
     if let Some((kind, message, text, fingerprint, frames)) = &rest.exception {
         draft.flags |= frame::EXCEPTION;
-        let (message, text) = (redactor.redact_text(message), redactor.redact_text(text));
         let exception = Exception {
             kind,
-            message: &bounded(&message, most),
-            text: &bounded(&text, most),
+            message: &kept(redactor, message, most),
+            text: &kept(redactor, text, most),
             fingerprint: *fingerprint,
             frames_json: frames,
         };
@@ -366,7 +380,7 @@ fn put_rest(draft: &mut Draft<'_>, redactor: &Redactor, rest: &Rest, most: usize
     }
     if !rest.stack_info.is_empty() || !rest.task_name.is_empty() {
         draft.flags |= frame::SURROUNDINGS;
-        draft.text(&bounded(&redactor.redact_text(&rest.stack_info), most));
+        draft.text(&kept(redactor, &rest.stack_info, most));
         draft.text(&rest.task_name);
     }
     if !rest.lines.is_empty() {
@@ -452,8 +466,12 @@ pub fn thread(py: Python<'_>) -> PyResult<Rc<ThreadEntry>> {
         serial.get()
     });
     if let Some(entry) = caches(py, |caches| caches.threads.get(&serial).map(Rc::clone)).flatten() {
-        let known = ffi::is_unchanged(&entry.checked);
-        if known || ffi::dict_address(entry.dict.bind(py), intern!(py, "_name")) == entry.name.as_ptr() as usize {
+        let same = || {
+            let name = ffi::dict_address(entry.dict.bind(py), intern!(py, "_name"));
+            let process = entry.process.as_ref().map(|name| name.as_ptr());
+            name == entry.name.as_ptr() as usize && process == runtime::process_name(py).map(|name| name.as_ptr())
+        };
+        if ffi::is_unchanged(&entry.checked) || same() {
             return Ok(entry);
         }
     }
@@ -469,19 +487,25 @@ fn describe_thread(py: Python<'_>) -> PyResult<ThreadEntry> {
     let dict = ffi::instance_dict(&current)?;
     ffi::watch_dict(&dict);
     let name = current.getattr(intern!(py, "_name"))?;
-    let mut process_name = String::from("MainProcess");
-    if let Some(module) = names(py)?.modules.bind(py).get_item("multiprocessing")? {
-        if let Ok(found) = module.call_method0("current_process").and_then(|process| process.getattr("name")) {
-            process_name = text_of(&found);
-        }
-    }
+    let process = runtime::process_name(py);
+    let process_name = process.as_ref().map_or_else(|| String::from("MainProcess"), text_of);
     let ident = ffi::thread_ident();
     let shown = text_of(&name);
     let mut payload = Vec::new();
     let described = model::Thread { ident, pid: std::process::id(), name: &shown, process_name: &process_name };
     frame::put_thread(&described, &mut payload);
     let (salt, offset) = (Cell::new(0), Cell::new(0));
-    Ok(ThreadEntry { ident, dict: dict.unbind(), name: name.unbind(), checked: Cell::new(0), payload, salt, offset })
+    let process = process.map(Bound::unbind);
+    Ok(ThreadEntry {
+        ident,
+        dict: dict.unbind(),
+        name: name.unbind(),
+        process,
+        checked: Cell::new(0),
+        payload,
+        salt,
+        offset,
+    })
 }
 
 /// The name `logging` has for a level.
@@ -575,9 +599,8 @@ pub fn call_site<'py>(
     let function: String = caller.code.getattr(intern!(py, "co_name"))?.extract()?;
     let logger = plan.name.bind(py);
     let held = vec![caller.code.clone().unbind(), plan.name.clone_ref(py)];
-    let is_text = ffi::type_address(message) == types::str();
     // A second message at the same place: it is not constant there.
-    let template = (known.is_none() && is_text).then(|| message.clone().unbind());
+    let template = (known.is_none() && site::may_be_template(message)).then(|| message.clone().unbind());
     let described = Described { path, line: caller.line(), function, level, level_text, level_address };
     remember_site(py, key, held, logger, template, described)
 }

@@ -72,6 +72,8 @@ pub struct ThreadEntry {
     pub name: Py<PyAny>,
     /// When the name was compared with the dict's last.
     pub checked: Cell<u64>,
+    /// The process's name, where `multiprocessing` gives it one.
+    pub process: Option<Py<PyAny>>,
     pub payload: Vec<u8>,
     /// The segment this thread is defined in, and where.
     pub salt: Cell<u64>,
@@ -228,6 +230,28 @@ pub fn zone(py: Python<'_>) -> PyResult<(i32, String)> {
 /// True if a module was imported, by whomever.
 pub fn is_imported(py: Python<'_>, name: &Bound<'_, PyString>) -> bool {
     names(py).is_ok_and(|names| ffi::dict_address(names.modules.bind(py), name) != 0)
+}
+
+/// The process's name, where `multiprocessing` is loaded: its children get theirs after the fork.
+pub fn process_name(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
+    static MODULE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    if MODULE.get(py).is_none() {
+        let modules = names(py).ok()?.modules.bind(py);
+        let module = ffi::dict_get(modules, intern!(py, "multiprocessing.process"))?;
+        let dict = ffi::instance_dict(&module).ok()?;
+        ffi::watch_dict(&dict);
+        let _ = MODULE.set(py, dict.unbind());
+    }
+    let current = ffi::dict_get(MODULE.get(py)?.bind(py), intern!(py, "_current_process"))?;
+    let dict = ffi::instance_dict(&current).ok()?;
+    ffi::watch_dict(&dict);
+    ffi::dict_get(&dict, intern!(py, "_name"))
+}
+
+/// In a forked child: threads are described anew, with its process number.
+pub fn forget_threads(py: Python<'_>) {
+    let old = caches(py, |caches| std::mem::take(&mut caches.threads));
+    drop(old);
 }
 
 /// True if OpenTelemetry's tracing is loaded; asked again only when the number of modules has changed.

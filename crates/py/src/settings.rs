@@ -110,8 +110,7 @@ pub fn after_fork(py: Python<'_>, in_child: bool) {
     if in_child {
         cordwood_core::fork::in_child();
         cordwood_core::worker::forget_parent();
-        // Threads were described with the parent's process. Dropped outside the borrow.
-        drop(runtime::caches(py, |caches| std::mem::take(&mut caches.threads)));
+        runtime::forget_threads(py);
     } else {
         cordwood_core::fork::in_parent();
     }

@@ -163,7 +163,8 @@ fn put_json_text(text: &str, out: &mut String) {
     out.push_str(&serde_json::Value::from(text).to_string());
 }
 
-/// Packs one %-argument if its template can be rendered later; false: it must be rendered now.
+/// Packs one %-argument if its template can be rendered later; false: it must be rendered now, as one of more than `room`
+/// bytes must.
 #[inline]
 pub fn pack_argument(
     redactor: &Redactor,
@@ -171,6 +172,7 @@ pub fn pack_argument(
     kind: Kind,
     index: usize,
     value: Borrowed<'_, '_, PyAny>,
+    room: usize,
     out: &mut Vec<u8>,
 ) -> bool {
     let class = ffi::type_address(&value);
@@ -180,9 +182,9 @@ pub fn pack_argument(
     // Each type with the conversions that take it; `Kind::accepts` says the same of packed values.
     if class == types::str() {
         let Some(text) = ffi::text(&value).filter(|_| kind == Kind::Str) else {
-            return kind == Kind::Repr && pack_checked(redactor, plan, kind, index, &value, out);
+            return kind == Kind::Repr && pack_checked(redactor, plan, kind, index, &value, room, out);
         };
-        let harmless = redactor.argument_is_harmless(plan, index, text);
+        let harmless = text.len() <= room && redactor.argument_is_harmless(plan, index, text);
         if harmless {
             pack(Value::Str(text), out);
         }
@@ -199,7 +201,7 @@ pub fn pack_argument(
         }
         fits
     } else {
-        pack_checked(redactor, plan, kind, index, &value, out)
+        pack_checked(redactor, plan, kind, index, &value, room, out)
     }
 }
 
@@ -235,17 +237,18 @@ fn pack_checked(
     kind: Kind,
     index: usize,
     value: &Bound<'_, PyAny>,
+    room: usize,
     out: &mut Vec<u8>,
 ) -> bool {
     let borrowed = value.as_borrowed();
     let packed = match plain(value) {
         Some(packed) => packed,
         None if ffi::type_address(value) == types::str() => match ffi::text(&borrowed) {
-            Some(text) if redactor.argument_is_harmless(plan, index, text) => Value::Str(text),
+            Some(text) if text.len() <= room && redactor.argument_is_harmless(plan, index, text) => Value::Str(text),
             _ => return false,
         },
         // `%s` of anything is its text, which is taken now: the object may change.
-        None => return kind == Kind::Str && pack_text_of(redactor, plan, index, value, out),
+        None => return kind == Kind::Str && pack_text_of(redactor, plan, index, value, room, out),
     };
     let fits = kind.accepts(&packed);
     if fits {
@@ -259,13 +262,14 @@ fn pack_text_of(
     plan: &redact::Plan,
     index: usize,
     value: &Bound<'_, PyAny>,
+    room: usize,
     out: &mut Vec<u8>,
 ) -> bool {
     let Ok(object) = value.str() else { return false };
     let object = object.into_any();
     let borrowed = object.as_borrowed();
     match ffi::text(&borrowed) {
-        Some(text) if redactor.argument_is_harmless(plan, index, text) => {
+        Some(text) if text.len() <= room && redactor.argument_is_harmless(plan, index, text) => {
             pack(Value::Str(text), out);
             true
         }
