@@ -1,10 +1,12 @@
 # Typed face of the Rust core; compared with the built module in lint.
 import logging
 from collections.abc import Callable
-from types import CodeType, TracebackType
+from types import TracebackType
 from typing import Any, final
 
 from cordwood.record import Record
+
+__all__: list[str]
 
 @final
 class Spool:

@@ -142,7 +142,8 @@ def _spool_problems(status: Mapping[str, Any], log_dir: str) -> Iterator[str]:
     else:
         for sink, lag in waiting.items():
             if lag >= _LATE:
-                yield f"{sink} is {lag} records behind; see whether its disk is full or its folder writable: df {log_dir}"
+                hint = f"see whether its disk is full or its folder writable: df {log_dir}"
+                yield f"{sink} is {lag} records behind; {hint}"
     for reason, count in status["dropped"].items():
         if count:
             yield f"{count} records were lost ({reason}); a larger spool keeps more: CORDWOOD_SPOOL__MAX_BYTES"
