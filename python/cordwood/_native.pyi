@@ -6,7 +6,26 @@ from typing import Any, final
 
 from cordwood.record import Record
 
-__all__: list[str]
+__all__ = [
+    "Spool",
+    "after_fork",
+    "before_fork",
+    "capture",
+    "check_pattern",
+    "check_theme",
+    "compile_text",
+    "context_used",
+    "escape",
+    "install_handler",
+    "install_logger",
+    "pack",
+    "read_spool",
+    "recover",
+    "redact",
+    "set_hooks",
+    "set_redaction",
+    "spool_status",
+]
 
 @final
 class Spool:
