@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use pyo3::Borrowed;
 
+use crate::capture::{kept, Taken};
 use crate::ffi::{self, types};
 
 /// How deep nested lists and mappings are followed; beyond, their text stands.
@@ -44,19 +45,19 @@ pub fn unprintable(object: &Bound<'_, PyAny>, error: &PyErr) -> String {
 }
 
 /// Packs a field's value under its key. May run Python code (`__str__` of types that are not packed).
-pub fn pack_field(redactor: &Redactor, key: &str, value: &Bound<'_, PyAny>, out: &mut Vec<u8>) {
+pub fn pack_field(redactor: &Redactor, key: &str, value: &Bound<'_, PyAny>, most: usize, out: &mut Vec<u8>) {
     pack(Value::Str(key), out);
     if redactor.secret_key(key) {
         pack(Value::Str(redactor.mask()), out);
     } else {
-        pack_value(redactor, value, out);
+        pack_value(redactor, value, most, out);
     }
 }
 
-fn pack_value(redactor: &Redactor, value: &Bound<'_, PyAny>, out: &mut Vec<u8>) {
+fn pack_value(redactor: &Redactor, value: &Bound<'_, PyAny>, most: usize, out: &mut Vec<u8>) {
     let class = ffi::type_address(value);
     if class == types::str() {
-        with_text(value, |text| pack(Value::Str(&redactor.redact_text(text)), out));
+        with_text(value, |text| pack(Value::Str(&kept(redactor, text, most)), out));
     } else if class == types::int() {
         pack_int(redactor, value, out);
     } else if class == types::float() {
@@ -70,9 +71,9 @@ fn pack_value(redactor: &Redactor, value: &Bound<'_, PyAny>, out: &mut Vec<u8>) 
         put_json(redactor, value, 0, &mut json);
         pack(Value::Json(&json), out);
     } else if value.is_instance_of::<PyString>() {
-        with_text(value, |text| pack(Value::Str(&redactor.redact_text(text)), out));
+        with_text(value, |text| pack(Value::Str(&kept(redactor, text, most)), out));
     } else {
-        pack(Value::Str(&redactor.redact_text(&text_of(value))), out);
+        pack(Value::Str(&kept(redactor, &text_of(value), most)), out);
     }
 }
 
@@ -164,13 +165,15 @@ fn put_json_text(text: &str, out: &mut String) {
 
 /// Packs one %-argument if its template can be rendered later; false: it must be rendered now, as one of more than `room`
 /// bytes must.
-pub fn pack_argument(
+#[allow(clippy::too_many_arguments)]
+pub fn pack_argument<'py>(
     redactor: &Redactor,
     plan: &redact::Plan,
     kind: cordwood_core::percent::Kind,
     index: usize,
-    value: Borrowed<'_, '_, PyAny>,
+    value: Borrowed<'_, 'py, PyAny>,
     room: usize,
+    taken: &mut Taken<'py>,
     out: &mut Vec<u8>,
 ) -> bool {
     let class = ffi::type_address(&value);
@@ -195,7 +198,7 @@ pub fn pack_argument(
         Value::None
     } else if kind == cordwood_core::percent::Kind::Str {
         // `%s` of anything is its text, which is taken now: the object may change.
-        return pack_text_of(redactor, plan, index, &value, room, out);
+        return pack_text_of(redactor, plan, index, &value, room, taken, out);
     } else {
         return false;
     };
@@ -209,20 +212,31 @@ pub fn pack_argument(
     fits
 }
 
-fn pack_text_of(
+fn pack_text_of<'py>(
     redactor: &Redactor,
     plan: &redact::Plan,
     index: usize,
-    value: &Bound<'_, PyAny>,
+    value: &Bound<'py, PyAny>,
     room: usize,
+    taken: &mut Taken<'py>,
     out: &mut Vec<u8>,
 ) -> bool {
     if index < 64 && plan.secret >> index & 1 == 1 {
         pack(Value::Str(redactor.mask()), out);
         return true;
     }
-    let Ok(object) = value.str() else { return false };
-    let object = object.into_any();
+    let object = match value.str() {
+        Ok(object) => object.into_any(),
+        Err(error) => {
+            taken.error = Some(error);
+            return false;
+        }
+    };
+    // A container is rendered again where that is needed: secrets inside are found by their keys.
+    let class = ffi::type_address(value);
+    if class != types::dict() && class != types::list() && class != types::tuple() {
+        taken.texts.push((index, object.clone()));
+    }
     let borrowed = object.as_borrowed();
     match ffi::text(&borrowed) {
         Some(text) if text.len() <= room && redactor.argument_is_harmless(plan, index, text) => {
