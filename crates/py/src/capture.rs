@@ -64,7 +64,7 @@ impl<'py> Draft<'py> {
 
 /// A text as it is kept: redacted, and cut. What lies far behind the cut is not even looked at, so that a text of any size
 /// costs its caller no more than the longest that may be kept.
-fn kept<'a>(redactor: &Redactor, text: &'a str, most: usize) -> Cow<'a, str> {
+pub fn kept<'a>(redactor: &Redactor, text: &'a str, most: usize) -> Cow<'a, str> {
     /// Beyond the cut so much is looked at, because a secret that begins before it may end behind it.
     const MARGIN: usize = 16 << 10;
     if text.len() <= most {
@@ -121,9 +121,12 @@ impl<'py> Args<'_, 'py> {
     fn each(&self, mut act: impl FnMut(usize, Borrowed<'_, 'py, PyAny>) -> bool) -> bool {
         match self {
             Self::Call(args) => (0..args.positional()).all(|index| args.get(index).is_some_and(|arg| act(index, arg))),
-            Self::Record(args) => args.cast_exact::<PyTuple>().is_ok_and(|tuple| {
-                (0..tuple.len()).all(|index| tuple.get_borrowed_item(index).is_ok_and(|arg| act(index, arg)))
-            }),
+            Self::Record(args) => match args.cast_exact::<PyTuple>() {
+                Ok(tuple) => {
+                    (0..tuple.len()).all(|index| tuple.get_borrowed_item(index).is_ok_and(|arg| act(index, arg)))
+                }
+                Err(_) => act(0, args.as_borrowed()),
+            },
             Self::None => true,
         }
     }
@@ -165,12 +168,13 @@ pub fn put_message<'py>(
         .as_ref()
         .filter(|template| template.object.as_ptr() == given.message.as_ptr() && template.bytes <= most);
     let count = given.args.len();
+    let mut taken = Taken::default();
     if let Some(template) = template {
         if count == 0 && template.harmless {
             draft.flags |= frame::SITE_TEMPLATE | frame::LITERAL;
             return Ok(());
         }
-        if count > 0 && put_deferred(draft, redactor, template, &given.args, most) {
+        if count > 0 && put_deferred(draft, redactor, template, &given.args, most, &mut taken) {
             return Ok(());
         }
         if template.harmless && count > 0 {
@@ -198,9 +202,9 @@ pub fn put_message<'py>(
         Some(template) => template.redaction.secret,
         None => with_text(&format, |text| redactor.plan(text).secret),
     };
-    match given
-        .args
-        .operand(py)
+    let operand = taken.error.map_or_else(|| given.args.operand(py), Err);
+    match operand
+        .and_then(|operand| with_taken(py, operand, &taken.texts))
         .and_then(|operand| masked(py, redactor, operand, secrets))
         .and_then(|operand| ffi::percent(&format, &operand))
     {
@@ -209,7 +213,7 @@ pub fn put_message<'py>(
             Ok(())
         }
         Err(error) => {
-            let text = with_text(&format, |text| failed_message(py, text, &given.args, &error));
+            let text = with_text(&format, |text| failed_message(py, redactor, text, &given.args, secrets, &error));
             draft.text(&kept(redactor, &text, most));
             reraise_if_not_exception(py, &error)
         }
@@ -259,10 +263,18 @@ fn masked<'py>(
 }
 
 /// What is kept of a message whose arguments do not fit its template.
-fn failed_message(py: Python<'_>, template: &str, args: &Args<'_, '_>, error: &PyErr) -> String {
+fn failed_message(
+    py: Python<'_>,
+    redactor: &Redactor,
+    template: &str,
+    args: &Args<'_, '_>,
+    secrets: u64,
+    error: &PyErr,
+) -> String {
     let mut shown = Vec::new();
-    let _ = args.each(|_, arg| {
-        shown.push(text_of(&arg));
+    let _ = args.each(|index, arg| {
+        let secret = index < 64 && secrets >> index & 1 == 1;
+        shown.push(if secret { redactor.mask().to_owned() } else { text_of(&arg) });
         true
     });
     let kind = error.get_type(py).name().map_or_else(|_| String::from("Exception"), |name| name.to_string());
@@ -270,12 +282,36 @@ fn failed_message(py: Python<'_>, template: &str, args: &Args<'_, '_>, error: &P
     format!("{template} [arguments: {}; not formatted: {kind}: {why}]", shown.join(", "))
 }
 
-fn put_deferred(
+/// Arguments' texts that were taken before it was found that the message must be rendered now.
+#[derive(Default)]
+pub struct Taken<'py> {
+    pub texts: Vec<(usize, Bound<'py, PyAny>)>,
+    /// What an argument's `__str__` raised.
+    pub error: Option<PyErr>,
+}
+
+/// The operand with the texts in their arguments' places: no `__str__` runs twice.
+fn with_taken<'py>(
+    py: Python<'py>,
+    operand: Bound<'py, PyAny>,
+    texts: &[(usize, Bound<'py, PyAny>)],
+) -> PyResult<Bound<'py, PyAny>> {
+    let Ok(tuple) = operand.cast_exact::<PyTuple>() else { return Ok(operand) };
+    if texts.is_empty() {
+        return Ok(operand);
+    }
+    let text_at = |index| texts.iter().find(|(at, _)| *at == index).map(|(_, text)| text.clone());
+    let items = tuple.iter().enumerate().map(|(index, item)| text_at(index).unwrap_or(item));
+    Ok(PyTuple::new(py, items.collect::<Vec<_>>())?.into_any())
+}
+
+fn put_deferred<'py>(
     draft: &mut Draft<'_>,
     redactor: &Redactor,
     template: &Template,
-    args: &Args<'_, '_>,
+    args: &Args<'_, 'py>,
     most: usize,
+    taken: &mut Taken<'py>,
 ) -> bool {
     let Some(plan) = &template.plan else { return false };
     if plan.args.len() != args.len() {
@@ -286,7 +322,7 @@ fn put_deferred(
     draft.section(|out| {
         let room = most.saturating_sub(template.bytes);
         fits = args.each(|index, value| {
-            pack_argument(redactor, &template.redaction, plan.args[index], index, value, room, out)
+            pack_argument(redactor, &template.redaction, plan.args[index], index, value, room, taken, out)
         });
     });
     // What is too long is rendered and cut now.
@@ -328,7 +364,7 @@ impl<'py> FieldSources<'py> {
     }
 }
 
-fn put_fields(draft: &mut Draft<'_>, redactor: &Redactor, sources: &FieldSources<'_>) {
+fn put_fields(draft: &mut Draft<'_>, redactor: &Redactor, sources: &FieldSources<'_>, most: usize) {
     if sources.is_empty() {
         return;
     }
@@ -339,21 +375,21 @@ fn put_fields(draft: &mut Draft<'_>, redactor: &Redactor, sources: &FieldSources
                 let shadowed = sources.dicts[at + 1..].iter().any(|later| later.contains(&key).unwrap_or(false))
                     || sources.pairs.iter().any(|(name, _)| name.eq(&key).unwrap_or(false));
                 if !shadowed {
-                    put_field(redactor, &key, &value, out);
+                    put_field(redactor, &key, &value, most, out);
                 }
             }
         }
         for (key, value) in &sources.pairs {
-            put_field(redactor, key, value, out);
+            put_field(redactor, key, value, most, out);
         }
     });
 }
 
-fn put_field(redactor: &Redactor, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>, out: &mut Vec<u8>) {
+fn put_field(redactor: &Redactor, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>, most: usize, out: &mut Vec<u8>) {
     if ffi::type_address(key) == types::str() {
-        with_text(key, |name| pack_field(redactor, name, value, out));
+        with_text(key, |name| pack_field(redactor, name, value, most, out));
     } else {
-        pack_field(redactor, &text_of(key), value, out);
+        pack_field(redactor, &text_of(key), value, most, out);
     }
 }
 
@@ -529,7 +565,7 @@ pub fn take<'a, 'py>(
     let given = Given { message: &message, args: Args::Call(args.skip(1)) };
     let rendered = put_message(py, &mut draft, &redactor, site, &given, most);
     fields.add_surroundings(py);
-    put_fields(&mut draft, &redactor, &fields);
+    put_fields(&mut draft, &redactor, &fields, most);
     if plan.wants_task {
         let rest = Rest { task_name: task_name(py), ..Rest::default() };
         put_rest(&mut draft, &redactor, &rest, most);
@@ -676,7 +712,7 @@ pub fn finish<'py>(
     let rendered = put_message(py, &mut draft, &redactor, site, given, spool.max_message_bytes);
     let mut fields = fields;
     fields.add_surroundings(py);
-    put_fields(&mut draft, &redactor, &fields);
+    put_fields(&mut draft, &redactor, &fields, spool.max_message_bytes);
     put_rest(&mut draft, &redactor, rest, spool.max_message_bytes);
     Ready { site, thread, time_ns, level }.append(py, spool, mask, &mut draft);
     rendered

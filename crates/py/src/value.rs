@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use pyo3::Borrowed;
 
+use crate::capture::{kept, Taken};
 use crate::ffi::{self, types};
 
 /// How deep nested lists and mappings are followed; beyond, their text stands.
@@ -45,19 +46,19 @@ pub fn unprintable(object: &Bound<'_, PyAny>, error: &PyErr) -> String {
 }
 
 /// Packs a field's value under its key. May run Python code (`__str__` of types that are not packed).
-pub fn pack_field(redactor: &Redactor, key: &str, value: &Bound<'_, PyAny>, out: &mut Vec<u8>) {
+pub fn pack_field(redactor: &Redactor, key: &str, value: &Bound<'_, PyAny>, most: usize, out: &mut Vec<u8>) {
     pack(Value::Str(key), out);
     if redactor.secret_key(key) {
         pack(Value::Str(redactor.mask()), out);
     } else {
-        pack_value(redactor, value, out);
+        pack_value(redactor, value, most, out);
     }
 }
 
-fn pack_value(redactor: &Redactor, value: &Bound<'_, PyAny>, out: &mut Vec<u8>) {
+fn pack_value(redactor: &Redactor, value: &Bound<'_, PyAny>, most: usize, out: &mut Vec<u8>) {
     let class = ffi::type_address(value);
     if class == types::str() {
-        with_text(value, |text| pack(Value::Str(&redactor.redact_text(text)), out));
+        with_text(value, |text| pack(Value::Str(&kept(redactor, text, most)), out));
     } else if class == types::int() {
         pack_int(redactor, value, out);
     } else if class == types::float() {
@@ -71,9 +72,9 @@ fn pack_value(redactor: &Redactor, value: &Bound<'_, PyAny>, out: &mut Vec<u8>) 
         put_json(redactor, value, 0, &mut json);
         pack(Value::Json(&json), out);
     } else if value.is_instance_of::<PyString>() {
-        with_text(value, |text| pack(Value::Str(&redactor.redact_text(text)), out));
+        with_text(value, |text| pack(Value::Str(&kept(redactor, text, most)), out));
     } else {
-        pack(Value::Str(&redactor.redact_text(&text_of(value))), out);
+        pack(Value::Str(&kept(redactor, &text_of(value), most)), out);
     }
 }
 
@@ -165,14 +166,16 @@ fn put_json_text(text: &str, out: &mut String) {
 
 /// Packs one %-argument if its template can be rendered later; false: it must be rendered now, as one of more than `room`
 /// bytes must.
+#[allow(clippy::too_many_arguments)]
 #[inline]
-pub fn pack_argument(
+pub fn pack_argument<'py>(
     redactor: &Redactor,
     plan: &redact::Plan,
     kind: Kind,
     index: usize,
-    value: Borrowed<'_, '_, PyAny>,
+    value: Borrowed<'_, 'py, PyAny>,
     room: usize,
+    taken: &mut Taken<'py>,
     out: &mut Vec<u8>,
 ) -> bool {
     let class = ffi::type_address(&value);
@@ -182,7 +185,7 @@ pub fn pack_argument(
     // Each type with the conversions that take it; `Kind::accepts` says the same of packed values.
     if class == types::str() {
         let Some(text) = ffi::text(&value).filter(|_| kind == Kind::Str) else {
-            return kind == Kind::Repr && pack_checked(redactor, plan, kind, index, &value, room, out);
+            return kind == Kind::Repr && pack_checked(redactor, plan, kind, index, &value, room, taken, out);
         };
         let harmless = text.len() <= room && redactor.argument_is_harmless(plan, index, text);
         if harmless {
@@ -201,7 +204,7 @@ pub fn pack_argument(
         }
         fits
     } else {
-        pack_checked(redactor, plan, kind, index, &value, room, out)
+        pack_checked(redactor, plan, kind, index, &value, room, taken, out)
     }
 }
 
@@ -231,13 +234,15 @@ fn plain(value: &Bound<'_, PyAny>) -> Option<Value<'static>> {
 }
 
 /// The rarer types and conversions.
-fn pack_checked(
+#[allow(clippy::too_many_arguments)]
+fn pack_checked<'py>(
     redactor: &Redactor,
     plan: &redact::Plan,
     kind: Kind,
     index: usize,
-    value: &Bound<'_, PyAny>,
+    value: &Bound<'py, PyAny>,
     room: usize,
+    taken: &mut Taken<'py>,
     out: &mut Vec<u8>,
 ) -> bool {
     let borrowed = value.as_borrowed();
@@ -248,7 +253,7 @@ fn pack_checked(
             _ => return false,
         },
         // `%s` of anything is its text, which is taken now: the object may change.
-        None => return kind == Kind::Str && pack_text_of(redactor, plan, index, value, room, out),
+        None => return kind == Kind::Str && pack_text_of(redactor, plan, index, value, room, taken, out),
     };
     let fits = kind.accepts(&packed);
     if fits {
@@ -257,16 +262,27 @@ fn pack_checked(
     fits
 }
 
-fn pack_text_of(
+fn pack_text_of<'py>(
     redactor: &Redactor,
     plan: &redact::Plan,
     index: usize,
-    value: &Bound<'_, PyAny>,
+    value: &Bound<'py, PyAny>,
     room: usize,
+    taken: &mut Taken<'py>,
     out: &mut Vec<u8>,
 ) -> bool {
-    let Ok(object) = value.str() else { return false };
-    let object = object.into_any();
+    let object = match value.str() {
+        Ok(object) => object.into_any(),
+        Err(error) => {
+            taken.error = Some(error);
+            return false;
+        }
+    };
+    // A container is rendered again where that is needed: secrets inside are found by their keys.
+    let class = ffi::type_address(value);
+    if class != types::dict() && class != types::list() && class != types::tuple() {
+        taken.texts.push((index, object.clone()));
+    }
     let borrowed = object.as_borrowed();
     match ffi::text(&borrowed) {
         Some(text) if text.len() <= room && redactor.argument_is_harmless(plan, index, text) => {
