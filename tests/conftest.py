@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import os
 import sys
@@ -11,38 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests import fake_native
-
-if importlib.util.find_spec("cordwood._native") is None:
-    sys.modules["cordwood._native"] = fake_native.module()
-    import cordwood
-
-    cordwood._native = sys.modules["cordwood._native"]
-
-
-@pytest.fixture
-def spools(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[fake_native.Spool]]:
-    """The spools that were opened, in memory: the core's double is in its place."""
-    from cordwood import _native
-
-    for name, thing in vars(fake_native.module()).items():
-        if not name.startswith("__"):
-            monkeypatch.setattr(_native, name, thing)
-    made: list[fake_native.Spool] = []
-    monkeypatch.setattr(fake_native.Spool, "made", made)
-    monkeypatch.setattr(fake_native.Spool, "unusable", set())
-    yield made
-    from cordwood.pipeline import shutdown
-    from cordwood.pipeline.outlets import outlets
-
-    shutdown(1)
-    outlets.opened.clear()
-    outlets.spools.clear()
-
 
 @pytest.fixture(autouse=True)
 def _clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A folder of its own, no CORDWOOD_ variables, and `logging` as it was."""
+    """A folder of its own, no CORDWOOD_ variables, nothing left open, and `logging` as it was."""
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("CORDWOOD_")]:
         monkeypatch.delenv(name)
@@ -51,9 +22,22 @@ def _clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     root = logging.getLogger()
     before = (root.level, list(root.handlers), logging.root.manager.disable)
     yield
+    if "cordwood.pipeline" in sys.modules:
+        _close_all()
     root.setLevel(before[0])
     root.handlers = before[1]
     logging.disable(before[2])
     errors = sys.modules.get("cordwood.errors")
     if errors is not None:
         errors._reported.clear()
+
+
+def _close_all() -> None:
+    from cordwood.pipeline import shutdown
+    from cordwood.pipeline.outlets import outlets
+
+    with outlets.within(1):
+        shutdown(1)
+        for outlet in list(outlets.opened.values()):
+            outlet.users = 1
+            outlets.release(outlet)

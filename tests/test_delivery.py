@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Sequence
 
 import pytest
-from cordwood import delivery
+from cordwood import _native, delivery
 from cordwood.delivery import Loop, backoff
 from cordwood.record import Record
-
-from tests.fake_native import Spool
-from tests.test_record import make
 
 
 class Sink:
@@ -26,29 +24,29 @@ class Sink:
         if self.failures:
             self.failures -= 1
             raise ConnectionError("down")
-        self.batches.append([record.sequence for record in batch])
+        self.batches.append([int(record.message) for record in batch])
 
     def seen(self) -> list[int]:
-        return [sequence for batch in self.batches for sequence in batch]
+        return [number for batch in self.batches for number in batch]
 
 
 @pytest.fixture
-def spool() -> Spool:
-    spool = Spool(None, max_bytes=1, max_message_bytes=1, sync="interval")
-    assert spool.add_sink("test", '{"kind": "python"}', True) == 0
+def spool() -> _native.Spool:
+    spool = _native.Spool(None)
+    assert spool.add_sink("test", '{"kind": "python"}', local=True) == 0
     return spool
 
 
-def log(spool: Spool, *sequences: int) -> None:
-    for sequence in sequences:
-        spool.take(make(sequence=sequence), 1, None)
+def log(spool: _native.Spool, *numbers: int) -> None:
+    for number in numbers:
+        _native.capture(logging.makeLogRecord({"msg": str(number)}), spool, 1)
 
 
-def test_records_come_in_order_and_in_bounded_batches(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_records_come_in_order_and_in_bounded_batches(spool: _native.Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery, "BATCH", 4)
     log(spool, *range(10))
     sink = Sink()
-    loop = Loop(spool, 0, sink)  # type: ignore[arg-type]  # the core's double
+    loop = Loop(spool, 0, sink)
     loop.stop(10)
     assert sink.seen() == list(range(10))
     assert max(map(len, sink.batches)) <= 4
@@ -56,11 +54,11 @@ def test_records_come_in_order_and_in_bounded_batches(spool: Spool, monkeypatch:
 
 
 def test_a_failed_batch_comes_again_and_is_counted(
-    spool: Spool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    spool: _native.Spool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(delivery, "FIRST_PAUSE", 0.0)
     sink = Sink(failures=3)
-    loop = Loop(spool, 0, sink)  # type: ignore[arg-type]
+    loop = Loop(spool, 0, sink)
     log(spool, 1, 2)
     assert spool.flush(10) == 0
     loop.stop(10)
@@ -69,14 +67,14 @@ def test_a_failed_batch_comes_again_and_is_counted(
     assert capsys.readouterr().err.count("test does not take records (ConnectionError: down)") == 1
 
 
-def test_a_flush_cuts_the_pause_after_a_failure_short(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_flush_cuts_the_pause_after_a_failure_short(spool: _native.Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery, "FIRST_PAUSE", 1000.0)
     monkeypatch.setattr(delivery, "LONGEST_PAUSE", 1000.0)
     sink = Sink(failures=1)
     failed = threading.Event()
     monkeypatch.setattr(delivery, "report", lambda *_, **__: failed.set())
     log(spool, 1)
-    loop = Loop(spool, 0, sink)  # type: ignore[arg-type]
+    loop = Loop(spool, 0, sink)
     assert failed.wait(10)
     while spool.flush(0.05):
         loop.wake()
@@ -84,9 +82,9 @@ def test_a_flush_cuts_the_pause_after_a_failure_short(spool: Spool, monkeypatch:
     assert sink.seen() == [1]
 
 
-def test_a_sink_that_stays_down_ends_with_its_records_in_the_spool(spool: Spool) -> None:
+def test_a_sink_that_stays_down_ends_with_its_records_in_the_spool(spool: _native.Spool) -> None:
     log(spool, 1)
-    loop = Loop(spool, 0, Sink(failures=10**9))  # type: ignore[arg-type]
+    loop = Loop(spool, 0, Sink(failures=10**9))
     loop.stop(10)
     assert spool.flush(0) == 1
 
@@ -98,14 +96,13 @@ def test_pauses_double_to_a_limit_and_are_spread() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
-def test_a_forked_child_delivers_its_own_records(spool: Spool) -> None:
+def test_a_forked_child_delivers_its_own_records(spool: _native.Spool) -> None:
     sink = Sink()
-    loop = Loop(spool, 0, sink)  # type: ignore[arg-type]
+    loop = Loop(spool, 0, sink)
     pid = os.fork()
     if pid == 0:
         status = 1
         try:
-            spool.changed = threading.Condition()  # the double's own lock; the core needs no such care
             log(spool, 7)
             status = 0 if spool.flush(10) == 0 and sink.seen() == [7] else 2
         finally:

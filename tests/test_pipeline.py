@@ -3,98 +3,117 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cordwood
 import pytest
+from cordwood.pipeline.outlets import outlets
 
-from tests.fake_native import Spool
-
-Spools = list[Spool]
 ROOT = logging.getLogger()
+BARE = {"format_string": "%(message)s"}
 
 
-def delivered(spools: Spools) -> dict[str, list[str]]:
-    """Messages by file name or stream, over all spools."""
-    found: dict[str, list[str]] = {}
-    for spool in spools:
-        for bit, spec in spool.specs.items():
-            name = Path(spec.get("path") or spec["stream"]).name
-            found.setdefault(name, []).extend(text or record.message for record, text in spool.delivered[bit])
-    return found
+def written(path: str | Path = "logs/app.log") -> list[str]:
+    """The lines of a file, once all that was logged is there."""
+    assert cordwood.flush(10) == 0
+    return Path(path).read_text(encoding="utf-8").splitlines()
 
 
-def specs(spools: Spools) -> dict[str, dict[str, object]]:
-    return {Path(spec.get("path") or spec["stream"]).name: spec for spool in spools for spec in spool.specs.values()}
+def spec(name: str, log_dir: str = "logs") -> dict[str, object]:
+    """The options under which a file stands in its spool."""
+    found = [json.loads(path.read_bytes()) for path in Path(log_dir, ".cordwood", "sinks").glob("*.json")]
+    (one,) = [spec for spec in found if Path(spec["path"]).name == name]
+    return dict(one)
 
 
-def test_one_call_and_every_logger_goes_through_cordwood(spools: Spools) -> None:
+@contextmanager
+def stuck(path: str = "logs/app.log") -> Iterator[None]:
+    """The file cannot be opened while this lasts: a folder stands in its place."""
+    Path(path).mkdir(parents=True)
+    try:
+        yield
+    finally:
+        Path(path).rmdir()
+
+
+def test_one_call_and_every_logger_goes_through_cordwood(capfd: pytest.CaptureFixture[str]) -> None:
     before = logging.getLogger("made.before")
-    manager = cordwood.configure()
+    manager = cordwood.configure(**BARE)
     before.debug("old")
     logging.getLogger("made.after").error("new")
-    assert delivered(spools) == {
-        "stderr": ["old", "new"],
-        "app.log": ["old", "new"],
-        "app_errors.log": ["new"],
-    }
+    assert written("logs/dev/app.log") == ["old", "new"]
+    assert written("logs/dev/app_errors.log") == ["new"]
+    assert capfd.readouterr().err == "old\nnew\n"
     assert manager is cordwood.LoggingManager()
     assert manager.config is not None
     assert manager.config.log_dir == "./logs/dev"
 
 
-def test_the_spool_is_in_the_log_directory(spools: Spools, tmp_path: Path) -> None:
-    cordwood.configure(cordwood.LogConfig(log_dir="here", sync="always", max_message_bytes="2 MB"))
-    assert spools[0].folder == str(tmp_path.resolve() / "here" / ".cordwood")
-    assert spools[0].options == {"max_bytes": 256 << 20, "max_message_bytes": 2 << 20, "sync": "always"}
+def test_the_spool_is_in_the_log_directory(tmp_path: Path) -> None:
+    cordwood.configure(cordwood.LogConfig(log_dir="here", sync="always", max_message_bytes="2 kB"))
+    logging.getLogger("x").warning("m" * 10_000)
+    assert list(Path("here/.cordwood").glob("*"))
+    assert list(cordwood.stats()["spools"]) == [str(tmp_path.resolve() / "here" / ".cordwood")]  # type: ignore[call-overload]
+    assert written("here/app.log")[0].endswith(f"{'m' * 2048} … [7952 bytes cut]")
+    assert spec("app.log", "here")["sync"] == "always"
 
 
-def test_without_files_no_folder_is_made(spools: Spools) -> None:
+@pytest.mark.usefixtures("capfd")
+def test_without_files_no_folder_is_made(tmp_path: Path) -> None:
     cordwood.configure(preset="testing")
-    assert [spool.folder for spool in spools] == [None]
+    logging.getLogger("x").error("console only")
+    assert cordwood.flush(10) == 0
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_a_json_file_takes_three_settings(spools: Spools) -> None:
+def test_a_json_file_takes_three_settings(capfd: pytest.CaptureFixture[str]) -> None:
     cordwood.configure(cordwood.LogConfig(level="DEBUG", log_dir="logs", format="json"))
-    assert specs(spools)["app.log"]["format"] == {"kind": "json", "names": "cordwood"}
-    assert specs(spools)["stderr"]["format"] == {"kind": "json", "names": "cordwood"}
+    logging.getLogger("x").debug("paid %d", 7)
+    (line,) = written()
+    assert (json.loads(line)["message"], json.loads(line)["template"]) == ("paid 7", "paid %d")
+    assert capfd.readouterr().err == line + "\n"
 
 
-def test_files_inherit_and_override(spools: Spools) -> None:
+def test_files_inherit_and_override() -> None:
     cordwood.configure(
         cordwood.LogConfig(
+            console_output=False,
             max_bytes=100,
             compress="gzip",
             format_string="%(message)s",
             files=[{"name": "a.log", "max_bytes": 0, "format": "ecs"}, {"name": "b.log", "format_string": "%(name)s"}],  # type: ignore[arg-type]
         )
     )
-    a, b = specs(spools)["a.log"], specs(spools)["b.log"]
-    assert (a["max_bytes"], a["compress"], a["format"]) == (0, "gzip", {"kind": "json", "names": "ecs"})
-    assert (b["max_bytes"], b["format"]) == (
-        100,
-        {"kind": "text", "format": "%(name)s", "date_format": "%Y-%m-%d %H:%M:%S"},
+    for _ in range(60):
+        logging.getLogger("x").warning("m")
+    assert {json.loads(line)["message"] for line in written("logs/a.log")} == {"m"}
+    assert set(written("logs/b.log")) == {"x"}
+    assert sorted(path.name for path in Path("logs").glob("*.log*")) == ["a.log", "b.log", "b.log.1.gz"]
+
+
+def test_a_file_may_belong_to_one_logger() -> None:
+    cordwood.configure(console_output=False, files=["app.log", {"name": "services.log", "logger": "services"}], **BARE)
+    logging.getLogger("services.auth").error("in both")
+    logging.getLogger("other").error("in one")
+    assert written("logs/dev/services.log") == ["in both"]
+    assert written("logs/dev/app.log") == ["in both", "in one"]
+
+
+def test_a_format_the_core_cannot_express_is_rendered_in_python() -> None:
+    cordwood.configure(
+        preset="default", format_string="%(message)s %(exc_info)s", console_output=False, files=["app.log"]
     )
-
-
-def test_a_file_may_belong_to_one_logger(spools: Spools) -> None:
-    cordwood.configure(files=["app.log", {"name": "services.log", "logger": "services"}])
-    logging.getLogger("services.auth").info("in both")
-    logging.getLogger("other").info("in one")
-    found = delivered(spools)
-    assert (found["services.log"], found["app.log"]) == (["in both"], ["in both", "in one"])
-
-
-def test_a_format_the_core_cannot_express_is_rendered_in_python(spools: Spools) -> None:
-    cordwood.configure(format_string="%(message)s %(exc_info)s", console_output=False, files=["app.log"])
     logging.getLogger("x").error("slower")
-    assert delivered(spools)["app.log"] == ["slower None"]
+    assert written() == ["slower None"]
 
 
-def test_levels_are_set_and_given_back(spools: Spools) -> None:
+def test_levels_are_set_and_given_back() -> None:
     component = logging.getLogger("component")
     component.setLevel(logging.ERROR)
     before = ROOT.level
@@ -104,41 +123,39 @@ def test_levels_are_set_and_given_back(spools: Spools) -> None:
     assert (ROOT.level, component.level) == (logging.WARNING, logging.ERROR)
     cordwood.shutdown()
     assert (ROOT.level, component.level) == (before, logging.ERROR)
-    assert spools[-1].closed
+    component.setLevel(logging.NOTSET)
 
 
-def test_configure_again_replaces_cleanly(spools: Spools) -> None:
-    cordwood.configure(preset="default", log_dir="one")
+def test_configure_again_replaces_cleanly() -> None:
+    cordwood.configure(preset="default", log_dir="one", console_output=False, **BARE)
     first = [handler for handler in ROOT.handlers if isinstance(handler, cordwood.Handler)]
-    cordwood.configure(preset="default", log_dir="two")
+    logging.getLogger("x").warning("first")
+    cordwood.configure(preset="default", log_dir="two", console_output=False, **BARE)
     logging.getLogger("x").warning("second")
     assert not set(first) & set(ROOT.handlers)
-    assert [spool.closed for spool in spools] == [True, False]
-    assert delivered(spools[:1]) == {"stderr": [], "app.log": []}
-    assert delivered(spools[1:]) == {"stderr": ["second"], "app.log": ["second"]}
+    assert (written("one/app.log"), written("two/app.log")) == (["first"], ["second"])
+    assert list(cordwood.stats()["spools"]) == [str(Path("two/.cordwood").resolve())]  # type: ignore[call-overload]
 
 
-def test_configure_again_with_the_same_file_keeps_its_spool_and_takes_the_new_options(spools: Spools) -> None:
-    cordwood.configure(preset="default", backup_count=1)
-    cordwood.configure(preset="default", backup_count=2, console_output=False)
+def test_configure_again_with_the_same_file_keeps_its_spool_and_takes_the_new_options() -> None:
+    cordwood.configure(preset="default", backup_count=1, console_output=False)
+    before = list(outlets.spools.values())
+    cordwood.configure(preset="default", backup_count=2, console_output=False, **BARE)
     logging.getLogger("x").warning("once")
-    assert len(spools) == 1
-    assert not spools[0].closed
-    assert specs(spools)["app.log"]["backup_count"] == 2
-    assert delivered(spools)["app.log"] == ["once"]
-    assert list(spools[0].sinks) == [str(Path("logs/app.log").resolve())]
+    assert list(outlets.spools.values()) == before
+    assert spec("app.log")["backup_count"] == 2
+    assert written() == ["once"]
 
 
-def test_a_wrong_argument_leaves_logging_as_it_was(spools: Spools) -> None:
+def test_a_wrong_argument_leaves_logging_as_it_was() -> None:
     cordwood.configure()
-    handlers = list(ROOT.handlers)
+    handlers, spools = list(ROOT.handlers), list(outlets.spools)
     with pytest.raises(cordwood.ConfigError, match="level"):
-        cordwood.configure(level="LOUD")
-    assert ROOT.handlers == handlers
-    assert len(spools) == 1
+        cordwood.configure(level="LOUD", log_dir="elsewhere")
+    assert (ROOT.handlers, list(outlets.spools)) == (handlers, spools)
+    assert not Path("elsewhere").exists()
 
 
-@pytest.mark.usefixtures("spools")
 def test_only_plain_handlers_of_the_standard_streams_are_set_aside() -> None:
     class Own(logging.StreamHandler):  # type: ignore[type-arg]
         pass
@@ -154,14 +171,14 @@ def test_only_plain_handlers_of_the_standard_streams_are_set_aside() -> None:
     assert [*others, own, memory, plain] == ROOT.handlers
 
 
-def test_caplog_sees_every_record(spools: Spools, caplog: pytest.LogCaptureFixture) -> None:
-    cordwood.configure()
+def test_caplog_sees_every_record(caplog: pytest.LogCaptureFixture) -> None:
+    cordwood.configure(console_output=False, **BARE)
     logging.getLogger("x").info("seen %d", 1)
     assert caplog.messages == ["seen 1"]
-    assert delivered(spools)["app.log"] == ["seen 1"]
+    assert caplog.record_tuples == [("x", logging.INFO, "seen 1")]
+    assert written("logs/dev/app.log") == ["seen 1"]
 
 
-@pytest.mark.usefixtures("spools")
 def test_shutdown_gives_loggers_back_but_those_from_get_logger() -> None:
     kept = cordwood.get_logger("test_pipeline.kept")
     other = logging.getLogger("test_pipeline.other")
@@ -175,24 +192,27 @@ def test_shutdown_gives_loggers_back_but_those_from_get_logger() -> None:
     assert logging.getLoggerClass() is logging.Logger
 
 
-def test_shutdown_twice_or_before_configure_is_harmless(spools: Spools) -> None:
+def test_shutdown_twice_or_before_configure_is_harmless() -> None:
     assert cordwood.shutdown() == 0
-    cordwood.configure()
+    cordwood.configure(console_output=False, **BARE)
+    logging.getLogger("x").error("first")
     assert cordwood.shutdown() == 0
     assert cordwood.shutdown() == 0
     assert cordwood.LoggingManager().config is None
-    cordwood.configure()
-    assert len(spools) == 2
+    assert not outlets.opened
+    cordwood.configure(console_output=False, **BARE)
+    logging.getLogger("x").error("second")
+    assert written("logs/dev/app.log") == ["first", "second"]
 
 
-def test_silence_is_silent(spools: Spools, capsys: pytest.CaptureFixture[str]) -> None:
+def test_silence_is_silent(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     cordwood.configure(console_output=False, file_output=False)
     logging.getLogger("x").error("nowhere")
-    assert spools == []
-    assert "nowhere" not in capsys.readouterr().err
+    assert cordwood.flush(10) == 0
+    assert list(tmp_path.iterdir()) == []
+    assert "nowhere" not in capfd.readouterr().err
 
 
-@pytest.mark.usefixtures("spools")
 def test_faults_are_said_and_kept(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("CORDWOOD_LEVEL", "LOUD")
     manager = cordwood.configure()
@@ -201,7 +221,6 @@ def test_faults_are_said_and_kept(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert manager.origins["log_dir"] == "preset development"
 
 
-@pytest.mark.usefixtures("spools")
 def test_auto_configure_reads_the_variable_the_application_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALONECHAT_ENV", "production")
     manager = cordwood.auto_configure(variable="ALONECHAT_ENV")
@@ -213,32 +232,41 @@ def test_auto_configure_reads_the_variable_the_application_names(monkeypatch: py
 
 
 def test_an_unusable_folder_is_said_and_the_state_directory_used(
-    spools: Spools, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    Spool.unusable.add(str(tmp_path.resolve() / "logs" / ".cordwood"))
-    cordwood.configure(preset="default")
-    assert str(spools[0].folder).startswith(str(tmp_path / "state" / "cordwood" / "spool"))
+    Path("logs").mkdir()
+    Path("logs/.cordwood").write_text("a file where the spool's folder should be", encoding="utf-8")
+    cordwood.configure(preset="default", console_output=False, **BARE)
     assert "the spool folder" in capsys.readouterr().err
-
-
-def test_where_no_folder_can_be_used_records_wait_in_memory(spools: Spools, capsys: pytest.CaptureFixture[str]) -> None:
-    Spool.unusable.add("*")
-    cordwood.configure(preset="default")
     logging.getLogger("x").warning("kept")
-    assert spools[0].folder is None
-    assert delivered(spools)["app.log"] == ["kept"]
+    assert list((tmp_path / "state" / "cordwood" / "spool").iterdir())
+    assert written() == ["kept"]
+
+
+def test_where_no_folder_can_be_used_records_wait_in_memory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for blocked in ("logs/.cordwood", "state"):
+        Path(blocked).parent.mkdir(exist_ok=True)
+        Path(blocked).write_text("a file where a folder should be", encoding="utf-8")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    cordwood.configure(preset="default", console_output=False, **BARE)
     assert "do not survive a crash" in capsys.readouterr().err
+    logging.getLogger("x").warning("kept")
+    assert written() == ["kept"]
 
 
-@pytest.mark.usefixtures("spools")
 def test_stats_name_each_spool_and_flush_counts_what_remains(tmp_path: Path) -> None:
-    cordwood.configure(preset="default")
-    logging.getLogger("x").warning("one")
-    assert cordwood.flush(1) == 0
-    stats = cordwood.stats()
-    assert stats["spools"] == {str(tmp_path.resolve() / "logs" / ".cordwood"): {"accepted": 2}}
-    assert stats["sinks"] == {}
+    with stuck():
+        cordwood.configure(preset="default", console_output=False, **BARE)
+        logging.getLogger("x").warning("one")
+        logging.getLogger("x").warning("two")
+        assert cordwood.flush(0.2) == 2
+        counts = cordwood.stats()["spools"][str(tmp_path.resolve() / "logs" / ".cordwood")]  # type: ignore[index]
+        assert (counts["accepted"], counts["undelivered"], set(counts["dropped"].values())) == (2, 2, {0})
+    assert written() == ["one", "two"]
+    assert cordwood.stats()["sinks"] == {}
 
 
 @pytest.mark.parametrize(
@@ -253,28 +281,37 @@ def test_stats_name_each_spool_and_flush_counts_what_remains(tmp_path: Path) -> 
     ],
 )
 def test_colour_follows_setting_then_environment_then_terminal(
-    spools: Spools,
     monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
     environ: dict[str, str],
     arguments: dict[str, object],
     coloured: bool,
 ) -> None:
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
-    cordwood.configure(preset="testing", **arguments)
-    theme = specs(spools)["stderr"]["theme"]
-    assert theme == ({} if coloured else None)
+    cordwood.configure(preset="testing", format_string="%(levelname)s %(message)s", **arguments)
+    logging.getLogger("x").error("m")
+    assert cordwood.flush(10) == 0
+    assert capfd.readouterr().err == ("\x1b[31mERROR\x1b[0m m\n" if coloured else "ERROR m\n")
 
 
-def test_a_theme_changes_single_levels(spools: Spools) -> None:
+def test_a_theme_changes_single_levels(capfd: pytest.CaptureFixture[str]) -> None:
     cordwood.configure(
-        preset="testing", console={"colour": "always", "theme": {"info": "bold bright_blue", "ERROR": 196}}
+        preset="testing",
+        level="INFO",
+        format_string="%(levelname)s %(message)s",
+        console={"colour": "always", "theme": {"info": "bold bright_blue", "ERROR": 196}},
     )
-    assert specs(spools)["stderr"]["theme"] == {"INFO": "bold bright_blue", "ERROR": "196"}
+    for level in (logging.INFO, logging.WARNING, logging.ERROR):
+        logging.getLogger("x").log(level, "m")
+    assert cordwood.flush(10) == 0
+    assert capfd.readouterr().err == (
+        "\x1b[1;94mINFO\x1b[0m m\n\x1b[33mWARNING\x1b[0m m\n\x1b[38;5;196mERROR\x1b[0m m\n"
+    )
 
 
-def test_threads_may_log_while_others_configure(spools: Spools) -> None:
-    cordwood.configure(preset="default", console_output=False, log_dir="logs0")
+def test_threads_may_log_while_others_configure() -> None:
+    cordwood.configure(preset="default", console_output=False, log_dir="logs0", **BARE)
     done = threading.Event()
     counts = [0, 0]
 
@@ -288,32 +325,26 @@ def test_threads_may_log_while_others_configure(spools: Spools) -> None:
     for thread in threads:
         thread.start()
     for number in range(20):
-        cordwood.configure(preset="default", console_output=False, log_dir=f"logs{number % 3}")
+        cordwood.configure(preset="default", console_output=False, log_dir=f"logs{number % 3}", **BARE)
     done.set()
     for thread in threads:
         thread.join()
-    found = delivered(spools)["app.log"]
+    found = [line for number in range(3) for line in written(f"logs{number}/app.log")]
     assert sorted(found) == sorted(f"{slot} {number}" for slot in range(2) for number in range(counts[slot]))
 
 
-def test_shutdown_waits_no_longer_than_it_may_and_says_what_remains(
-    spools: Spools, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    waits: list[float] = []
-
-    def stuck(_: Spool, timeout: float) -> int:
-        waits.append(timeout)
-        return 3
-
-    cordwood.configure()
-    with monkeypatch.context() as patch:
-        patch.setattr(Spool, "flush", stuck)
-        assert cordwood.shutdown(timeout=0.5) == 3
-    assert all(wait <= 0.5 for wait in waits)
-    assert "3 records are not delivered yet" in capsys.readouterr().err
+def test_shutdown_waits_no_longer_than_it_may_and_says_what_remains(capsys: pytest.CaptureFixture[str]) -> None:
+    with stuck():
+        cordwood.configure(preset="default", console_output=False, **BARE)
+        for number in range(3):
+            logging.getLogger("x").warning("%d", number)
+        assert cordwood.shutdown(timeout=0.2) == 3
+        assert "3 records are not delivered yet" in capsys.readouterr().err
+    cordwood.configure(preset="default", console_output=False, **BARE)
+    logging.getLogger("x").warning("3")
+    assert written() == ["0", "1", "2", "3"], "the next configuration on the folder brings what was left"
 
 
-@pytest.mark.usefixtures("spools")
 def test_a_console_handler_shared_with_another_logger_stays_there() -> None:
     shared = logging.StreamHandler(sys.stderr)
     services = logging.getLogger("services")
@@ -328,7 +359,6 @@ def test_a_console_handler_shared_with_another_logger_stays_there() -> None:
     ROOT.removeHandler(shared)
 
 
-@pytest.mark.usefixtures("spools")
 def test_no_level_falls_back_while_another_configuration_takes_over(monkeypatch: pytest.MonkeyPatch) -> None:
     cordwood.configure(level="DEBUG")
     seen: list[int] = []

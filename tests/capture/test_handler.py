@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import logging.config
 import sys
@@ -10,14 +11,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import cordwood
 import pytest
 from cordwood.errors import ConfigError
 from cordwood.pipeline import Handler
+from cordwood.pipeline.outlets import outlets
 from cordwood.sinks.memory import MemorySink
 
-from tests.fake_native import Spool
-
-Spools = list[Spool]
+BARE = "%(message)s"
 
 
 @pytest.fixture
@@ -28,52 +29,49 @@ def log() -> Iterator[logging.Logger]:
         handler.close()
 
 
-def messages(spools: Spools, kind: str = "file") -> list[str]:
-    """What was delivered to the first sink of a kind; the text that Python rendered where there is one."""
-    for spool in spools:
-        for bit, spec in spool.specs.items():
-            if spec["kind"] == kind:
-                return [text or record.message for record, text in spool.delivered[bit]]
-    raise AssertionError(f"no sink {kind}")
+def written(path: str = "app.log") -> list[str]:
+    """The lines of a file, once all that was logged is there."""
+    assert cordwood.flush(10) == 0
+    return Path(path).read_text(encoding="utf-8").splitlines()
 
 
-def test_a_file_name_is_all_it_takes(spools: Spools, log: logging.Logger, tmp_path: Path) -> None:
+def test_a_file_name_is_all_it_takes(log: logging.Logger) -> None:
     log.addHandler(Handler("logs/app.log"))
     log.info("paid %d", 7)
-    assert messages(spools) == ["paid 7"]
-    assert spools[0].folder == str(tmp_path.resolve() / "logs" / ".cordwood")
-    assert spools[0].sinks == {str(tmp_path.resolve() / "logs" / "app.log"): 0}
+    (line,) = written("logs/app.log")
+    assert line.endswith(" - app - INFO - paid 7")
+    assert Path("logs/.cordwood").is_dir()
+    assert sorted(path.name for path in Path("logs").iterdir()) == [".cordwood", "app.log"]
 
 
-def test_settings_reach_the_sink(spools: Spools) -> None:
+def test_settings_reach_the_sink(log: logging.Logger) -> None:
     handler = Handler("a.log", "INFO", format="ecs", max_bytes="5 MB", backup_count=2, compress="zstd", file_mode=0o640)
-    assert handler.level == logging.INFO
-    expected = {
-        "format": {"kind": "json", "names": "ecs"},
-        "max_bytes": 5 << 20,
-        "backup_count": 2,
-        "compress": "zstd",
-        "mode": 0o640,
-    }
-    assert expected.items() <= spools[0].specs[0].items()
-    handler.close()
+    log.addHandler(handler)
+    log.debug("below")
+    log.info("m")
+    (line,) = written("a.log")
+    assert (handler.level, json.loads(line)["ecs.version"]) == (logging.INFO, "8.11")
+    assert Path("a.log").stat().st_mode & 0o777 == 0o640
+    (spec,) = [json.loads(path.read_bytes()) for path in Path(".cordwood/sinks").glob("*.json")]
+    assert {"max_bytes": 5 << 20, "backup_count": 2, "compress": "zstd", "mode": 0o640}.items() <= spec.items()
 
 
-@pytest.mark.parametrize("stream", ["stdout", sys.stdout, sys.__stdout__])
-def test_a_stream_is_named_or_given(spools: Spools, stream: object) -> None:
-    handler = Handler(stream=stream, colour="never")  # type: ignore[arg-type]
-    assert spools[0].folder is None
-    assert spools[0].sinks == {"console:stdout": 0}
-    handler.close()
+@pytest.mark.parametrize("given", ["name", "stream"])
+def test_a_stream_is_named_or_given(log: logging.Logger, capfd: pytest.CaptureFixture[str], given: str) -> None:
+    log.addHandler(Handler(stream="stdout" if given == "name" else sys.stdout, format_string=BARE))
+    log.info("m")
+    log.handlers[0].flush()
+    assert capfd.readouterr() == ("m\n", "")
+    assert list(Path().iterdir()) == []
 
 
-def test_the_words_stderr_and_stdout_are_streams(spools: Spools) -> None:
-    handler = Handler("stderr")
-    assert spools[0].sinks == {"console:stderr": 0}
-    handler.close()
+def test_the_words_stderr_and_stdout_are_streams(log: logging.Logger, capfd: pytest.CaptureFixture[str]) -> None:
+    log.addHandler(Handler("stderr", format_string=BARE))
+    log.info("m")
+    log.handlers[0].flush()
+    assert capfd.readouterr() == ("", "m\n")
 
 
-@pytest.mark.usefixtures("spools")
 @pytest.mark.parametrize(
     ("settings", "text"),
     [
@@ -90,35 +88,36 @@ def test_a_wrong_argument_raises(settings: dict[str, object], text: str) -> None
         Handler(**settings)  # type: ignore[arg-type]
 
 
-def test_filters_drop_records_and_put_others_in_their_place(spools: Spools, log: logging.Logger) -> None:
-    handler = Handler("app.log")
+def test_filters_drop_records_and_put_others_in_their_place(log: logging.Logger) -> None:
+    handler = Handler("app.log", format_string=BARE)
     log.addHandler(handler)
     handler.addFilter(lambda record: record.msg != "dropped")
     log.info("dropped")
     log.info("kept")
-    assert messages(spools) == ["kept"]
+    assert written() == ["kept"]
     if sys.version_info >= (3, 12):
         handler.addFilter(lambda record: logging.makeLogRecord({**vars(record), "msg": "replaced"}))
         log.info("original")
-        assert messages(spools) == ["kept", "replaced"]
+        assert written() == ["kept", "replaced"]
 
 
-def test_levels_are_those_of_logging(spools: Spools, log: logging.Logger) -> None:
-    handler = Handler("app.log", level="ERROR")
+def test_levels_are_those_of_logging(log: logging.Logger) -> None:
+    handler = Handler("app.log", level="ERROR", format_string=BARE)
     log.addHandler(handler)
     log.warning("no")
     log.error("yes")
     handler.setLevel(logging.DEBUG)
     log.debug("yes, too")
-    assert messages(spools) == ["yes", "yes, too"]
+    assert written() == ["yes", "yes, too"]
 
 
-def test_a_plain_formatter_runs_natively(spools: Spools, log: logging.Logger) -> None:
+def test_a_plain_formatter_runs_natively(log: logging.Logger) -> None:
     handler = Handler("app.log", format="json")
     log.addHandler(handler)
-    handler.setFormatter(logging.Formatter("%(message)s!", "%H:%M"))
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s!", "%Y"))
+    log.info("m")
     assert not handler.needs_record
-    assert spools[0].specs[0]["format"] == {"kind": "text", "format": "%(message)s!", "date_format": "%H:%M"}
+    assert written() == [f"{time.localtime().tm_year} m!"]
 
 
 class Shouting(logging.Formatter):
@@ -144,105 +143,105 @@ def gmt() -> logging.Formatter:
     ids=["subclass", "style", "defaults", "not native", "converter"],
 )
 def test_any_other_formatter_runs_in_python_and_its_text_is_kept(
-    spools: Spools, log: logging.Logger, formatter: logging.Formatter
+    log: logging.Logger, formatter: logging.Formatter
 ) -> None:
-    handler = Handler("app.log")
+    handler = Handler("app.log", format_string=BARE)
     handler.setFormatter(formatter)
     log.addHandler(handler)
     log.info("words")
     expected = formatter.format(logging.makeLogRecord({"msg": "words"}))
     assert handler.needs_record
-    assert messages(spools) == [expected]
+    assert written() == [expected]
     handler.setFormatter(None)
     log.info("words")
-    assert (messages(spools), handler.needs_record) == ([expected, "words"], False)
+    assert (written(), handler.needs_record) == ([expected, "words"], False)
 
 
-def test_two_handlers_of_one_file_keep_their_own_formats(spools: Spools, log: logging.Logger) -> None:
-    first, second = Handler("app.log"), Handler("app.log")
+def test_two_handlers_of_one_file_keep_their_own_formats(log: logging.Logger) -> None:
+    first, second = (Handler("app.log", format_string=BARE) for _ in range(2))
     second.setFormatter(logging.Formatter("second: %(message)s"))
     assert second.needs_record, "the file has one native format, the first handler's"
     log.addHandler(first)
     log.addHandler(second)
     log.info("x")
-    assert messages(spools) == ["x", "second: x"]
+    assert written() == ["x", "second: x"]
 
 
 def test_a_failing_formatter_loses_nothing_and_is_said_once(
-    spools: Spools, log: logging.Logger, capsys: pytest.CaptureFixture[str]
+    log: logging.Logger, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Broken(logging.Formatter):
         def format(self, record: logging.LogRecord) -> str:
             raise RuntimeError("no")
 
-    handler = Handler("app.log")
+    handler = Handler("app.log", format_string=BARE)
     handler.setFormatter(Broken())
     log.addHandler(handler)
     log.info("one")
     log.info("two")
-    assert messages(spools) == ["one", "two"]
+    assert written() == ["one", "two"]
     assert capsys.readouterr().err.count("formatter Broken failed (RuntimeError: no)") == 1
 
 
-def test_a_formatter_that_logs_does_not_recurse(spools: Spools, log: logging.Logger) -> None:
+def test_a_formatter_that_logs_does_not_recurse(log: logging.Logger) -> None:
     class Chatty(logging.Formatter):
         def format(self, record: logging.LogRecord) -> str:
             log.info("from inside")
             return "formatted"
 
-    handler = Handler("app.log")
+    handler = Handler("app.log", format_string=BARE)
     handler.setFormatter(Chatty())
     log.addHandler(handler)
     log.info("x")
-    assert messages(spools) == ["from inside", "formatted"]
+    assert written() == ["from inside", "formatted"]
 
 
-def test_wrong_arguments_never_reach_the_caller(spools: Spools, log: logging.Logger) -> None:
-    log.addHandler(Handler("app.log"))
-    log.info("%d of %d", 1)
-    assert len(messages(spools)) == 1
+def test_wrong_arguments_never_reach_the_caller(log: logging.Logger) -> None:
+    log.addHandler(Handler("app.log", format_string=BARE))
+    log.info("%d of %d", 1)  # noqa: PLE1206 the fault is the subject
+    assert written() == ["%d of %d [arguments: 1; not formatted: TypeError: not enough arguments for format string]"]
 
 
-def test_there_is_no_lock_to_wait_for(spools: Spools) -> None:
+def test_there_is_no_lock_to_wait_for() -> None:
     handler = Handler("app.log")
     assert handler.lock is None
     handler.acquire()
     handler.release()
-    assert len(spools) == 1
 
 
-def test_a_record_after_close_opens_the_target_again(spools: Spools, log: logging.Logger) -> None:
-    handler = Handler("app.log")
+def test_a_record_after_close_opens_the_target_again(log: logging.Logger) -> None:
+    handler = Handler("app.log", format_string=BARE)
     log.addHandler(handler)
+    log.info("early")
     handler.close()
-    assert spools[0].closed
+    assert not outlets.opened
     log.info("late")
-    assert messages(spools[1:]) == ["late"]
+    assert written() == ["early", "late"]
 
 
-def test_close_is_harmless_twice(spools: Spools) -> None:
-    handler = Handler("app.log")
+def test_close_is_harmless_twice(log: logging.Logger) -> None:
+    handler, other = Handler("app.log", format_string=BARE), Handler("app.log", format_string=BARE)
     handler.close()
     handler.close()
-    assert len(spools) == 1
+    log.addHandler(other)
+    log.info("m")
+    assert written() == ["m"], "the second close took nothing from the other handler"
 
 
 def test_a_target_that_cannot_be_opened_is_said_and_tried_again(
-    spools: Spools, log: logging.Logger, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    log: logging.Logger, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def refuse(self: Spool, identity: str, spec: str, local: bool) -> int:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Spool, "add_sink", refuse)
-        log.addHandler(Handler("app.log"))
-        log.info("lost, and said")
+    Path(".cordwood/sinks").parent.mkdir()
+    Path(".cordwood/sinks").write_text("a file where a folder should be", encoding="utf-8")
+    log.addHandler(Handler("app.log", format_string=BARE))
+    log.info("lost, and said")
+    assert "app.log cannot be opened" in capsys.readouterr().err
+    Path(".cordwood/sinks").unlink()
     log.info("there is room again")
-    assert messages(spools) == ["there is room again"]
-    assert "app.log cannot be opened ([Errno 28] No space left on device)" in capsys.readouterr().err
+    assert written() == ["there is room again"]
 
 
-def test_dict_config_makes_it_as_any_handler(spools: Spools) -> None:
+def test_dict_config_makes_it_as_any_handler(capfd: pytest.CaptureFixture[str]) -> None:
     logging.config.dictConfig(
         {
             "version": 1,
@@ -266,17 +265,13 @@ def test_dict_config_makes_it_as_any_handler(spools: Spools) -> None:
     logger = logging.getLogger("configured")
     logger.info("console only")
     logger.warning("both")
-    assert messages(spools) == ["both"]
-    assert messages(spools, "console") == ["console only", "both"]
-    assert [
-        spec["format"]["format"] for spool in spools for spec in spool.specs.values() if spec["kind"] == "file"
-    ] == ["%(levelname)s %(message)s"]
+    assert written("logs/app.log") == ["WARNING both"]
+    assert [line.rpartition(" - ")[2] for line in capfd.readouterr().out.splitlines()] == ["console only", "both"]
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
         handler.close()
 
 
-@pytest.mark.usefixtures("spools")
 def test_a_memory_sink_keeps_the_last_records(log: logging.Logger) -> None:
     sink = MemorySink(capacity=2)
     handler = Handler(sink=sink)
@@ -287,7 +282,6 @@ def test_a_memory_sink_keeps_the_last_records(log: logging.Logger) -> None:
     assert [(record.message, record.fields["number"]) for record in sink.records] == [("n 1", 1), ("n 2", 2)]
 
 
-@pytest.mark.usefixtures("spools")
 def test_sixteen_threads_lose_nothing(log: logging.Logger) -> None:
     sink = MemorySink(capacity=10_000)
     handler = Handler(sink=sink)
@@ -306,13 +300,12 @@ def test_sixteen_threads_lose_nothing(log: logging.Logger) -> None:
     assert len(sink.records) == 1600
 
 
-@pytest.mark.usefixtures("spools")
 def test_a_sink_of_ones_own_refuses_unknown_settings() -> None:
     with pytest.raises(ConfigError, match="formt"):
         Handler(sink=MemorySink(), formt="json")
 
 
-def test_django_makes_it_from_its_settings(spools: Spools) -> None:
+def test_django_makes_it_from_its_settings() -> None:
     django = pytest.importorskip("django")
     from django.conf import settings
 
@@ -327,6 +320,7 @@ def test_django_makes_it_from_its_settings(spools: Spools) -> None:
     django.setup()
     logger = logging.getLogger("django.request")
     logger.warning("Not Found: %s", "/x", extra={"status_code": 404})
-    assert messages(spools) == ["Not Found: /x"]
+    (line,) = [json.loads(line) for line in written("logs/django.log")]
+    assert (line["message"], line["template"], line["status_code"]) == ("Not Found: /x", "Not Found: %s", 404)
     logger.handlers[0].close()
     logger.handlers.clear()

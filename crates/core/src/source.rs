@@ -644,6 +644,10 @@ impl Source {
         for member in &mut self.members {
             if !member.dead && member.sealed().is_none() {
                 member.dead = is_unlocked(&member.reader.file);
+                if member.dead {
+                    // What was fetched while it lived may be older than its last record.
+                    member.reader.refresh();
+                }
             }
         }
     }
@@ -655,12 +659,8 @@ impl Member {
         let sinks = self.reader.header.sinks.clone();
         let sealed = self.sealed();
         let dead = by_folder && (self.dead || (sealed.is_some() && is_unlocked(&self.reader.file)));
-        if sealed.is_none() {
-            if !dead {
-                return false;
-            }
-            // What was fetched may be older than the writer's last record and its death.
-            self.reader.refresh();
+        if sealed.is_none() && !dead {
+            return false;
         }
         sinks.iter().enumerate().all(|(bit, sink)| {
             if sink.local && dead {

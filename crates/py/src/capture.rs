@@ -11,7 +11,7 @@ use cordwood_core::spool::frame_bytes;
 use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyInt, PyMapping, PyString, PyTuple};
+use pyo3::types::{PyDict, PyMapping, PyString, PyTuple};
 use pyo3::Borrowed;
 
 use crate::ffi::{self, types, Arguments};
@@ -60,16 +60,25 @@ impl<'py> Draft<'py> {
     }
 }
 
-/// Cuts a text that is longer than may be kept, and says so in it.
-pub fn bounded(text: &str, most: usize) -> Cow<'_, str> {
+/// A text as it is kept: redacted, and cut. What lies far behind the cut is not even looked at, so that a text of any size
+/// costs its caller no more than the longest that may be kept.
+pub fn kept<'a>(redactor: &Redactor, text: &'a str, most: usize) -> Cow<'a, str> {
+    /// Beyond the cut so much is looked at, because a secret that begins before it may end behind it.
+    const MARGIN: usize = 16 << 10;
     if text.len() <= most {
-        return Cow::Borrowed(text);
+        return redactor.redact_text(text);
     }
-    let mut end = most;
-    while !text.is_char_boundary(end) {
-        end -= 1;
+    let near = redactor.redact_text(&text[..floor_char(text, most.saturating_add(MARGIN))]);
+    let end = floor_char(&near, most);
+    Cow::Owned(format!("{} … [{} bytes cut]", &near[..end], text.len() - end))
+}
+
+fn floor_char(text: &str, mut at: usize) -> usize {
+    at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
     }
-    Cow::Owned(format!("{} … [{} bytes cut]", &text[..end], text.len() - end))
+    at
 }
 
 impl Drop for Draft<'_> {
@@ -110,9 +119,12 @@ impl<'py> Args<'_, 'py> {
     fn each(&self, mut act: impl FnMut(usize, Borrowed<'_, 'py, PyAny>) -> bool) -> bool {
         match self {
             Self::Call(args) => (0..args.positional()).all(|index| args.get(index).is_some_and(|arg| act(index, arg))),
-            Self::Record(args) => args.cast_exact::<PyTuple>().is_ok_and(|tuple| {
-                (0..tuple.len()).all(|index| tuple.get_borrowed_item(index).is_ok_and(|arg| act(index, arg)))
-            }),
+            Self::Record(args) => match args.cast_exact::<PyTuple>() {
+                Ok(tuple) => {
+                    (0..tuple.len()).all(|index| tuple.get_borrowed_item(index).is_ok_and(|arg| act(index, arg)))
+                }
+                Err(_) => act(0, args.as_borrowed()),
+            },
             Self::None => true,
         }
     }
@@ -149,14 +161,18 @@ pub fn put_message<'py>(
     given: &Given<'_, 'py>,
     most: usize,
 ) -> PyResult<()> {
-    let template = site.template.as_ref().filter(|template| template.object.as_ptr() == given.message.as_ptr());
+    let template = site
+        .template
+        .as_ref()
+        .filter(|template| template.object.as_ptr() == given.message.as_ptr() && template.bytes <= most);
     let count = given.args.len();
+    let mut taken = Taken::default();
     if let Some(template) = template {
         if count == 0 && template.harmless {
             draft.flags |= frame::SITE_TEMPLATE | frame::LITERAL;
             return Ok(());
         }
-        if count > 0 && put_deferred(draft, redactor, template, &given.args, count) {
+        if count > 0 && put_deferred(draft, redactor, template, &given.args, most, &mut taken) {
             return Ok(());
         }
         if template.harmless && count > 0 {
@@ -173,30 +189,30 @@ pub fn put_message<'py>(
         }
     };
     if count == 0 {
-        with_text(&format, |text| draft.text(&bounded(&redactor.redact_text(text), most)));
+        with_text(&format, |text| draft.text(&kept(redactor, text, most)));
         return Ok(());
     }
     if draft.flags & frame::SITE_TEMPLATE == 0 {
         draft.flags |= frame::OWN_TEMPLATE;
-        with_text(&format, |text| draft.text(&bounded(&redactor.redact_text(text), most)));
+        with_text(&format, |text| draft.text(&kept(redactor, text, most)));
     }
     let secrets = match template {
         Some(template) => template.redaction.secret,
         None => with_text(&format, |text| redactor.plan(text).secret),
     };
-    match given
-        .args
-        .operand(py)
+    let operand = taken.error.map_or_else(|| given.args.operand(py), Err);
+    match operand
+        .and_then(|operand| with_taken(py, operand, &taken.texts))
         .and_then(|operand| masked(py, redactor, operand, secrets))
         .and_then(|operand| ffi::percent(&format, &operand))
     {
         Ok(message) => {
-            with_text(&message, |text| draft.text(&bounded(&redactor.redact_text(text), most)));
+            with_text(&message, |text| draft.text(&kept(redactor, text, most)));
             Ok(())
         }
         Err(error) => {
-            let text = with_text(&format, |text| failed_message(py, text, &given.args, &error));
-            draft.text(&bounded(&redactor.redact_text(&text), most));
+            let text = with_text(&format, |text| failed_message(py, redactor, text, &given.args, secrets, &error));
+            draft.text(&kept(redactor, &text, most));
             reraise_if_not_exception(py, &error)
         }
     }
@@ -210,37 +226,53 @@ fn reraise_if_not_exception(py: Python<'_>, error: &PyErr) -> PyResult<()> {
     Err(error.clone_ref(py))
 }
 
-/// Replaces the arguments that follow a secret word.
+/// Replaces the arguments that follow a secret word, and the values of a mapping's secret keys.
 fn masked<'py>(
     py: Python<'py>,
     redactor: &Redactor,
     operand: Bound<'py, PyAny>,
     secrets: u64,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let Ok(tuple) = operand.cast_exact::<PyTuple>() else { return Ok(operand) };
-    if secrets == 0 {
+    let hide = |item: Bound<'py, PyAny>| {
+        if item.is_none() || ffi::type_address(&item) == types::bool() {
+            return item;
+        }
+        PyString::new(py, redactor.mask()).into_any()
+    };
+    if let Ok(tuple) = operand.cast_exact::<PyTuple>() {
+        if secrets == 0 {
+            return Ok(operand);
+        }
+        let is_secret = |index: usize| index < 64 && secrets >> index & 1 == 1;
+        let items = tuple.iter().enumerate().map(|(index, item)| if is_secret(index) { hide(item) } else { item });
+        return Ok(PyTuple::new(py, items.collect::<Vec<_>>())?.into_any());
+    }
+    let Ok(mapping) = operand.cast_exact::<PyDict>() else { return Ok(operand) };
+    let is_secret = |key: &Bound<'py, PyAny>| redactor.secret_key(&text_of(key));
+    if !mapping.keys().iter().any(|key| is_secret(&key)) {
         return Ok(operand);
     }
-    let items = tuple.iter().enumerate().map(|(index, item)| {
-        let class = ffi::type_address(&item);
-        let shown = secrets >> index.min(63) & 1 == 0 || item.is_none() || class == types::bool();
-        if shown {
-            item
-        } else if class == types::int() || class == types::float() {
-            // A number's conversion takes nothing but a number.
-            PyInt::new(py, 0).into_any()
-        } else {
-            PyString::new(py, redactor.mask()).into_any()
-        }
-    });
-    Ok(PyTuple::new(py, items.collect::<Vec<_>>())?.into_any())
+    let copy = PyDict::new(py);
+    for (key, item) in mapping.iter() {
+        let item = if is_secret(&key) { hide(item) } else { item };
+        copy.set_item(key, item)?;
+    }
+    Ok(copy.into_any())
 }
 
 /// What is kept of a message whose arguments do not fit its template.
-fn failed_message(py: Python<'_>, template: &str, args: &Args<'_, '_>, error: &PyErr) -> String {
+fn failed_message(
+    py: Python<'_>,
+    redactor: &Redactor,
+    template: &str,
+    args: &Args<'_, '_>,
+    secrets: u64,
+    error: &PyErr,
+) -> String {
     let mut shown = Vec::new();
-    let _ = args.each(|_, arg| {
-        shown.push(text_of(&arg));
+    let _ = args.each(|index, arg| {
+        let secret = index < 64 && secrets >> index & 1 == 1;
+        shown.push(if secret { redactor.mask().to_owned() } else { text_of(&arg) });
         true
     });
     let kind = error.get_type(py).name().map_or_else(|_| String::from("Exception"), |name| name.to_string());
@@ -248,24 +280,51 @@ fn failed_message(py: Python<'_>, template: &str, args: &Args<'_, '_>, error: &P
     format!("{template} [arguments: {}; not formatted: {kind}: {why}]", shown.join(", "))
 }
 
-fn put_deferred(
+/// Arguments' texts that were taken before it was found that the message must be rendered now.
+#[derive(Default)]
+pub struct Taken<'py> {
+    pub texts: Vec<(usize, Bound<'py, PyAny>)>,
+    /// What an argument's `__str__` raised.
+    pub error: Option<PyErr>,
+}
+
+/// The operand with the texts in their arguments' places: no `__str__` runs twice.
+fn with_taken<'py>(
+    py: Python<'py>,
+    operand: Bound<'py, PyAny>,
+    texts: &[(usize, Bound<'py, PyAny>)],
+) -> PyResult<Bound<'py, PyAny>> {
+    let Ok(tuple) = operand.cast_exact::<PyTuple>() else { return Ok(operand) };
+    if texts.is_empty() {
+        return Ok(operand);
+    }
+    let text_at = |index| texts.iter().find(|(at, _)| *at == index).map(|(_, text)| text.clone());
+    let items = tuple.iter().enumerate().map(|(index, item)| text_at(index).unwrap_or(item));
+    Ok(PyTuple::new(py, items.collect::<Vec<_>>())?.into_any())
+}
+
+fn put_deferred<'py>(
     draft: &mut Draft<'_>,
     redactor: &Redactor,
     template: &Template,
-    args: &Args<'_, '_>,
-    count: usize,
+    args: &Args<'_, 'py>,
+    most: usize,
+    taken: &mut Taken<'py>,
 ) -> bool {
     let Some(plan) = &template.plan else { return false };
-    if plan.args.len() != count {
+    if plan.args.len() != args.len() {
         return false;
     }
     let start = draft.bytes.len();
     let mut fits = true;
     draft.section(|out| {
-        fits =
-            args.each(|index, value| pack_argument(redactor, &template.redaction, plan.args[index], index, value, out));
+        let room = most.saturating_sub(template.bytes);
+        fits = args.each(|index, value| {
+            pack_argument(redactor, &template.redaction, plan.args[index], index, value, room, taken, out)
+        });
     });
-    if !fits {
+    // What is too long is rendered and cut now.
+    if !fits || draft.bytes.len() - start > most {
         draft.bytes.truncate(start);
         return false;
     }
@@ -303,7 +362,7 @@ impl<'py> FieldSources<'py> {
     }
 }
 
-fn put_fields(draft: &mut Draft<'_>, redactor: &Redactor, sources: &FieldSources<'_>) {
+fn put_fields(draft: &mut Draft<'_>, redactor: &Redactor, sources: &FieldSources<'_>, most: usize) {
     if sources.is_empty() {
         return;
     }
@@ -314,21 +373,21 @@ fn put_fields(draft: &mut Draft<'_>, redactor: &Redactor, sources: &FieldSources
                 let shadowed = sources.dicts[at + 1..].iter().any(|later| later.contains(&key).unwrap_or(false))
                     || sources.pairs.iter().any(|(name, _)| name.eq(&key).unwrap_or(false));
                 if !shadowed {
-                    put_field(redactor, &key, &value, out);
+                    put_field(redactor, &key, &value, most, out);
                 }
             }
         }
         for (key, value) in &sources.pairs {
-            put_field(redactor, key, value, out);
+            put_field(redactor, key, value, most, out);
         }
     });
 }
 
-fn put_field(redactor: &Redactor, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>, out: &mut Vec<u8>) {
+fn put_field(redactor: &Redactor, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>, most: usize, out: &mut Vec<u8>) {
     if ffi::type_address(key) == types::str() {
-        with_text(key, |name| pack_field(redactor, name, value, out));
+        with_text(key, |name| pack_field(redactor, name, value, most, out));
     } else {
-        pack_field(redactor, &text_of(key), value, out);
+        pack_field(redactor, &text_of(key), value, most, out);
     }
 }
 
@@ -344,11 +403,10 @@ pub struct Rest {
 fn put_rest(draft: &mut Draft<'_>, redactor: &Redactor, rest: &Rest, most: usize) {
     if let Some((kind, message, text, fingerprint, frames)) = &rest.exception {
         draft.flags |= frame::EXCEPTION;
-        let (message, text) = (redactor.redact_text(message), redactor.redact_text(text));
         let exception = Exception {
             kind,
-            message: &bounded(&message, most),
-            text: &bounded(&text, most),
+            message: &kept(redactor, message, most),
+            text: &kept(redactor, text, most),
             fingerprint: *fingerprint,
             frames_json: frames,
         };
@@ -356,7 +414,7 @@ fn put_rest(draft: &mut Draft<'_>, redactor: &Redactor, rest: &Rest, most: usize
     }
     if !rest.stack_info.is_empty() || !rest.task_name.is_empty() {
         draft.flags |= frame::SURROUNDINGS;
-        draft.text(&bounded(&redactor.redact_text(&rest.stack_info), most));
+        draft.text(&kept(redactor, &rest.stack_info, most));
         draft.text(&rest.task_name);
     }
     if !rest.lines.is_empty() {
@@ -442,7 +500,12 @@ pub fn thread(py: Python<'_>) -> PyResult<Rc<ThreadEntry>> {
         serial.get()
     });
     if let Some(entry) = caches(py, |caches| caches.threads.get(&serial).map(Rc::clone)).flatten() {
-        if ffi::dict_address(entry.dict.bind(py), intern!(py, "_name")) == entry.name.as_ptr() as usize {
+        let same = || {
+            let name = ffi::dict_address(entry.dict.bind(py), intern!(py, "_name"));
+            let process = entry.process.as_ref().map(|name| name.as_ptr());
+            name == entry.name.as_ptr() as usize && process == runtime::process_name(py).map(|name| name.as_ptr())
+        };
+        if ffi::is_unchanged(&entry.checked) || same() {
             return Ok(entry);
         }
     }
@@ -456,20 +519,27 @@ pub fn thread(py: Python<'_>) -> PyResult<Rc<ThreadEntry>> {
 fn describe_thread(py: Python<'_>) -> PyResult<ThreadEntry> {
     let current = py.import("threading")?.call_method0("current_thread")?;
     let dict = ffi::instance_dict(&current)?;
+    ffi::watch_dict(&dict);
     let name = current.getattr(intern!(py, "_name"))?;
-    let mut process_name = String::from("MainProcess");
-    if let Some(module) = names(py)?.modules.bind(py).get_item("multiprocessing")? {
-        if let Ok(found) = module.call_method0("current_process").and_then(|process| process.getattr("name")) {
-            process_name = text_of(&found);
-        }
-    }
+    let process = runtime::process_name(py);
+    let process_name = process.as_ref().map_or_else(|| String::from("MainProcess"), text_of);
     let ident = ffi::thread_ident();
     let shown = text_of(&name);
     let mut payload = Vec::new();
     let described = model::Thread { ident, pid: std::process::id(), name: &shown, process_name: &process_name };
     frame::put_thread(&described, &mut payload);
     let (salt, offset) = (Cell::new(0), Cell::new(0));
-    Ok(ThreadEntry { ident, dict: dict.unbind(), name: name.unbind(), payload, salt, offset })
+    let process = process.map(Bound::unbind);
+    Ok(ThreadEntry {
+        ident,
+        dict: dict.unbind(),
+        name: name.unbind(),
+        process,
+        checked: Cell::new(0),
+        payload,
+        salt,
+        offset,
+    })
 }
 
 /// The name `logging` has for a level.
@@ -493,7 +563,7 @@ pub fn take<'a, 'py>(
     let given = Given { message: &message, args: Args::Call(args.skip(1)) };
     let rendered = put_message(py, &mut draft, &redactor, site, &given, most);
     fields.add_surroundings(py);
-    put_fields(&mut draft, &redactor, &fields);
+    put_fields(&mut draft, &redactor, &fields, most);
     if plan.wants_task {
         let rest = Rest { task_name: task_name(py), ..Rest::default() };
         put_rest(&mut draft, &redactor, &rest, most);
@@ -531,6 +601,10 @@ pub fn task_name(py: Python<'_>) -> String {
     name.unwrap_or_default()
 }
 
+fn address(object: Option<&Bound<'_, PyAny>>) -> usize {
+    object.map_or(0, |object| object.as_ptr() as usize)
+}
+
 /// The site of the running call, found or made.
 pub fn call_site<'py>(
     py: Python<'py>,
@@ -542,25 +616,25 @@ pub fn call_site<'py>(
 ) -> PyResult<Rc<Site>> {
     let key =
         Key { anchor: caller.code.as_ptr() as usize, place: caller.place, logger: plan.name.as_ptr() as usize, level };
-    let level_text = level_name(py, level_object)?;
-    let level_address = level_text.as_ref().map_or(0, |text| text.as_ptr() as usize);
     let known = caches(py, |caches| caches.sites.get(&key).map(Rc::clone)).flatten();
     if let Some(site) = &known {
         let same = match &site.template {
             Some(template) => template.object.as_ptr() == message.as_ptr(),
             None => true,
         };
-        if same && site.level_name == level_address {
+        let named = || level_name(py, level_object).is_ok_and(|name| site.level_name == address(name.as_ref()));
+        if same && (ffi::is_unchanged(&site.checked) || named()) {
             return Ok(Rc::clone(site));
         }
     }
+    let level_text = level_name(py, level_object)?;
+    let level_address = address(level_text.as_ref());
     let path: String = caller.code.getattr(intern!(py, "co_filename"))?.extract()?;
     let function: String = caller.code.getattr(intern!(py, "co_name"))?.extract()?;
     let logger = plan.name.bind(py);
     let held = vec![caller.code.clone().unbind(), plan.name.clone_ref(py)];
-    let is_text = ffi::type_address(message) == types::str();
     // A second message at the same place: it is not constant there.
-    let template = (known.is_none() && is_text).then(|| message.clone().unbind());
+    let template = (known.is_none() && site::may_be_template(message)).then(|| message.clone().unbind());
     let described = Described { path, line: caller.line(), function, level, level_text, level_address };
     remember_site(py, key, held, logger, template, described)
 }
@@ -605,6 +679,7 @@ pub fn remember_site<'py>(
     let site = Rc::new(Site {
         held,
         level_name: described.level_address,
+        checked: Cell::new(0),
         internal,
         template: made,
         payload: site::payload(&model, text.as_deref()),
@@ -635,7 +710,7 @@ pub fn finish<'py>(
     let rendered = put_message(py, &mut draft, &redactor, site, given, spool.max_message_bytes);
     let mut fields = fields;
     fields.add_surroundings(py);
-    put_fields(&mut draft, &redactor, &fields);
+    put_fields(&mut draft, &redactor, &fields, spool.max_message_bytes);
     put_rest(&mut draft, &redactor, rest, spool.max_message_bytes);
     Ready { site, thread, time_ns, level }.append(py, spool, mask, &mut draft);
     rendered

@@ -14,7 +14,7 @@ use crate::capture::{
 use crate::entry::is_reserved_name;
 use crate::ffi::{self, types};
 use crate::runtime::{self, caches, names, ThreadEntry};
-use crate::site::Key;
+use crate::site::{self, Key};
 use crate::spool::PySpool;
 use crate::value::{text_of, with_text};
 
@@ -118,8 +118,7 @@ impl<'py> Reader<'_, 'py> {
             }
         }
         let _ = level_object;
-        let is_text = ffi::type_address(message) == types::str();
-        let template = (known.is_none() && is_text).then(|| message.clone().unbind());
+        let template = (known.is_none() && site::may_be_template(message)).then(|| message.clone().unbind());
         let held =
             vec![path.clone().unbind(), name.clone().unbind(), function.clone().unbind(), level_text.clone().unbind()];
         let described = Described {
@@ -139,7 +138,9 @@ impl<'py> Reader<'_, 'py> {
         let ident = self.get("thread")?.extract::<u64>().unwrap_or(0);
         let name = self.get("threadName")?;
         let pid = self.get("process")?.extract::<u32>().unwrap_or(0);
-        let same_name = running.name.as_ptr() == name.as_ptr() || (name.is_none() && ident == 0);
+        let process_name = self.get("processName")?;
+        let same_process = running.process.as_ref().is_none_or(|name| name.as_ptr() == process_name.as_ptr());
+        let same_name = running.name.as_ptr() == name.as_ptr() && same_process || (name.is_none() && ident == 0);
         if (ident == running.ident || ident == 0) && same_name && (pid == std::process::id() || pid == 0) {
             return Ok(running);
         }
@@ -148,7 +149,16 @@ impl<'py> Reader<'_, 'py> {
         frame::put_thread(&model::Thread { ident, pid, name: &shown, process_name: &process_name }, &mut payload);
         let dict = PyDict::new(self.py).into_any().unbind();
         let (salt, offset) = (Cell::new(0), Cell::new(0));
-        Ok(std::rc::Rc::new(ThreadEntry { ident, dict, name: name.unbind(), payload, salt, offset }))
+        Ok(std::rc::Rc::new(ThreadEntry {
+            ident,
+            dict,
+            name: name.unbind(),
+            process: None,
+            checked: Cell::new(0),
+            payload,
+            salt,
+            offset,
+        }))
     }
 
     /// Every attribute that a LogRecord does not have of its own.

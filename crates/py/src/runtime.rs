@@ -69,6 +69,10 @@ pub struct ThreadEntry {
     /// The Thread object's `__dict__`, and the name seen in it last.
     pub dict: Py<PyAny>,
     pub name: Py<PyAny>,
+    /// When the name was compared with the dict's last.
+    pub checked: Cell<u64>,
+    /// The process's name, where `multiprocessing` gives it one.
+    pub process: Option<Py<PyAny>>,
     pub payload: Vec<u8>,
     /// The segment this thread is defined in, and where.
     pub salt: Cell<u64>,
@@ -106,12 +110,6 @@ pub fn bump(py: Python<'_>) {
     drop(old);
 }
 
-/// In a forked child: threads are described anew, with this process's id and name.
-pub fn forget_threads(py: Python<'_>) {
-    let old = caches(py, |caches| std::mem::take(&mut caches.threads));
-    drop(old);
-}
-
 /// Keeps a cache bounded.
 pub fn bounded<K, V>(table: &mut Table<K, V>) -> Option<Table<K, V>> {
     (table.len() >= MOST).then(|| std::mem::take(table))
@@ -135,6 +133,8 @@ pub const METHODS: [&str; 6] = ["debug", "info", "warning", "error", "critical",
 pub fn names(py: Python<'_>) -> PyResult<&Names> {
     NAMES.get_or_try_init(py, || {
         let logging = py.import("logging")?;
+        ffi::watch_dict(logging.dict().as_any());
+        ffi::watch_dict(&logging.getattr("_levelToName")?);
         Ok(Names {
             record_class: logging.getattr("LogRecord")?.unbind(),
             srcfile: logging.getattr("_srcfile")?.extract()?,
@@ -228,6 +228,28 @@ pub fn zone(py: Python<'_>) -> PyResult<(i32, String)> {
 /// True if a module was imported, by whomever.
 pub fn is_imported(py: Python<'_>, name: &Bound<'_, PyString>) -> bool {
     names(py).is_ok_and(|names| ffi::dict_address(names.modules.bind(py), name) != 0)
+}
+
+/// The process's name, where `multiprocessing` is loaded: its children get theirs after the fork.
+pub fn process_name(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
+    static MODULE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    if MODULE.get(py).is_none() {
+        let modules = names(py).ok()?.modules.bind(py);
+        let module = ffi::dict_get(modules, intern!(py, "multiprocessing.process"))?;
+        let dict = ffi::instance_dict(&module).ok()?;
+        ffi::watch_dict(&dict);
+        let _ = MODULE.set(py, dict.unbind());
+    }
+    let current = ffi::dict_get(MODULE.get(py)?.bind(py), intern!(py, "_current_process"))?;
+    let dict = ffi::instance_dict(&current).ok()?;
+    ffi::watch_dict(&dict);
+    ffi::dict_get(&dict, intern!(py, "_name"))
+}
+
+/// In a forked child: threads are described anew, with its process number.
+pub fn forget_threads(py: Python<'_>) {
+    let old = caches(py, |caches| std::mem::take(&mut caches.threads));
+    drop(old);
 }
 
 /// True if OpenTelemetry's tracing is loaded; asked again only when the number of modules has changed.

@@ -6,6 +6,7 @@ use cordwood_core::percent;
 use cordwood_core::record;
 use cordwood_core::redact::{self, Redactor};
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 
 /// What tells one site from another: code object and instruction (or file name and line), logger, level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,10 +17,19 @@ pub struct Key {
     pub level: i32,
 }
 
+/// A longer message is no template; looking through it once for all calls would be a long wait of one of them.
+const LONGEST: usize = 64 << 10;
+
+/// True for a message that may be the same at each call.
+pub fn may_be_template(message: &Bound<'_, PyAny>) -> bool {
+    message.cast_exact::<PyString>().is_ok_and(|text| text.len().is_ok_and(|len| len <= LONGEST))
+}
+
 /// What a template asks for.
 pub struct Template {
     /// The message object it was made from, for comparison by identity.
     pub object: Py<PyAny>,
+    pub bytes: usize,
     /// How the arguments may be packed; None: rendered at capture.
     pub plan: Option<percent::Plan>,
     /// Which arguments follow a secret word, and what the others must not hold.
@@ -32,6 +42,8 @@ pub struct Site {
     /// Keeps the addresses in [`Key`] from being given to others.
     pub held: Vec<Py<PyAny>>,
     pub level_name: usize,
+    /// When the level's name was compared with `logging`'s table last.
+    pub checked: Cell<u64>,
     /// A frame of `logging` itself: the call came through a function of its own.
     pub internal: bool,
     /// None: the message is not constant here.
@@ -47,6 +59,7 @@ impl Template {
         let redaction = redactor.plan(text);
         Self {
             object,
+            bytes: text.len(),
             plan: if redaction.render { None } else { percent::Plan::new(text) },
             redaction,
             harmless: matches!(redactor.redact_text(text), std::borrow::Cow::Borrowed(_)),

@@ -1,10 +1,12 @@
 //! Python objects as packed values, redacted on the way.
+use cordwood_core::percent::Kind;
 use cordwood_core::record::{pack, Value};
 use cordwood_core::redact::{self, Redactor};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use pyo3::Borrowed;
 
+use crate::capture::{kept, Taken};
 use crate::ffi::{self, types};
 
 /// How deep nested lists and mappings are followed; beyond, their text stands.
@@ -44,19 +46,19 @@ pub fn unprintable(object: &Bound<'_, PyAny>, error: &PyErr) -> String {
 }
 
 /// Packs a field's value under its key. May run Python code (`__str__` of types that are not packed).
-pub fn pack_field(redactor: &Redactor, key: &str, value: &Bound<'_, PyAny>, out: &mut Vec<u8>) {
+pub fn pack_field(redactor: &Redactor, key: &str, value: &Bound<'_, PyAny>, most: usize, out: &mut Vec<u8>) {
     pack(Value::Str(key), out);
     if redactor.secret_key(key) {
         pack(Value::Str(redactor.mask()), out);
     } else {
-        pack_value(redactor, value, out);
+        pack_value(redactor, value, most, out);
     }
 }
 
-fn pack_value(redactor: &Redactor, value: &Bound<'_, PyAny>, out: &mut Vec<u8>) {
+fn pack_value(redactor: &Redactor, value: &Bound<'_, PyAny>, most: usize, out: &mut Vec<u8>) {
     let class = ffi::type_address(value);
     if class == types::str() {
-        with_text(value, |text| pack(Value::Str(&redactor.redact_text(text)), out));
+        with_text(value, |text| pack(Value::Str(&kept(redactor, text, most)), out));
     } else if class == types::int() {
         pack_int(redactor, value, out);
     } else if class == types::float() {
@@ -68,11 +70,11 @@ fn pack_value(redactor: &Redactor, value: &Bound<'_, PyAny>, out: &mut Vec<u8>) 
     } else if class == types::dict() || class == types::list() || class == types::tuple() {
         let mut json = String::new();
         put_json(redactor, value, 0, &mut json);
-        pack(Value::Json(&redactor.redact_text(&json)), out);
+        pack(Value::Json(&json), out);
     } else if value.is_instance_of::<PyString>() {
-        with_text(value, |text| pack(Value::Str(&redactor.redact_text(text)), out));
+        with_text(value, |text| pack(Value::Str(&kept(redactor, text, most)), out));
     } else {
-        pack(Value::Str(&redactor.redact_text(&text_of(value))), out);
+        pack(Value::Str(&kept(redactor, &text_of(value), most)), out);
     }
 }
 
@@ -162,42 +164,61 @@ fn put_json_text(text: &str, out: &mut String) {
     out.push_str(&serde_json::Value::from(text).to_string());
 }
 
-/// Packs one %-argument if its template can be rendered later; false: it must be rendered now.
-pub fn pack_argument(
+/// Packs one %-argument if its template can be rendered later; false: it must be rendered now, as one of more than `room`
+/// bytes must.
+#[allow(clippy::too_many_arguments)]
+#[inline]
+pub fn pack_argument<'py>(
     redactor: &Redactor,
     plan: &redact::Plan,
-    kind: cordwood_core::percent::Kind,
+    kind: Kind,
     index: usize,
-    value: Borrowed<'_, '_, PyAny>,
+    value: Borrowed<'_, 'py, PyAny>,
+    room: usize,
+    taken: &mut Taken<'py>,
     out: &mut Vec<u8>,
 ) -> bool {
     let class = ffi::type_address(&value);
-    let secret = plan.secret >> index.min(63) & 1 == 1;
-    let packed = if class == types::str() {
-        match ffi::text(&value) {
-            Some(text) if secret || redactor.argument_is_harmless(plan, index, text) => Value::Str(text),
-            _ => return false,
+    if is_secret(plan, index) {
+        return pack_secret(redactor, kind, &value, out);
+    }
+    // Each type with the conversions that take it; `Kind::accepts` says the same of packed values.
+    if class == types::str() {
+        let Some(text) = ffi::text(&value).filter(|_| kind == Kind::Str) else {
+            return kind == Kind::Repr && pack_checked(redactor, plan, kind, index, &value, room, taken, out);
+        };
+        let harmless = text.len() <= room && redactor.argument_is_harmless(plan, index, text);
+        if harmless {
+            pack(Value::Str(text), out);
         }
+        harmless
     } else if class == types::int() {
-        match ffi::small_int(&value) {
-            Some(n) if secret || redactor.int_is_harmless(plan, n) => Value::Int(n),
-            _ => return false,
-        }
+        let Some(n) = ffi::small_int(&value).filter(|n| redactor.int_is_harmless(plan, *n)) else { return false };
+        pack(Value::Int(n), out);
+        true
     } else if class == types::float() {
-        Value::Float(ffi::float(&value))
-    } else if class == types::bool() {
-        Value::Bool(value.is_truthy().unwrap_or(false))
-    } else if value.is_none() {
-        Value::None
-    } else if kind == cordwood_core::percent::Kind::Str {
-        // `%s` of anything is its text, which is taken now: the object may change.
-        return pack_text_of(redactor, plan, index, &value, out);
+        let packed = Value::Float(ffi::float(&value));
+        let fits = matches!(kind, Kind::Str | Kind::Float) || kind.accepts(&packed);
+        if fits {
+            pack(packed, out);
+        }
+        fits
     } else {
-        return false;
+        pack_checked(redactor, plan, kind, index, &value, room, taken, out)
+    }
+}
+
+fn is_secret(plan: &redact::Plan, index: usize) -> bool {
+    plan.secret != 0 && index < 64 && plan.secret >> index & 1 == 1
+}
+
+/// An argument after a secret word. A mask does not fit a number's conversion: such a message is rendered at once.
+#[cold]
+fn pack_secret(redactor: &Redactor, kind: Kind, value: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> bool {
+    let packed = match plain(value) {
+        Some(shown @ (Value::None | Value::Bool(_))) => shown,
+        _ => Value::Str(redactor.mask()),
     };
-    let hidden = secret && !matches!(packed, Value::None | Value::Bool(_));
-    // A mask does not fit a number's conversion: such a message is rendered, with its argument hidden.
-    let packed = if hidden { Value::Str(redactor.mask()) } else { packed };
     let fits = kind.accepts(&packed);
     if fits {
         pack(packed, out);
@@ -205,22 +226,66 @@ pub fn pack_argument(
     fits
 }
 
-fn pack_text_of(
+fn plain(value: &Bound<'_, PyAny>) -> Option<Value<'static>> {
+    if value.is_none() {
+        return Some(Value::None);
+    }
+    (ffi::type_address(value) == types::bool()).then(|| Value::Bool(value.is_truthy().unwrap_or(false)))
+}
+
+/// The rarer types and conversions.
+#[allow(clippy::too_many_arguments)]
+fn pack_checked<'py>(
+    redactor: &Redactor,
+    plan: &redact::Plan,
+    kind: Kind,
+    index: usize,
+    value: &Bound<'py, PyAny>,
+    room: usize,
+    taken: &mut Taken<'py>,
+    out: &mut Vec<u8>,
+) -> bool {
+    let borrowed = value.as_borrowed();
+    let packed = match plain(value) {
+        Some(packed) => packed,
+        None if ffi::type_address(value) == types::str() => match ffi::text(&borrowed) {
+            Some(text) if text.len() <= room && redactor.argument_is_harmless(plan, index, text) => Value::Str(text),
+            _ => return false,
+        },
+        // `%s` of anything is its text, which is taken now: the object may change.
+        None => return kind == Kind::Str && pack_text_of(redactor, plan, index, value, room, taken, out),
+    };
+    let fits = kind.accepts(&packed);
+    if fits {
+        pack(packed, out);
+    }
+    fits
+}
+
+fn pack_text_of<'py>(
     redactor: &Redactor,
     plan: &redact::Plan,
     index: usize,
-    value: &Bound<'_, PyAny>,
+    value: &Bound<'py, PyAny>,
+    room: usize,
+    taken: &mut Taken<'py>,
     out: &mut Vec<u8>,
 ) -> bool {
-    if plan.secret >> index.min(63) & 1 == 1 {
-        pack(Value::Str(redactor.mask()), out);
-        return true;
+    let object = match value.str() {
+        Ok(object) => object.into_any(),
+        Err(error) => {
+            taken.error = Some(error);
+            return false;
+        }
+    };
+    // A container is rendered again where that is needed: secrets inside are found by their keys.
+    let class = ffi::type_address(value);
+    if class != types::dict() && class != types::list() && class != types::tuple() {
+        taken.texts.push((index, object.clone()));
     }
-    let Ok(object) = value.str() else { return false };
-    let object = object.into_any();
     let borrowed = object.as_borrowed();
     match ffi::text(&borrowed) {
-        Some(text) if redactor.argument_is_harmless(plan, index, text) => {
+        Some(text) if text.len() <= room && redactor.argument_is_harmless(plan, index, text) => {
             pack(Value::Str(text), out);
             true
         }

@@ -214,16 +214,30 @@ impl Redactor {
     }
 }
 
+const SEPARATOR: u8 = 1;
+const RARE: u8 = 2;
+
+/// What each byte may belong to.
+const MARKS: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut b = 0;
+    while b < 256 {
+        table[b] = if shapes::RARE[b] { RARE } else { 0 };
+        b += 1;
+    }
+    table[b'=' as usize] = SEPARATOR;
+    table[b':' as usize] = SEPARATOR;
+    table
+};
+
 /// True for short texts without an anchor.
 #[inline]
 fn is_plain(bytes: &[u8]) -> bool {
-    let (mut separator, mut rare) = (false, false);
-    for b in bytes.iter().take(SHORTEST) {
-        separator |= matches!(b, b'=' | b':');
-        rare |= shapes::RARE[usize::from(*b)];
+    if bytes.len() >= SHORTEST || bytes.starts_with(b"//") {
+        return false;
     }
-    let anchor = separator || bytes.starts_with(b"//") || rare && shapes::possible(bytes);
-    bytes.len() < SHORTEST && !anchor
+    let marks = bytes.iter().fold(0, |marks, b| marks | MARKS[usize::from(*b)]);
+    marks == 0 || marks == RARE && !shapes::possible(bytes)
 }
 
 fn is_text(kind: Kind) -> bool {
