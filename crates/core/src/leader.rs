@@ -556,7 +556,12 @@ mod tests {
 
     #[test]
     fn a_spool_elsewhere_writes_to_the_log_directory_it_was_made_for() {
-        assert!(allowed("/home/u/.local/state/cordwood/spool/0123456789abcdef", "/l/app.log"));
+        let folder = tempfile::tempdir().unwrap();
+        let spool = folder.path().join("0123456789abcdef");
+        std::fs::create_dir(&spool).unwrap();
+        std::fs::write(spool.join(LOG_DIRS), "/l\n").unwrap();
+        let spool = spool.to_str().unwrap();
+        assert!(allowed(spool, "/l/app.log") && !allowed(spool, "/etc/passwd"));
         assert!(!allowed("/s", "/s/app.log") && !allowed("/s", "/l/../etc/passwd"));
     }
 }

@@ -51,7 +51,7 @@ pub struct Thread<'a> {
     /// `LogRecord.process`: the segment's own process, unless the record came from elsewhere.
     pub pid: u32,
     pub name: &'a str,
-    /// `multiprocessing.current_process().name`, `MainProcess` where it is not in use.
+    /// `multiprocessing.current_process().name`, "MainProcess" where it is not in use.
     pub process_name: &'a str,
 }
 

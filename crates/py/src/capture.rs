@@ -391,10 +391,13 @@ fn put_field(redactor: &Redactor, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAn
     }
 }
 
+/// An exception: kind, message, text, fingerprint, frames.
+pub type ExceptionTexts = (String, String, String, u64, String);
+
 /// What follows message and fields.
 #[derive(Default)]
 pub struct Rest {
-    pub exception: Option<(String, String, String, u64, String)>,
+    pub exception: Option<ExceptionTexts>,
     pub stack_info: String,
     pub task_name: String,
     pub lines: Vec<u8>,
@@ -544,16 +547,16 @@ fn describe_thread(py: Python<'_>) -> PyResult<ThreadEntry> {
 
 /// The name `logging` has for a level.
 pub fn level_name<'py>(py: Python<'py>, level: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
-    Ok(ffi::dict_get(names(py)?.level_names.bind(py), level))
+    Ok(ffi::dict_get(names(py)?.levels.bind(py), level))
 }
 
 /// The native path of one call: the plan says that nothing but our handlers is in reach.
-pub fn take<'a, 'py>(
+pub fn take<'py>(
     py: Python<'py>,
     plan: &Plan,
     level: i32,
     mut draft: Draft<'py>,
-    args: Arguments<'a, 'py>,
+    args: Arguments<'_, 'py>,
     mut fields: FieldSources<'py>,
     site: &Site,
 ) -> PyResult<()> {
