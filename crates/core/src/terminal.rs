@@ -83,6 +83,8 @@ pub struct Pipe {
     stream: Stream,
     format: Format,
     batch: Vec<u8>,
+    /// Where each record of the batch ends.
+    ends: Vec<usize>,
     written: usize,
     closed: bool,
 }
@@ -91,7 +93,7 @@ impl Pipe {
     pub fn new(identity: u64, spec: &Spec) -> Result<Option<Self>> {
         let Kind::Console(which) = spec.kind else { return Ok(None) };
         let (stream, format) = (Stream::open(which)?, spec.format()?);
-        Ok(Some(Self { identity, stream, format, batch: Vec::new(), written: 0, closed: false }))
+        Ok(Some(Self { identity, stream, format, batch: Vec::new(), ends: Vec::new(), written: 0, closed: false }))
     }
 
     /// Writes what is there until the pipe is full; returns how many records it was given.
@@ -106,8 +108,7 @@ impl Pipe {
                 }
                 all += records;
                 if self.closed {
-                    shared.folder.control.dropped(Reason::StreamStopped).fetch_add(records, Ordering::Relaxed);
-                    self.written = self.batch.len();
+                    self.give_up(shared);
                 }
             }
             while self.written < self.batch.len() {
@@ -118,7 +119,7 @@ impl Pipe {
                     Err(e) if e.kind() == io::ErrorKind::StorageFull => return all,
                     Err(_) => {
                         self.closed = true;
-                        self.written = self.batch.len();
+                        self.give_up(shared);
                     }
                 }
             }
@@ -126,20 +127,28 @@ impl Pipe {
         }
     }
 
+    /// Counts the records of the batch that were not wholly written, and lets them go.
+    fn give_up(&mut self, shared: &Shared) {
+        let lost = self.ends.iter().filter(|end| **end > self.written).count() as u64;
+        shared.folder.control.dropped(Reason::StreamStopped).fetch_add(lost, Ordering::Relaxed);
+        self.written = self.batch.len();
+    }
+
     fn fill(&mut self, source: &mut Source) -> u64 {
         self.batch.clear();
+        self.ends.clear();
         self.written = 0;
-        let (mut records, format, batch) = (0, &mut self.format, &mut self.batch);
+        let (format, batch, ends) = (&mut self.format, &mut self.batch, &mut self.ends);
         source.read(self.identity, |record, line| {
             format.write(record, line, batch);
-            records += 1;
+            ends.push(batch.len());
             if batch.len() >= BATCH {
                 Take::Last
             } else {
                 Take::Next
             }
         });
-        records
+        self.ends.len() as u64
     }
 
     /// True while the pipe holds back part of a batch.

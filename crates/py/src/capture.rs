@@ -613,8 +613,8 @@ pub fn call_site<'py>(
             return Ok(Rc::clone(site));
         }
     }
-    let path: String = caller.code.getattr(intern!(py, "co_filename"))?.extract()?;
-    let function: String = caller.code.getattr(intern!(py, "co_name"))?.extract()?;
+    let path = text_of(&caller.code.getattr(intern!(py, "co_filename"))?);
+    let function = text_of(&caller.code.getattr(intern!(py, "co_name"))?);
     let logger = plan.name.bind(py);
     let held = vec![caller.code.clone().unbind(), plan.name.clone_ref(py)];
     // A second message at the same place: it is not constant there.
