@@ -76,7 +76,7 @@ def until_packed(suffix: str) -> list[str]:
 
 
 def test_by_size_no_file_is_larger_and_backups_count(log: logging.Logger) -> None:
-    write(log, range(95), max_bytes=10 * LINE, backup_count=3)
+    write(log, range(95), max_bytes=10 * LINE + 1, backup_count=3)
     assert files() == ["app.log", "app.log.1", "app.log.2", "app.log.3"]
     assert numbers("logs/app.log") == list(range(90, 95))
     assert [numbers(f"logs/app.log.{n}") for n in (3, 2, 1)] == [list(range(n, n + 10)) for n in (60, 70, 80)]
@@ -114,14 +114,14 @@ def test_by_time(log: logging.Logger) -> None:
 
 
 def test_by_time_or_size_whichever_is_first(log: logging.Logger) -> None:
-    write(log, range(25), when="midnight", max_bytes=10 * LINE, backup_count=5)
+    write(log, range(25), when="midnight", max_bytes=10 * LINE + 1, backup_count=5)
     assert [numbers(f"logs/{name}") for name in files()] == [
         list(range(20, 25)), list(range(10, 20)), list(range(10)),
     ]  # fmt: skip
 
 
 def test_names_by_date_keep_all_without_a_count(log: logging.Logger) -> None:
-    write(log, range(35), max_bytes=10 * LINE, backup_count=0, naming="date")
+    write(log, range(35), max_bytes=10 * LINE + 1, backup_count=0, naming="date")
     names = files()
     today = time.strftime("%Y-%m-%d")
     assert len(names) == 4
@@ -130,7 +130,7 @@ def test_names_by_date_keep_all_without_a_count(log: logging.Logger) -> None:
 
 
 def test_names_by_date_are_counted_too(log: logging.Logger) -> None:
-    write(log, range(95), max_bytes=10 * LINE, backup_count=2, naming="date")
+    write(log, range(95), max_bytes=10 * LINE + 1, backup_count=2, naming="date")
     found = sorted(number for name in files() for number in numbers(f"logs/{name}"))
     assert len(files()) == 3
     assert found == list(range(70, 95))
@@ -140,7 +140,7 @@ def test_names_by_date_are_counted_too(log: logging.Logger) -> None:
 def test_closed_files_are_packed(log: logging.Logger, compress: str, suffix: str) -> None:
     if compress == "zstd" and shutil.which("zstd") is None:
         pytest.skip("no zstd command to unpack with")
-    write(log, range(35), max_bytes=10 * LINE, backup_count=9, compress=compress)
+    write(log, range(35), max_bytes=10 * LINE + 1, backup_count=9, compress=compress)
     names = until_packed(suffix)
     assert names == ["app.log", f"app.log.1{suffix}", f"app.log.2{suffix}", f"app.log.3{suffix}"]
     assert [numbers(f"logs/{name}") for name in names] == [
@@ -157,7 +157,7 @@ def mode(path: str) -> int:
 def test_modes_are_private_whatever_the_umask(log: logging.Logger, umask: int) -> None:
     before = os.umask(umask)
     try:
-        write(log, range(25), max_bytes=10 * LINE)
+        write(log, range(25), max_bytes=10 * LINE + 1)
     finally:
         os.umask(before)
     assert {mode(f"logs/{name}") for name in files()} == {0o600}
@@ -175,13 +175,13 @@ def test_existing_folders_and_files_keep_their_modes(log: logging.Logger) -> Non
 
 
 def test_a_mode_of_ones_own_holds_for_new_files(log: logging.Logger) -> None:
-    write(log, range(25), max_bytes=10 * LINE, file_mode=0o640)
+    write(log, range(25), max_bytes=10 * LINE + 1, file_mode=0o640)
     assert {mode(f"logs/{name}") for name in files()} == {0o640}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file to any group")
 def test_a_group_of_ones_own_holds_for_new_files(log: logging.Logger) -> None:
-    write(log, range(25), max_bytes=10 * LINE, file_group=4711, file_mode=0o640)
+    write(log, range(25), max_bytes=10 * LINE + 1, file_group=4711, file_mode=0o640)
     assert {os.stat(f"logs/{name}").st_gid for name in files()} == {4711}
 
 
@@ -252,14 +252,13 @@ def test_what_is_deleted_while_logging_is_made_again(log: logging.Logger, gone: 
 
 
 USERS = """
-import logging, os, sys
+import logging, os, sys, platformdirs, platformdirs.unix, cordwood.pipeline
 uid, first, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 os.chdir("/")
 if uid:
     os.setgid(uid); os.setgroups([]); os.setuid(uid)
     os.environ["HOME"] = folder + "/home"
 os.environ.pop("XDG_STATE_HOME", None)
-import cordwood
 cordwood.configure(log_dir=folder + "/logs", console_output=False, format_string="%(message)s", file_mode=0o666)
 for number in range(first, first + 500):
     logging.getLogger("app").info("%06d %s", number, "x" * 92)
