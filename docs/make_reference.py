@@ -18,9 +18,12 @@ FOLDER = Path(__file__).parent / "reference"
 SECTIONS = (
     cordwood.LogConfig,
     cordwood.FileConfig,
+    cordwood.SinkConfig,
     cordwood.ConsoleConfig,
     cordwood.SpoolConfig,
     cordwood.RedactionConfig,
+    cordwood.RetentionConfig,
+    cordwood.DatabaseConfig,
 )
 _MEGABYTE = 1024 * 1024
 _WRITTEN = "<!-- Written by docs/make_reference.py from the code; a change there comes here by running it. -->"
@@ -73,7 +76,10 @@ def arguments(thing: object) -> dict[str, str]:
 
 
 def _default(section: type[Settings], name: str) -> str:
-    value = getattr(section(), name)
+    field = section.__dataclass_fields__[name]
+    if field.default is field.default_factory is dataclasses.MISSING:
+        return "needed"
+    value = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
     if isinstance(value, Settings):
         return f"[`{type(value).__name__}()`](#{type(value).__name__.lower()})"
     if isinstance(value, tuple) and value and isinstance(value[0], cordwood.FileConfig):

@@ -38,7 +38,9 @@ class Logged:
     def records(self, logger: str = "") -> list[Record]:
         """All, or those of a logger and below."""
         self._handler.flush()
-        return [record for record in self._sink.records if f"{record.logger}.".startswith(f"{logger}." if logger else "")]
+        return [
+            record for record in self._sink.records if f"{record.logger}.".startswith(f"{logger}." if logger else "")
+        ]
 
     def messages(self, logger: str = "") -> list[str]:
         return [record.message for record in self.records(logger)]

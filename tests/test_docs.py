@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from xml.etree import ElementTree as ET
 
 import cordwood
 import pytest
@@ -164,6 +165,7 @@ def test_the_picture_shows_what_is_printed_today() -> None:
         return re.sub(r"\d+", "0", html.unescape(re.sub(r"<[^>]*>|\n", "", svg)))
 
     committed = (ROOT / "docs" / "pictures" / "output.svg").read_text(encoding="utf-8")
+    assert ET.fromstring(committed).tag.endswith("svg")
     assert words(committed) == words(pictures.svg(list(pictures.rows()))), "type: python docs/pictures.py"
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-
 import io
 import json
 import logging
-
 import sys
 import threading
 from collections.abc import Iterator
@@ -126,8 +124,6 @@ def test_levels_are_set_and_given_back() -> None:
     cordwood.shutdown()
     assert (ROOT.level, component.level) == (before, logging.ERROR)
     component.setLevel(logging.NOTSET)
-
-
 
 
 def test_configure_again_replaces_cleanly() -> None:

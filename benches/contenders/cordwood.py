@@ -19,7 +19,7 @@ def setup(task: Task) -> logging.Logger:
             level="INFO",
             log_dir=str(task.path.parent),
             console_output=False,
-            files=(task.path.name,),
+            files=(cordwood.FileConfig(task.path.name),),
             format="json" if task.json else "text",
             format_string=TEXT_FORMAT,
             date_format=None,

@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cordwood.capture.context import context, in_context
     from cordwood.capture.logger import get_logger
-    from cordwood.config import ConsoleConfig, FileConfig, LogConfig, RedactionConfig, SpoolConfig
+    from cordwood.config import (
+        ConsoleConfig,
+        DatabaseConfig,
+        FileConfig,
+        LogConfig,
+        RedactionConfig,
+        RetentionConfig,
+        SinkConfig,
+        SpoolConfig,
+    )
     from cordwood.errors import ConfigError, CordwoodError, MissingExtraError, SpoolError
     from cordwood.instruments.exception import ExceptionLogger
     from cordwood.instruments.metrics import MetricsCollector
@@ -24,21 +33,27 @@ if TYPE_CHECKING:
         Handler,
         LoggingManager,
         auto_configure,
+        cleanup_old_logs,
         configure,
         flush,
+        set_level,
         shutdown,
         stats,
     )
     from cordwood.record import Record
+    from cordwood.sinks.journald import JournaldSink
     from cordwood.sinks.memory import MemorySink
+    from cordwood.sinks.syslog import SyslogSink
 
 __all__ = [
     "ConfigError",
     "ConsoleConfig",
     "CordwoodError",
+    "DatabaseConfig",
     "ExceptionLogger",
     "FileConfig",
     "Handler",
+    "JournaldSink",
     "LogConfig",
     "LogTimer",
     "LoggingManager",
@@ -48,14 +63,19 @@ __all__ = [
     "Record",
     "RedactionConfig",
     "RequestLogger",
+    "RetentionConfig",
+    "SinkConfig",
     "SpoolConfig",
     "SpoolError",
+    "SyslogSink",
     "auto_configure",
+    "cleanup_old_logs",
     "configure",
     "context",
     "flush",
     "get_logger",
     "in_context",
+    "set_level",
     "shutdown",
     "stats",
     "timed",
@@ -64,15 +84,36 @@ __all__ = [
 _HOMES = {
     "capture.context": ("context", "in_context"),
     "capture.logger": ("get_logger",),
-    "config": ("ConsoleConfig", "FileConfig", "LogConfig", "RedactionConfig", "SpoolConfig"),
+    "config": (
+        "ConsoleConfig",
+        "DatabaseConfig",
+        "FileConfig",
+        "LogConfig",
+        "RedactionConfig",
+        "RetentionConfig",
+        "SinkConfig",
+        "SpoolConfig",
+    ),
     "errors": ("ConfigError", "CordwoodError", "MissingExtraError", "SpoolError"),
     "instruments.exception": ("ExceptionLogger",),
     "instruments.metrics": ("MetricsCollector",),
     "instruments.request": ("RequestLogger",),
     "instruments.timer": ("LogTimer", "timed"),
-    "pipeline": ("Handler", "LoggingManager", "auto_configure", "configure", "flush", "shutdown", "stats"),
+    "pipeline": (
+        "Handler",
+        "LoggingManager",
+        "auto_configure",
+        "cleanup_old_logs",
+        "configure",
+        "flush",
+        "set_level",
+        "shutdown",
+        "stats",
+    ),
     "record": ("Record",),
+    "sinks.journald": ("JournaldSink",),
     "sinks.memory": ("MemorySink",),
+    "sinks.syslog": ("SyslogSink",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

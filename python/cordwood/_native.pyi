@@ -1,10 +1,31 @@
 # Typed face of the Rust core; compared with the built module in lint.
 import logging
 from collections.abc import Callable
-from types import CodeType, TracebackType
+from types import TracebackType
 from typing import Any, final
 
 from cordwood.record import Record
+
+__all__ = [
+    "Spool",
+    "after_fork",
+    "before_fork",
+    "capture",
+    "check_pattern",
+    "check_theme",
+    "compile_text",
+    "context_used",
+    "escape",
+    "install_handler",
+    "install_logger",
+    "pack",
+    "read_spool",
+    "recover",
+    "redact",
+    "set_hooks",
+    "set_redaction",
+    "spool_status",
+]
 
 @final
 class Spool:
@@ -38,9 +59,11 @@ def before_fork() -> None: ...
 def after_fork(in_child: bool) -> None: ...
 def set_redaction(spec: str) -> None: ...
 def redact(text: str) -> str: ...
+def escape(text: str) -> str: ...
 def compile_text(template: str, date_format: str | None = None) -> bool: ...
 def check_pattern(pattern: str) -> None: ...
 def check_theme(level: str, words: str) -> None: ...
+def pack(source: str, target: str, form: str) -> int: ...
 def recover(folder: str) -> dict[str, Any]: ...
 def read_spool(folder: str) -> list[Record]: ...
 def spool_status(folder: str) -> dict[str, Any]: ...

@@ -54,7 +54,7 @@ class Loop:
     def __init__(self, spool: _native.Spool, bit: int, sink: Writer) -> None:
         self._spool = spool
         self._bit = bit
-        self._sink = sink
+        self.sink = sink
         self._delivered = 0
         self._failed = 0
         self._last_error = ""
@@ -64,7 +64,7 @@ class Loop:
     def _begin(self) -> None:
         self._wake = threading.Event()
         self._stopping = False
-        self._thread = threading.Thread(target=self._run, name=f"cordwood {self._sink.identity}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"cordwood {self.sink.identity}", daemon=True)
         self._thread.start()
 
     def after_fork(self) -> None:
@@ -110,7 +110,7 @@ class Loop:
     def _deliver(self) -> int:
         batch = self._spool.read(self._bit, BATCH)
         if batch:
-            self._sink.write(batch)
+            self.sink.write(batch)
             self._spool.commit(self._bit)
             self._delivered += len(batch)
         return len(batch)
@@ -119,8 +119,8 @@ class Loop:
         self._failed += 1
         self._last_error = f"{type(error).__name__}: {error}"
         report(
-            f"{self._sink.identity} does not take records ({self._last_error}); they wait and are tried again",
-            key=f"delivery {self._sink.identity}",
+            f"{self.sink.identity} does not take records ({self._last_error}); they wait and are tried again",
+            key=f"delivery {self.sink.identity}",
         )
 
 

@@ -6,6 +6,7 @@ directory, else in memory, which is said once. Opening never fails; an applicati
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from cordwood import _native
 from cordwood.errors import report
 
 FOLDER = ".cordwood"
+LEAST_ROOM = 1024 * 1024  # bytes free on the disk
+LOG_DIRS = "log_dirs"  # in a spool that stands elsewhere than in its log directory: the directories it is for
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +30,14 @@ class SpoolOptions:
         max_bytes: room for all processes together.
         max_message_bytes: longer messages are cut.
         sync: `interval`, `level` or `always`.
+        log_dir: an absolute path; files below it may be written, wherever the spool is.
     """
 
     folder: str | None
     max_bytes: int
     max_message_bytes: int
     sync: str
+    log_dir: str | None = None
 
 
 def spool_folder(log_dir: str | os.PathLike[str]) -> str:
@@ -42,7 +47,7 @@ def spool_folder(log_dir: str | os.PathLike[str]) -> str:
 
 def open_spool(options: SpoolOptions) -> _native.Spool:
     """Open the spool, or the next best; what is wrong is said on stderr once."""
-    for folder in _places(options.folder):
+    for folder in places(options.folder):
         try:
             return _open(folder, options)
         except OSError as error:  # noqa: PERF203 few places
@@ -56,12 +61,38 @@ def open_spool(options: SpoolOptions) -> _native.Spool:
 
 
 def _open(folder: str | None, options: SpoolOptions) -> _native.Spool:
-    return _native.Spool(
+    if folder is not None:
+        _check_room(Path(folder))
+    spool = _native.Spool(
         folder, max_bytes=options.max_bytes, max_message_bytes=options.max_message_bytes, sync=options.sync
     )
+    if folder is not None and options.log_dir is not None and str(Path(folder).parent) != options.log_dir:
+        _name_log_dir(Path(folder) / LOG_DIRS, options.log_dir)
+    return spool
 
 
-def _places(folder: str | None) -> Iterator[str]:
+def _check_room(folder: Path) -> None:
+    """Refuse a full disk while another place can be chosen.
+
+    Raises:
+        OSError: there is no room for a process's first segments.
+    """
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    disk = os.statvfs(there)
+    if disk.f_bavail * disk.f_frsize < LEAST_ROOM:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _name_log_dir(path: Path, log_dir: str) -> None:
+    """Tell whoever delivers that files below a directory may be written, although the spool is elsewhere."""
+    with path.open("a+", encoding="utf-8") as file:
+        file.seek(0)
+        if log_dir not in file.read().splitlines():
+            file.write(f"{log_dir}\n")
+
+
+def places(folder: str | None) -> Iterator[str]:
+    """The folders a spool may be in, best first."""
     if folder is None:
         return
     yield folder

@@ -1,6 +1,6 @@
 """The logger classes: keyword fields, who is of which class, and that nobody else can tell."""
 
-# ruff: noqa: LOG004, LOG007  every way to call is the subject
+# ruff: noqa: LOG007  every way to call is the subject
 from __future__ import annotations
 
 import logging

@@ -47,7 +47,7 @@ def test_arguments_win_over_environment_over_file_over_preset() -> None:
     assert [found.origins[name] for name in ("log_dir", "level", "backup_count", "max_bytes", "sync")] == [
         "argument",
         "CORDWOOD_LEVEL",
-        "config.yml",
+        "config.yml:5",
         "preset production",
         "default",
     ]
@@ -112,9 +112,9 @@ def test_an_unknown_name_is_a_fault_that_says_what_was_meant() -> None:
         write("config.yml", "logging: {levle: INFO, console: {strem: stdout}, xyzzy: {deep: 1}}"), environ={}
     )
     assert [str(fault) for fault in found.faults] == [
-        "config.yml: levle: there is no such setting (did you mean 'level'?); using the settings without it",
-        "config.yml: console.strem: there is no such setting (did you mean 'stream'?); using the settings without it",
-        "config.yml: xyzzy: there is no such setting; using the settings without it",
+        "config.yml:1: levle: there is no such setting (did you mean 'level'?); using the settings without it",
+        "config.yml:1: console.strem: there is no such setting (did you mean 'stream'?); using the settings without it",
+        "config.yml:1: xyzzy: there is no such setting; using the settings without it",
     ]
 
 
@@ -125,7 +125,7 @@ def test_an_unknown_name_is_a_fault_that_says_what_was_meant() -> None:
         ("other: 1\n", "config.yml: there is no `logging:` section in it; using defaults"),
         ("[1, 2]\n", "there is no `logging:` section"),
         ("", "there is no `logging:` section"),
-        ("logging: {level: [1]}\n", "config.yml: level: '[1]' is not a level"),
+        ("logging: {level: [1]}\n", "config.yml:1: level: '[1]' is not a level"),
     ],
 )
 def test_a_damaged_file_is_a_fault_and_defaults_are_used(text: str, message: str) -> None:
@@ -190,3 +190,67 @@ def test_a_mapping_among_arguments_changes_single_settings_of_a_section() -> Non
 def test_level_names_made_by_the_application_are_known() -> None:
     logging.addLevelName(33, "NOTICE")
     assert resolve(settings={"level": "notice"}, environ={}).config.level == "NOTICE"
+
+
+FAULTY = """
+logging:
+  level: LOUD
+  console:
+    strem: stdout
+  database:
+    enabled: true
+    retention_days: 365
+database:
+  host: ${DB_HOST:-postgres}
+  port: ${DB_PORT}
+  username: ${DB_USER}
+  password: "secret"
+  pool_recycle: 3600
+  table_prefx: x
+"""
+
+
+def test_each_fault_of_a_file_has_its_line_and_field() -> None:
+    faults = resolve(write("config.yml", FAULTY), environ={"DB_PORT": "many"}).faults
+    assert [(fault.line, fault.field) for fault in faults] == [
+        (3, "level"),
+        (5, "console.strem"),
+        (11, "database.port"),
+        (12, "database.username"),
+        (15, "database.table_prefx"),
+    ]
+    assert "the environment has no variable DB_USER; allowed: ${DB_USER:-a default}; using None" in str(faults[3])
+    assert "did you mean 'table_prefix'" in str(faults[4])
+
+
+def test_variables_of_the_environment_stand_in_values() -> None:
+    found = resolve(write("config.yml", FAULTY), environ={"DB_PORT": "6000", "DB_USER": "ann"})
+    database = found.config.database
+    assert (database.host, database.port, database.username) == ("postgres", 6000, "ann")
+    assert (database.enabled, database.retention_days) == (True, 365)
+    assert found.origins["database.host"] == "config.yml:10"
+
+
+def test_a_password_is_never_shown() -> None:
+    text = "logging: {}\ndatabase: {password: hush, url: postgresql://ann:hush@db/x, port: hush2}\n"
+    found = resolve(write("config.yml", text), environ={})
+    database = found.config.database
+    assert "hush@" not in repr(found)
+    assert "'hush'" not in repr(found)
+    assert str(database.url) == "postgresql://ann:***@db/x"
+    assert database.password is not None
+    assert database.password.reveal() == "hush"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="TOML needs tomllib or tomli")
+def test_lines_of_a_toml_file_are_known() -> None:
+    write("pyproject.toml", '[tool.cordwood]\nlevel = "LOUD"\n\n[tool.cordwood.console]\nstrem = "x"\n')
+    assert [fault.line for fault in resolve("pyproject.toml", environ={}).faults] == [2, 5]
+    write("pyproject.toml", "[tool.cordwood]\n\nlevel = \n")
+    assert resolve("pyproject.toml", environ={}).faults[0].line == 3
+
+
+def test_an_application_may_bring_its_own_preset() -> None:
+    found = resolve(preset=LogConfig(level="ERROR", backup_count=9), environ={"CORDWOOD_LEVEL": "INFO"})
+    assert (found.config.level, found.config.backup_count) == ("INFO", 9)
+    assert found.origins["backup_count"] == "preset"

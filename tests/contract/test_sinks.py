@@ -14,7 +14,9 @@ from cordwood.sinks import SINKS, PythonSink, Sink
 MADE: dict[str, dict[str, Any]] = {
     "console": {"format": TextFormatter().spec()},
     "file": {"path": "logs/app.log", "format": TextFormatter().spec()},
+    "journald": {},
     "memory": {},
+    "syslog": {},
 }
 
 

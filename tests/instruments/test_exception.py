@@ -7,9 +7,9 @@ from cordwood import ExceptionLogger
 from tests.logged import Logged
 
 
-def test_L5_an_exception_is_logged_with_its_context_and_traceback(logged: Logged) -> None:  # noqa: N802
+def test_L5_an_exception_is_logged_with_its_context_and_traceback(logged: Logged) -> None:
     try:
-        raise ValueError("card expired")
+        raise ValueError("card expired")  # noqa: TRY301 as an application does
     except ValueError as error:
         caught = error
     ExceptionLogger().log_exception(caught, context="Processing payment", order_id=7)

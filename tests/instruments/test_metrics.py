@@ -15,7 +15,7 @@ from cordwood.instruments import metrics as module
 from tests.logged import Logged
 
 
-def test_L5_the_summary_is_one_record_a_metric(logged: Logged) -> None:  # noqa: N802
+def test_L5_the_summary_is_one_record_a_metric(logged: Logged) -> None:
     metrics = MetricsCollector()
     metrics.increment("requests.total")
     metrics.increment("requests.total", 2)
@@ -93,7 +93,8 @@ def test_no_count_of_any_thread_is_lost() -> None:
     assert metrics.counters() == {"n": 20_000}
     assert metrics.timings()["t"]["count"] == 20_000
     metrics.reset()
-    assert metrics.counters() == metrics.timings() == {}
+    assert metrics.counters() == {}
+    assert metrics.timings() == {}
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")

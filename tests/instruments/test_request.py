@@ -10,7 +10,7 @@ from cordwood import RequestLogger
 from tests.logged import Logged
 
 
-def test_L5_a_request_is_one_record_with_its_fields(logged: Logged) -> None:  # noqa: N802
+def test_L5_a_request_is_one_record_with_its_fields(logged: Logged) -> None:
     RequestLogger().log_request(method="GET", path="/api/users", status_code=200, duration=0.123, user="john_doe")
     record = logged.one()
     assert record.message == "GET /api/users 200 in 0.123 s, user john_doe"
@@ -23,7 +23,8 @@ def test_L5_a_request_is_one_record_with_its_fields(logged: Logged) -> None:  # 
 
 
 @pytest.mark.parametrize(
-    ("status", "level"), [(101, "INFO"), (399, "INFO"), (HTTPStatus.NOT_FOUND, "WARNING"), (499, "WARNING"), (500, "ERROR")]
+    ("status", "level"),
+    [(101, "INFO"), (399, "INFO"), (HTTPStatus.NOT_FOUND, "WARNING"), (499, "WARNING"), (500, "ERROR")],
 )
 def test_the_level_follows_the_status(status: int, level: str, logged: Logged) -> None:
     RequestLogger("web").log_request("GET", "/", status, 0.5, tenant="a")
@@ -40,7 +41,7 @@ def test_a_token_in_the_query_is_not_logged(logged: Logged) -> None:
     assert "page=2" in record.message
 
 
-def test_L5_a_websocket_event_is_one_record(logged: Logged) -> None:  # noqa: N802
+def test_L5_a_websocket_event_is_one_record(logged: Logged) -> None:
     request_logger = RequestLogger()
     request_logger.log_websocket_event(event_type="connect", user="john_doe", room="lobby")
     request_logger.log_websocket_event("error")

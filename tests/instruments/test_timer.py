@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator
 from contextlib import aclosing
 from typing import Any
 
@@ -19,7 +19,7 @@ def shape(message: str) -> str:
     return re.sub(r"\d+\.\d{3}", "N", message)
 
 
-def test_L4_a_timed_block_says_how_long_it_took(logged: Logged) -> None:  # noqa: N802 the row's number
+def test_L4_a_timed_block_says_how_long_it_took(logged: Logged) -> None:
     with LogTimer("database_query") as timer:
         assert timer.duration >= 0
     record = logged.one()
@@ -29,7 +29,7 @@ def test_L4_a_timed_block_says_how_long_it_took(logged: Logged) -> None:  # noqa
     assert (record.function, record.filename) == ("test_L4_a_timed_block_says_how_long_it_took", "test_timer.py")
 
 
-def test_L4_a_failing_block_is_timed_and_named_and_its_exception_goes_on(logged: Logged) -> None:  # noqa: N802
+def test_L4_a_failing_block_is_timed_and_named_and_its_exception_goes_on(logged: Logged) -> None:
     with pytest.raises(ValueError, match="no table"), LogTimer("database_query"):
         raise ValueError("no table")
     record = logged.one()
@@ -54,7 +54,7 @@ def test_a_timer_can_be_used_again(logged: Logged) -> None:
     assert len(logged.records()) == 2
 
 
-def test_L4_a_timed_function_is_logged_at_its_callers_place(logged: Logged) -> None:  # noqa: N802
+def test_L4_a_timed_function_is_logged_at_its_callers_place(logged: Logged) -> None:
     @timed("api_call")
     def fetch(n: int) -> int:
         """Fetch."""
@@ -87,7 +87,7 @@ async def step(*, fail: bool = False) -> int:
     return 7
 
 
-def test_L4_a_timed_coroutine_is_logged_where_it_is_awaited(logged: Logged) -> None:  # noqa: N802
+def test_L4_a_timed_coroutine_is_logged_where_it_is_awaited(logged: Logged) -> None:
     async def main() -> int:
         with pytest.raises(ValueError, match="bad"):
             await step(fail=True)
@@ -117,9 +117,9 @@ def test_a_timed_task_is_logged_where_its_loop_is_run_and_its_cancellation_is_no
     assert completed.filename == stopped.filename == "test_timer.py"
 
 
-def test_L4_a_timed_generator_is_logged_at_its_end(logged: Logged) -> None:  # noqa: N802
+def test_L4_a_timed_generator_is_logged_at_its_end(logged: Logged) -> None:
     @timed("rows")
-    def rows() -> Iterator[int]:
+    def rows() -> Generator[int, int, None]:
         sent = yield 1
         yield sent
 

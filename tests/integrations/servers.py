@@ -36,7 +36,7 @@ def serving(app: Any, **settings: Any) -> Iterator[str]:
     thread.start()
     try:
         wait_until(lambda: server.started, "uvicorn did not start")
-        yield "127.0.0.1:%d" % listener.getsockname()[1]
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join(30)

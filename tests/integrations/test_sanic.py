@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -39,23 +41,26 @@ if __name__ == "__main__":
 
 @pytest.mark.parametrize(("when", "processes"), [("never", "single_process=True"), ("later", "single_process=True"),
                                                  ("never", "workers=1")])  # fmt: skip
-def test_H7_sanics_loggers_and_access_log(when: str, processes: str, tmp_path: Path) -> None:  # noqa: N802
+def test_H7_sanics_loggers_and_access_log(when: str, processes: str, tmp_path: Path) -> None:
     (tmp_path / "shop.py").write_text(APP.replace("SINGLE", processes), encoding="utf-8")
     with free_socket() as listener:
         port = listener.getsockname()[1]
     with (tmp_path / "console").open("wb") as console:
         server = subprocess.Popen(
-            [sys.executable, "shop.py", str(port), when], cwd=tmp_path, stdout=console, stderr=console
-        )
+            [sys.executable, "shop.py", str(port), when],
+            cwd=tmp_path, stdout=console, stderr=console, start_new_session=True,
+        )  # fmt: skip
         try:
             wait_until(lambda: status(port, "/x") == 200, "no answer")
             assert status(port, "/fails") == 500
+            log = tmp_path / "logs/app.log"
+            wait_until(lambda: f":{port}/fails 500 " in log.read_text(encoding="utf-8"), "no access record")
         finally:
-            server.terminate()
+            os.killpg(server.pid, signal.SIGKILL)  # Sanic's manager does not always end when it is asked to
             server.wait(60)
     console_text = (tmp_path / "console").read_text(encoding="utf-8")
-    text = (tmp_path / "logs/app.log").read_text(encoding="utf-8")
-    assert " - sanic.root - INFO - shop.py:13 - at work" in text
+    text = log.read_text(encoding="utf-8")
+    assert " - sanic.root - INFO - shop.py:14 - at work" in text
     assert " - sanic.server - INFO - " in text
     assert f"GET http://127.0.0.1:{port}/x 200 4 from 127.0.0.1:" in text
     assert "LookupError: nothing there" in text

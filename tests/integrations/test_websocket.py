@@ -61,7 +61,7 @@ def chat() -> Iterator[Chat]:
         yield chat
 
 
-def test_L6_hooks_see_connects_messages_and_disconnects_in_order(chat: Chat, logged: Logged) -> None:  # noqa: N802
+def test_L6_hooks_see_connects_messages_and_disconnects_in_order(chat: Chat, logged: Logged) -> None:
     chat.watch()
     with chat.connect("ann") as websocket:
         websocket.send("hello")
@@ -88,7 +88,7 @@ def test_L6_hooks_see_connects_messages_and_disconnects_in_order(chat: Chat, log
     ]
 
 
-def test_L6_a_failing_hook_never_ends_a_connection(chat: Chat, logged: Logged) -> None:  # noqa: N802
+def test_L6_a_failing_hook_never_ends_a_connection(chat: Chat, logged: Logged) -> None:
     def fails(ctx: HookContext) -> HookContext:
         raise ValueError("bad hook")
 
@@ -116,7 +116,7 @@ def test_L6_a_failing_hook_never_ends_a_connection(chat: Chat, logged: Logged) -
     assert "a hook returns the context, not NoneType" in failures[2].exception["text"]
 
 
-def test_L6_an_error_in_the_application_goes_to_hooks_and_log_and_the_connection_lives(  # noqa: N802
+def test_L6_an_error_in_the_application_goes_to_hooks_and_log_and_the_connection_lives(
     chat: Chat, logged: Logged
 ) -> None:
     chat.watch()

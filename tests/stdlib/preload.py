@@ -19,6 +19,7 @@ def logger_class() -> type[logging.Logger]:
 
 
 LOGGER = logger_class()
+assert LOGGER is not logging.Logger
 ROOT = type("RootLogger", (LOGGER, logging.RootLogger), {})
 
 

@@ -103,6 +103,8 @@ def main() -> None:
     suite = loader.loadTestsFromNames(names or ["test.test_logging"])
     result = unittest.TextTestRunner(resultclass=Outcomes, verbosity=0).run(suite)
     assert isinstance(result, Outcomes)
+    if mode == "handler":
+        assert Path("records.log").stat().st_size, "cordwood.Handler wrote nothing: it was not in the way"
     Path(out).write_text(json.dumps(result.outcomes, indent=1, sort_keys=True))
 
 

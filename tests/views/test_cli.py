@@ -157,3 +157,19 @@ def test_trouble_with_the_system_is_one_line(tmp_path: Path, monkeypatch: pytest
     done = run("recover", str(tmp_path))
     assert done.exit_code == 1
     assert done.stderr == f"cordwood: {tmp_path}/.cordwood: Permission denied\n"
+
+
+def test_doctor_tells_the_source_of_single_levels_what_is_switched_and_the_folder_s_size(tmp_path: Path) -> None:
+    (tmp_path / "config.yml").write_text(
+        "logging:\n  components:\n    auth: DEBUG\n  database:\n    enabled: false\ndatabase:\n  password: hush\n"
+    )
+    assert run("level", "services", "DEBUG", "logs").exit_code == 0
+    Path("logs/app.log").write_text("12345")
+    done = run("doctor", "--config", "config.yml", "logs")
+    assert "component_levels.auth" in done.stdout
+    assert "'DEBUG'  (config.yml:3)" in done.stdout
+    assert "services switched to DEBUG; type: cordwood level services reset" in done.stdout
+    assert "hush" not in done.stdout + run("doctor", "--config", "config.yml", "logs", "--json").stdout
+    report = json.loads(run("doctor", "logs", "--json").stdout)
+    assert report["log_dir_bytes"] >= 5
+    assert report["switched_levels"] == {"services": "DEBUG"}

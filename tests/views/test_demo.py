@@ -92,6 +92,29 @@ def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:
         demo.demonstrate(tmp_path, print)
 
 
+@pytest.mark.parametrize("lost", [0, 1])
+def test_the_numbers_decide_the_status_and_whether_the_folder_stays(
+    lost: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from cordwood.views.demo import run as module
+    from cordwood.views.demo.load import Load
+
+    row = check.Row("all", 4, (4 - lost,), lost, 0)
+    result = module.Result((row,), (found(tmp_path, *LINES),), 0, Load(answered=[1], killed=7), 0)
+    folders: list[Path] = []
+
+    def ran(folder: Path, _: object) -> module.Result:
+        folders.append(folder)
+        return result
+
+    monkeypatch.setattr(module, "run", ran)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    said: list[str] = []
+    assert demo.demonstrate(None, lambda line, **_: said.append(line), as_json=True) is (lost == 0)
+    assert json.loads(said[-1])["agree"] is (lost == 0)
+    assert folders[0].exists() is (lost == 1)
+
+
 def test_a_worker_is_killed_and_every_accepted_record_is_there_once(tmp_path: Path) -> None:
     from cordwood.views.demo.run import run, story
 

@@ -11,6 +11,7 @@
 //! ```
 //! Frames begin at multiples of 8. Call sites and threads are written once a segment and named by their offset, so
 //! whoever reads a segment needs nothing but the segment.
+use crate::os::crc32c_short;
 use crate::record::{Exception, Fields, Message, Process, Record, Site, Thread, Values};
 
 pub const HEADER: usize = 16;
@@ -56,7 +57,7 @@ pub fn checksum(salt: u64, offset: u32, len: u32, tail: [u8; 8], payload: &[u8])
     const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
     let place = (salt ^ (u64::from(offset) << 32 | u64::from(len))).wrapping_mul(ODD);
     let seed = (place.rotate_left(29) ^ u64::from_le_bytes(tail)).wrapping_mul(ODD);
-    crc32c::crc32c_append((seed >> 32) as u32, payload)
+    crc32c_short((seed >> 32) as u32, payload)
 }
 
 /// The sixteen header bytes of a frame, with the checksum of `payload`.

@@ -182,9 +182,14 @@ impl FileSink {
     }
 }
 
-/// Only files below the log directory, which holds the spool, are trusted.
+/// The file of a spool that stands elsewhere than in its log directory: the directories it is for, one a line.
+const LOG_DIRS: &str = "log_dirs";
+
+/// Only files below the log directory, which holds the spool or is named by it, are trusted.
 fn check_target(folder: &Path, target: &Path) -> Result<()> {
-    let within = folder.parent().is_some_and(|root| target.starts_with(root)) && !target.starts_with(folder);
+    let named = std::fs::read_to_string(folder.join(LOG_DIRS)).unwrap_or_default();
+    let mut roots = folder.parent().into_iter().chain(named.lines().map(Path::new));
+    let within = roots.any(|root| root.is_absolute() && target.starts_with(root)) && !target.starts_with(folder);
     if within && !target.components().any(|part| part == std::path::Component::ParentDir) {
         return Ok(());
     }
@@ -411,5 +416,27 @@ impl Drop for Leader {
         self.shared.leading.store(false, Ordering::Release);
         control.sleeping().store(0, Ordering::Release);
         let _ = control.leader().compare_exchange(std::process::id(), 0, Ordering::Relaxed, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allowed(folder: &str, target: &str) -> bool {
+        check_target(Path::new(folder), Path::new(target)).is_ok()
+    }
+
+    #[test]
+    fn a_spool_in_a_log_directory_writes_below_that_directory_only() {
+        assert!(allowed("/l/.cordwood", "/l/app.log") && allowed("/l/.cordwood", "/l/sub/app.log"));
+        assert!(!allowed("/l/.cordwood", "/etc/passwd") && !allowed("/l/.cordwood", "/l/../etc/passwd"));
+        assert!(!allowed("/l/.cordwood", "/l/.cordwood/control"));
+    }
+
+    #[test]
+    fn a_spool_elsewhere_writes_to_the_log_directory_it_was_made_for() {
+        assert!(allowed("/home/u/.local/state/cordwood/spool/0123456789abcdef", "/l/app.log"));
+        assert!(!allowed("/s", "/s/app.log") && !allowed("/s", "/l/../etc/passwd"));
     }
 }

@@ -31,6 +31,7 @@ pub mod failpoint;
 pub mod fs;
 pub mod names;
 pub mod compress;
+pub mod pack;
 pub mod rotate;
 pub mod file;
 pub mod outbox;

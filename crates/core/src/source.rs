@@ -527,6 +527,10 @@ impl Source {
         for member in &mut self.members {
             if !member.dead && member.sealed().is_none() {
                 member.dead = is_unlocked(&member.reader.file);
+                if member.dead {
+                    // What was fetched while it lived may be older than its last record.
+                    member.reader.refresh();
+                }
             }
         }
     }

@@ -171,6 +171,10 @@ impl Folder {
         if std::fs::read(&path).is_ok_and(|old| old == spec.as_bytes()) {
             return Ok(());
         }
+        if let Some(folder) = path.parent() {
+            // Deleted, or never made because something stood there; the write below says what is wrong.
+            let _ = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        }
         let fresh = path.with_extension(format!("{:016x}", random()));
         std::fs::OpenOptions::new()
             .write(true)

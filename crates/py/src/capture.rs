@@ -502,9 +502,12 @@ pub fn thread(py: Python<'_>) -> PyResult<Rc<ThreadEntry>> {
         serial.get()
     });
     if let Some(entry) = caches(py, |caches| caches.threads.get(&serial).map(Rc::clone)).flatten() {
-        let name = ffi::dict_address(entry.dict.bind(py), intern!(py, "_name"));
-        let process = entry.process.as_ref().map(|name| name.as_ptr());
-        if name == entry.name.as_ptr() as usize && process == runtime::process_name(py).map(|name| name.as_ptr()) {
+        let same = || {
+            let name = ffi::dict_address(entry.dict.bind(py), intern!(py, "_name"));
+            let process = entry.process.as_ref().map(|name| name.as_ptr());
+            name == entry.name.as_ptr() as usize && process == runtime::process_name(py).map(|name| name.as_ptr())
+        };
+        if ffi::is_unchanged(&entry.checked) || same() {
             return Ok(entry);
         }
     }
@@ -518,6 +521,7 @@ pub fn thread(py: Python<'_>) -> PyResult<Rc<ThreadEntry>> {
 fn describe_thread(py: Python<'_>) -> PyResult<ThreadEntry> {
     let current = py.import("threading")?.call_method0("current_thread")?;
     let dict = ffi::instance_dict(&current)?;
+    ffi::watch_dict(&dict);
     let name = current.getattr(intern!(py, "_name"))?;
     let process = runtime::process_name(py);
     let process_name = process.as_ref().map_or_else(|| String::from("MainProcess"), text_of);
@@ -528,7 +532,16 @@ fn describe_thread(py: Python<'_>) -> PyResult<ThreadEntry> {
     frame::put_thread(&described, &mut payload);
     let (salt, offset) = (Cell::new(0), Cell::new(0));
     let process = process.map(Bound::unbind);
-    Ok(ThreadEntry { ident, dict: dict.unbind(), name: name.unbind(), process, payload, salt, offset })
+    Ok(ThreadEntry {
+        ident,
+        dict: dict.unbind(),
+        name: name.unbind(),
+        process,
+        checked: Cell::new(0),
+        payload,
+        salt,
+        offset,
+    })
 }
 
 /// The name `logging` has for a level.
@@ -590,6 +603,10 @@ pub fn task_name(py: Python<'_>) -> String {
     name.unwrap_or_default()
 }
 
+fn address(object: Option<&Bound<'_, PyAny>>) -> usize {
+    object.map_or(0, |object| object.as_ptr() as usize)
+}
+
 /// The site of the running call, found or made.
 pub fn call_site<'py>(
     py: Python<'py>,
@@ -601,18 +618,19 @@ pub fn call_site<'py>(
 ) -> PyResult<Rc<Site>> {
     let key =
         Key { anchor: caller.code.as_ptr() as usize, place: caller.place, logger: plan.name.as_ptr() as usize, level };
-    let level_text = level_name(py, level_object)?;
-    let level_address = level_text.as_ref().map_or(0, |text| text.as_ptr() as usize);
     let known = caches(py, |caches| caches.sites.get(&key).map(Rc::clone)).flatten();
     if let Some(site) = &known {
         let same = match &site.template {
             Some(template) => template.object.as_ptr() == message.as_ptr(),
             None => true,
         };
-        if same && site.level_name == level_address {
+        let named = || level_name(py, level_object).is_ok_and(|name| site.level_name == address(name.as_ref()));
+        if same && (ffi::is_unchanged(&site.checked) || named()) {
             return Ok(Rc::clone(site));
         }
     }
+    let level_text = level_name(py, level_object)?;
+    let level_address = address(level_text.as_ref());
     let path = text_of(&caller.code.getattr(intern!(py, "co_filename"))?);
     let function = text_of(&caller.code.getattr(intern!(py, "co_name"))?);
     let logger = plan.name.bind(py);
@@ -663,6 +681,7 @@ pub fn remember_site<'py>(
     let site = Rc::new(Site {
         held,
         level_name: described.level_address,
+        checked: Cell::new(0),
         internal,
         template: made,
         payload: site::payload(&model, text.as_deref()),

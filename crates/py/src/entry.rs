@@ -41,7 +41,7 @@ impl<const METHOD: usize> Entry for Log<METHOD> {
         }
         let plan = plan::of(py, this)?;
         // The gate is stdlib's own cache; where it has no answer yet, stdlib is asked and fills it.
-        match ffi::dict_truth(plan.gate.bind(py), &level) {
+        match plan.gate(py, &level, METHOD) {
             Some(false) if plan::class_is_itself(py)? => return Ok(()),
             Some(_) => {}
             None if this.call_method1(intern!(py, "isEnabledFor"), (&level,))?.is_truthy()? => {}
@@ -104,6 +104,9 @@ struct Keywords<'py> {
 impl<'py> Keywords<'py> {
     fn read(args: Arguments<'_, 'py>) -> PyResult<Self> {
         let mut found = Self::default();
+        if args.keywords() == 0 {
+            return Ok(found);
+        }
         for index in 0..args.keywords() {
             let Some((name, value)) = args.keyword(index) else { break };
             let value = value.to_owned();

@@ -6,7 +6,7 @@ use std::cell::{RefCell, RefMut};
 use std::ffi::{c_char, c_int, c_void, CStr};
 use std::marker::PhantomData;
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, Ordering};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -199,11 +199,72 @@ pub fn thread_ident() -> u64 {
 /// `PyFrame_GetLasti`, which is public from CPython 3.11 on but outside the stable interface: looked up when loaded.
 static LASTI: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
 
+fn symbol(name: &CStr) -> *mut c_void {
+    // SAFETY: a NUL-terminated name; a null result stands for "not there".
+    unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }
+}
+
 /// Looks up what only some interpreters have.
 pub fn look_up_symbols() {
-    // SAFETY: a constant, NUL-terminated name; a null result is kept as "not there".
-    let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"PyFrame_GetLasti".as_ptr()) };
-    LASTI.store(found, Ordering::Relaxed);
+    LASTI.store(symbol(c"PyFrame_GetLasti"), Ordering::Relaxed);
+    add_watcher();
+}
+
+/// Watching dicts is public from CPython 3.12 on: `PyDict_Watch`, and the number of our watcher (negative: none).
+static WATCH: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
+static WATCHER: AtomicI32 = AtomicI32::new(-1);
+/// Counts changes of watched dicts.
+static CHANGES: AtomicU64 = AtomicU64::new(1);
+
+unsafe extern "C" fn on_change(
+    _event: c_int,
+    _dict: *mut ffi::PyObject,
+    _key: *mut ffi::PyObject,
+    _value: *mut ffi::PyObject,
+) -> c_int {
+    CHANGES.fetch_add(1, Ordering::Relaxed);
+    0
+}
+
+type OnChange = unsafe extern "C" fn(c_int, *mut ffi::PyObject, *mut ffi::PyObject, *mut ffi::PyObject) -> c_int;
+
+fn add_watcher() {
+    let (add, watch) = (symbol(c"PyDict_AddWatcher"), symbol(c"PyDict_Watch"));
+    if add.is_null() || watch.is_null() {
+        return;
+    }
+    // SAFETY: the function of that name has this signature in every CPython that has it; the GIL is held (import).
+    let number = unsafe { std::mem::transmute::<*mut c_void, unsafe extern "C" fn(OnChange) -> c_int>(add)(on_change) };
+    if number < 0 {
+        // All watchers are taken: what would be watched is looked up instead.
+        // SAFETY: clears the error just set, with the GIL held.
+        unsafe { ffi::PyErr_Clear() };
+        return;
+    }
+    WATCH.store(watch, Ordering::Relaxed);
+    WATCHER.store(number, Ordering::Relaxed);
+}
+
+/// Has changes of this dict counted, where the interpreter can do that.
+pub fn watch_dict(dict: &Bound<'_, PyAny>) {
+    let watch = WATCH.load(Ordering::Relaxed);
+    if !watch.is_null() {
+        // SAFETY: the function of that name and signature, with our watcher's number and a live dict.
+        unsafe {
+            let watch =
+                std::mem::transmute::<*mut c_void, unsafe extern "C" fn(c_int, *mut ffi::PyObject) -> c_int>(watch);
+            if watch(WATCHER.load(Ordering::Relaxed), dict.as_ptr()) < 0 {
+                ffi::PyErr_Clear();
+            }
+        }
+    }
+}
+
+/// True if no watched dict has changed since `seen` was last brought up to date, which this does. Never true where dicts
+/// cannot be watched.
+pub fn is_unchanged(seen: &std::cell::Cell<u64>) -> bool {
+    let now = CHANGES.load(Ordering::Relaxed);
+    seen.replace(now) == now && WATCHER.load(Ordering::Relaxed) >= 0
 }
 
 /// Where a call comes from.

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cordwood_core::names::Form;
 use cordwood_core::record::Process;
 use cordwood_core::source::{open_folder, Source, Take};
 use cordwood_core::spool::{Folder, Spool};
@@ -16,6 +17,22 @@ use crate::spool::{drops, os_error};
 
 /// How long a busy folder's lock, and a failing file, are waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The path as targets name it: from the root, without links; the folder itself may be none and stays.
+fn whole(folder: &Path) -> PathBuf {
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match (parent.canonicalize(), folder.file_name()) {
+        (Ok(parent), Some(name)) => parent.join(name),
+        _ => folder.to_owned(),
+    }
+}
+
+/// Compresses the file `source` into `target`, which must exist; `form` is `gzip` or `zstd`.
+#[pyfunction]
+pub fn pack(py: Python<'_>, source: PathBuf, target: PathBuf, form: &str) -> PyResult<u64> {
+    let form = if form == "zstd" { Form::Zstd } else { Form::Gzip };
+    Ok(py.detach(|| cordwood_core::pack::pack(&source, &target, form))?)
+}
 
 /// Somebody who reads a folder and writes no record to it.
 fn visitor(path: &Path) -> PyResult<Spool> {
@@ -37,6 +54,7 @@ fn waiting(source: &mut Source) -> Vec<(u64, u64)> {
 /// delivered ever) and `notices`.
 #[pyfunction]
 pub fn recover(py: Python<'_>, folder: PathBuf) -> PyResult<Bound<'_, PyDict>> {
+    let folder = whole(&folder);
     let spool = visitor(&folder)?;
     let shared = Arc::clone(&spool.shared);
     let (recovered, left) = py

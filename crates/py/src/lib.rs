@@ -20,12 +20,12 @@ mod _native {
     #[pymodule_export]
     use super::entry::{install_handler, install_logger};
     #[pymodule_export]
-    use super::folder::{read_spool, recover, spool_status};
+    use super::folder::{pack, read_spool, recover, spool_status};
     #[pymodule_export]
     use super::log_record::capture;
     #[pymodule_export]
     use super::settings::{
-        after_fork, before_fork, check_pattern, check_theme, compile_text, context_used, redact, set_hooks,
+        after_fork, before_fork, check_pattern, check_theme, compile_text, context_used, escape, redact, set_hooks,
         set_redaction,
     };
     #[pymodule_export]

@@ -151,7 +151,16 @@ impl<'py> Reader<'_, 'py> {
         frame::put_thread(&model::Thread { ident, pid, name: &shown, process_name: &process_name }, &mut payload);
         let dict = PyDict::new(self.py).into_any().unbind();
         let (salt, offset) = (Cell::new(0), Cell::new(0));
-        Ok(std::rc::Rc::new(ThreadEntry { ident, dict, name: name.unbind(), process: None, payload, salt, offset }))
+        Ok(std::rc::Rc::new(ThreadEntry {
+            ident,
+            dict,
+            name: name.unbind(),
+            process: None,
+            checked: Cell::new(0),
+            payload,
+            salt,
+            offset,
+        }))
     }
 
     /// Every attribute that a LogRecord does not have of its own.

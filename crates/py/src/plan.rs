@@ -3,6 +3,7 @@
 //! A plan is made from a walk up the chain of loggers. It holds as long as nothing in that chain changed: attributes are
 //! watched through `__setattr__` of our classes, lists (which may be changed in place) are compared item by item, and
 //! `logging.Logger` itself through a subclass that nobody else uses.
+use std::cell::Cell;
 use std::rc::Rc;
 
 use pyo3::intern;
@@ -29,7 +30,10 @@ struct Seen {
 
 pub struct Plan {
     /// `Logger._cache`: level -> whether it is enabled; the interpreter's own gate, emptied by every change of a level.
-    pub gate: Py<PyAny>,
+    gate: Py<PyAny>,
+    /// What the gate said of the five levels, while no watched dict changes.
+    verdicts: [Cell<Option<bool>>; 5],
+    checked: Cell<u64>,
     /// False: a LogRecord is built, as stdlib does.
     pub fast: bool,
     pub targets: Vec<Target>,
@@ -41,6 +45,18 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// What stdlib's own cache says of a level; None where it has no answer yet. `method` names one of the five levels.
+    pub fn gate(&self, py: Python<'_>, level: &Bound<'_, PyAny>, method: usize) -> Option<bool> {
+        let Some(verdict) = self.verdicts.get(method) else { return ffi::dict_truth(self.gate.bind(py), level) };
+        if !ffi::is_unchanged(&self.checked) {
+            self.verdicts.iter().for_each(|verdict| verdict.set(None));
+        } else if let Some(known) = verdict.get() {
+            return Some(known);
+        }
+        verdict.set(ffi::dict_truth(self.gate.bind(py), level));
+        verdict.get()
+    }
+
     /// True while every list holds what it held.
     pub fn holds(&self, py: Python<'_>) -> bool {
         self.seen.iter().all(|seen| ffi::list_holds(seen.list.bind(py), &seen.items))
@@ -68,6 +84,8 @@ fn make<'py>(py: Python<'py>, logger: &Bound<'py, PyAny>, watched: &mut Vec<usiz
     let names = names(py)?;
     let mut plan = Plan {
         gate: logger.getattr(intern!(py, "_cache"))?.unbind(),
+        verdicts: Default::default(),
+        checked: Cell::new(0),
         fast: !logger.getattr(intern!(py, "disabled"))?.is_truthy()?,
         targets: Vec::new(),
         seen: Vec::new(),
@@ -78,6 +96,7 @@ fn make<'py>(py: Python<'py>, logger: &Bound<'py, PyAny>, watched: &mut Vec<usiz
     let (ours, handlers_of_ours) =
         runtime::classes(py, |classes| (classes.loggers.clone(), classes.handlers.clone())).unwrap_or_default();
     let null = names.null_handler.as_ptr() as usize;
+    ffi::watch_dict(plan.gate.bind(py));
     let mut at = logger.clone();
     loop {
         watched.push(at.as_ptr() as usize);
@@ -155,9 +174,14 @@ impl Plan {
 
 /// True while `logging.Logger` has the methods it had, and records are made by `logging.LogRecord`.
 pub fn stdlib_is_itself(py: Python<'_>) -> PyResult<bool> {
-    let names = names(py)?;
-    let factory = ffi::dict_address(names.logging.bind(py), intern!(py, "_logRecordFactory"));
-    if factory != names.record_class.as_ptr() as usize {
+    static SEEN: ffi::GilCell<(Cell<u64>, bool)> = ffi::GilCell::new((Cell::new(0), false));
+    let Some(mut seen) = SEEN.borrow(py) else { return Ok(false) };
+    if !ffi::is_unchanged(&seen.0) {
+        let names = names(py)?;
+        let factory = ffi::dict_address(names.logging.bind(py), intern!(py, "_logRecordFactory"));
+        seen.1 = factory == names.record_class.as_ptr() as usize;
+    }
+    if !seen.1 {
         return Ok(false);
     }
     class_is_itself(py)

@@ -70,6 +70,8 @@ pub struct ThreadEntry {
     /// The Thread object's `__dict__`, and the name seen in it last.
     pub dict: Py<PyAny>,
     pub name: Py<PyAny>,
+    /// When the name was compared with the dict's last.
+    pub checked: Cell<u64>,
     /// The process's name, where `multiprocessing` gives it one.
     pub process: Option<Py<PyAny>>,
     pub payload: Vec<u8>,
@@ -133,6 +135,8 @@ pub const METHODS: [&str; 6] = ["debug", "info", "warning", "error", "critical",
 pub fn names(py: Python<'_>) -> PyResult<&Names> {
     NAMES.get_or_try_init(py, || {
         let logging = py.import("logging")?;
+        ffi::watch_dict(logging.dict().as_any());
+        ffi::watch_dict(&logging.getattr("_levelToName")?);
         Ok(Names {
             record_class: logging.getattr("LogRecord")?.unbind(),
             srcfile: logging.getattr("_srcfile")?.extract()?,
@@ -234,10 +238,14 @@ pub fn process_name(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
     if MODULE.get(py).is_none() {
         let modules = names(py).ok()?.modules.bind(py);
         let module = ffi::dict_get(modules, intern!(py, "multiprocessing.process"))?;
-        let _ = MODULE.set(py, ffi::instance_dict(&module).ok()?.unbind());
+        let dict = ffi::instance_dict(&module).ok()?;
+        ffi::watch_dict(&dict);
+        let _ = MODULE.set(py, dict.unbind());
     }
     let current = ffi::dict_get(MODULE.get(py)?.bind(py), intern!(py, "_current_process"))?;
-    ffi::dict_get(&ffi::instance_dict(&current).ok()?, intern!(py, "_name"))
+    let dict = ffi::instance_dict(&current).ok()?;
+    ffi::watch_dict(&dict);
+    ffi::dict_get(&dict, intern!(py, "_name"))
 }
 
 /// In a forked child: threads are described anew, with its process number.

@@ -67,6 +67,14 @@ pub fn redact(py: Python<'_>, text: &str) -> String {
     runtime::redactor(py).redact_text(text).into_owned()
 }
 
+/// The text as text formats write a value: newlines indented, control characters escaped.
+#[pyfunction]
+pub fn escape(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    cordwood_core::escape::push(text, &mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
 /// True if the core can format with this; False if Python must. Raises ValueError if nobody can.
 #[pyfunction]
 #[pyo3(signature = (template, date_format=None))]

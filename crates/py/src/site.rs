@@ -42,6 +42,8 @@ pub struct Site {
     /// Keeps the addresses in [`Key`] from being given to others.
     pub held: Vec<Py<PyAny>>,
     pub level_name: usize,
+    /// When the level's name was compared with `logging`'s table last.
+    pub checked: Cell<u64>,
     /// A frame of `logging` itself: the call came through a function of its own.
     pub internal: bool,
     /// None: the message is not constant here.

@@ -193,7 +193,10 @@ impl PySpool {
                 Room::Failed(error) => {
                     let shared = Arc::clone(&state.spool.shared);
                     drop(state);
-                    runtime::report(py, &error.to_string());
+                    // The same words each time, without the segment's name: they are said once a minute.
+                    let reason =
+                        std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+                    runtime::report(py, &format!("records are lost: the spool cannot grow ({reason})"));
                     shared.folder.control.dropped(Reason::SpoolFull).fetch_add(1, Ordering::Relaxed);
                     return self.refuse();
                 }

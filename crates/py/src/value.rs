@@ -1,4 +1,5 @@
 //! Python objects as packed values, redacted on the way.
+use cordwood_core::percent::Kind;
 use cordwood_core::record::{pack, Value};
 use cordwood_core::redact::{self, Redactor};
 use pyo3::prelude::*;
@@ -166,10 +167,11 @@ fn put_json_text(text: &str, out: &mut String) {
 /// Packs one %-argument if its template can be rendered later; false: it must be rendered now, as one of more than `room`
 /// bytes must.
 #[allow(clippy::too_many_arguments)]
+#[inline]
 pub fn pack_argument<'py>(
     redactor: &Redactor,
     plan: &redact::Plan,
-    kind: cordwood_core::percent::Kind,
+    kind: Kind,
     index: usize,
     value: Borrowed<'_, 'py, PyAny>,
     room: usize,
@@ -177,34 +179,82 @@ pub fn pack_argument<'py>(
     out: &mut Vec<u8>,
 ) -> bool {
     let class = ffi::type_address(&value);
-    let secret = index < 64 && plan.secret >> index & 1 == 1;
-    let packed = if class == types::str() {
-        match ffi::text(&value) {
-            Some(text) if secret || text.len() <= room && redactor.argument_is_harmless(plan, index, text) => {
-                Value::Str(text)
-            }
-            _ => return false,
+    if is_secret(plan, index) {
+        return pack_secret(redactor, kind, &value, out);
+    }
+    // Each type with the conversions that take it; `Kind::accepts` says the same of packed values.
+    if class == types::str() {
+        let Some(text) = ffi::text(&value).filter(|_| kind == Kind::Str) else {
+            return kind == Kind::Repr && pack_checked(redactor, plan, kind, index, &value, room, taken, out);
+        };
+        let harmless = text.len() <= room && redactor.argument_is_harmless(plan, index, text);
+        if harmless {
+            pack(Value::Str(text), out);
         }
+        harmless
     } else if class == types::int() {
-        match ffi::small_int(&value) {
-            Some(n) if secret || redactor.int_is_harmless(plan, n) => Value::Int(n),
-            _ => return false,
-        }
+        let Some(n) = ffi::small_int(&value).filter(|n| redactor.int_is_harmless(plan, *n)) else { return false };
+        pack(Value::Int(n), out);
+        true
     } else if class == types::float() {
-        Value::Float(ffi::float(&value))
-    } else if class == types::bool() {
-        Value::Bool(value.is_truthy().unwrap_or(false))
-    } else if value.is_none() {
-        Value::None
-    } else if kind == cordwood_core::percent::Kind::Str {
-        // `%s` of anything is its text, which is taken now: the object may change.
-        return pack_text_of(redactor, plan, index, &value, room, taken, out);
+        let packed = Value::Float(ffi::float(&value));
+        let fits = matches!(kind, Kind::Str | Kind::Float) || kind.accepts(&packed);
+        if fits {
+            pack(packed, out);
+        }
+        fits
     } else {
-        return false;
+        pack_checked(redactor, plan, kind, index, &value, room, taken, out)
+    }
+}
+
+fn is_secret(plan: &redact::Plan, index: usize) -> bool {
+    plan.secret != 0 && index < 64 && plan.secret >> index & 1 == 1
+}
+
+/// An argument after a secret word. A mask does not fit a number's conversion: such a message is rendered at once.
+#[cold]
+fn pack_secret(redactor: &Redactor, kind: Kind, value: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> bool {
+    let packed = match plain(value) {
+        Some(shown @ (Value::None | Value::Bool(_))) => shown,
+        _ => Value::Str(redactor.mask()),
     };
-    let hidden = secret && !matches!(packed, Value::None | Value::Bool(_));
-    // A mask does not fit a number's conversion: such a message is rendered, with its argument hidden.
-    let packed = if hidden { Value::Str(redactor.mask()) } else { packed };
+    let fits = kind.accepts(&packed);
+    if fits {
+        pack(packed, out);
+    }
+    fits
+}
+
+fn plain(value: &Bound<'_, PyAny>) -> Option<Value<'static>> {
+    if value.is_none() {
+        return Some(Value::None);
+    }
+    (ffi::type_address(value) == types::bool()).then(|| Value::Bool(value.is_truthy().unwrap_or(false)))
+}
+
+/// The rarer types and conversions.
+#[allow(clippy::too_many_arguments)]
+fn pack_checked<'py>(
+    redactor: &Redactor,
+    plan: &redact::Plan,
+    kind: Kind,
+    index: usize,
+    value: &Bound<'py, PyAny>,
+    room: usize,
+    taken: &mut Taken<'py>,
+    out: &mut Vec<u8>,
+) -> bool {
+    let borrowed = value.as_borrowed();
+    let packed = match plain(value) {
+        Some(packed) => packed,
+        None if ffi::type_address(value) == types::str() => match ffi::text(&borrowed) {
+            Some(text) if text.len() <= room && redactor.argument_is_harmless(plan, index, text) => Value::Str(text),
+            _ => return false,
+        },
+        // `%s` of anything is its text, which is taken now: the object may change.
+        None => return kind == Kind::Str && pack_text_of(redactor, plan, index, value, room, taken, out),
+    };
     let fits = kind.accepts(&packed);
     if fits {
         pack(packed, out);
@@ -221,10 +271,6 @@ fn pack_text_of<'py>(
     taken: &mut Taken<'py>,
     out: &mut Vec<u8>,
 ) -> bool {
-    if index < 64 && plan.secret >> index & 1 == 1 {
-        pack(Value::Str(redactor.mask()), out);
-        return true;
-    }
     let object = match value.str() {
         Ok(object) => object.into_any(),
         Err(error) => {

@@ -6,18 +6,30 @@ each value came from, and the faults found on the way. Nothing here opens, write
 
 from __future__ import annotations
 
-from cordwood.config.model import ConsoleConfig, FileConfig, LogConfig, RedactionConfig, SpoolConfig
+from cordwood.config.model import (
+    ConsoleConfig,
+    DatabaseConfig,
+    FileConfig,
+    LogConfig,
+    RedactionConfig,
+    RetentionConfig,
+    SinkConfig,
+    SpoolConfig,
+)
 from cordwood.config.presets import PRESETS
 from cordwood.config.sources import Fault, Resolved, resolve
 
 __all__ = [
     "PRESETS",
     "ConsoleConfig",
+    "DatabaseConfig",
     "Fault",
     "FileConfig",
     "LogConfig",
     "RedactionConfig",
     "Resolved",
+    "RetentionConfig",
+    "SinkConfig",
     "SpoolConfig",
     "resolve",
 ]

@@ -16,6 +16,7 @@ from cordwood.config import values
 from cordwood.config.values import Parse, choice, optional
 from cordwood.errors import ConfigError, closest
 from cordwood.formatters import FORMATS
+from cordwood.sinks import SINKS, PythonSink
 from cordwood.sinks.file import MEGABYTE
 
 SettingsT = TypeVar("SettingsT", bound="Settings")
@@ -162,6 +163,109 @@ class RedactionConfig(Settings):
     mask: str = setting(values.text, "***")
 
 
+def _sink(field: str, value: object) -> PythonSink:
+    """A sink, or a mapping with its kind and options."""
+    if isinstance(value, PythonSink):
+        return value
+    kinds = [name for name, kind in SINKS.items() if hasattr(kind, "write")]
+    if not isinstance(value, Mapping) or value.get("kind") not in kinds:
+        raise ConfigError(field, f"{value!r} is not a sink", f"a sink, or a mapping with kind: {', '.join(kinds)}")
+    options = {name: option for name, option in value.items() if name != "kind"}
+    made = SINKS[value["kind"]]
+    known = [option.name for option in dataclasses.fields(made) if option.init]  # type: ignore[arg-type]  # all are
+    for name in options:
+        if name not in known:
+            raise ConfigError(f"{field}.{name}", "there is no such option", ", ".join(known), closest(name, known))
+    try:
+        sink = made(**options)
+    except ConfigError as error:
+        raise ConfigError(f"{field}.{error.field}", error.problem, error.allowed, error.hint) from None
+    assert isinstance(sink, PythonSink)
+    return sink
+
+
+@dataclasses.dataclass
+class SinkConfig(Settings):
+    """A sink that is neither console nor file.
+
+    Args:
+        sink: the sink itself (`SyslogSink("udp://loghost:514")`), or a mapping of its options and its `kind`.
+        level: the least level that goes there; None is all that is logged.
+        logger: only records of this logger and those below it; the empty text is all.
+    """
+
+    prefix: ClassVar[str] = "sinks."
+
+    sink: PythonSink = dataclasses.field(metadata={"parse": _sink})
+    level: str | int | None = setting(optional(values.level), None)
+    logger: str = setting(values.logger_name, "")
+
+
+def _sinks(field: str, value: object) -> tuple[SinkConfig, ...]:
+    """Sinks: themselves, `SinkConfig`s, or mappings in which `level` and `logger` stand beside the options."""
+    if isinstance(value, (SinkConfig, PythonSink, Mapping)):
+        value = (value,)
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise ConfigError(field, f"{value!r} is not a list of sinks", "sinks, mappings or SinkConfigs")
+    made = []
+    for entry in value:
+        if isinstance(entry, SinkConfig):
+            made.append(copy.copy(entry))
+        elif isinstance(entry, Mapping):
+            own = {name: entry[name] for name in ("level", "logger") if name in entry}
+            options = {name: option for name, option in entry.items() if name not in own}
+            made.append(SinkConfig(_sink(field, options), **own))
+        else:
+            made.append(SinkConfig(_sink(field, entry)))
+    return tuple(made)
+
+
+@dataclasses.dataclass
+class RetentionConfig(Settings):
+    """What becomes of closed log files (rotated ones, and copies of the console) as time goes by.
+
+    Args:
+        archive_days: pack those older than this many days; None never.
+        delete_days: delete those older than this many days, packed or not; None never.
+        compress: how to pack: `gzip` or `zstd`.
+    """
+
+    prefix: ClassVar[str] = "retention."
+
+    archive_days: int | None = setting(optional(values.count), None)
+    delete_days: int | None = setting(optional(values.count), None)
+    compress: Literal["gzip", "zstd"] = setting(choice("gzip", "zstd"), "gzip")
+
+
+@dataclasses.dataclass
+class DatabaseConfig(Settings):
+    """The database that records go to.
+
+    Args:
+        enabled: whether records go there.
+        url: the database, such as `postgresql://host/name`; it wins over `host` and `port`.
+        host: the server.
+        port: its port.
+        username: who logs in.
+        password: with what; never shown.
+        database: the database's name.
+        table_prefix: the table is `{table_prefix}_logs`.
+        retention_days: rows older than this are deleted; None keeps all.
+    """
+
+    prefix: ClassVar[str] = "database."
+
+    enabled: bool = setting(values.boolean, False)
+    url: values.Secret | None = setting(optional(values.database_url), None)
+    host: str = setting(values.text, "localhost")
+    port: int = setting(values.count, 5432)
+    username: str | None = setting(optional(values.text), None)
+    password: values.Secret | None = setting(optional(values.secret), None)
+    database: str | None = setting(optional(values.text), None)
+    table_prefix: str = setting(values.identifier, "app")
+    retention_days: int | None = setting(optional(values.count), None)
+
+
 def _files(field: str, value: object) -> tuple[FileConfig, ...]:
     """Log files: names, mappings or `FileConfig`s."""
     if isinstance(value, str):
@@ -200,13 +304,16 @@ class LogConfig(Settings):
         when: rotate by time too: `midnight`, `day`, `hour`, `minute`, or a number of seconds.
         naming: closed files are `app.log.1`, `app.log.2`, … (`number`) or carry the date (`date`).
         compress: pack closed files with `gzip` or `zstd`.
-        file_mode: permission bits of new files; folders made get them with the matching search bits.
+        file_mode: permission bits of new files; new folders get 0700, existing ones stay as they are.
         file_group: group of new files, by name or number.
         sync: force bytes to the disk at an `interval`, at once for ERROR and up (`level`), or `always`.
         max_message_bytes: longer messages are cut, with a mark that says so.
+        sinks: what else records go to: `SyslogSink`, `JournaldSink`, …, mappings with their `kind`, or `SinkConfig`s.
         console: a `ConsoleConfig`, or a mapping of its fields.
         spool: a `SpoolConfig`, or a mapping of its fields.
         redaction: a `RedactionConfig`, or a mapping of its fields.
+        retention: a `RetentionConfig`, or a mapping of its fields.
+        database: a `DatabaseConfig`, or a mapping of its fields.
 
     Raises:
         ConfigError: a value cannot be used; it names the field and what is allowed.
@@ -230,6 +337,9 @@ class LogConfig(Settings):
     file_group: int | str | None = setting(optional(values.group), None)
     sync: Literal["interval", "level", "always"] = setting(choice("interval", "level", "always"), "interval")
     max_message_bytes: int | str = setting(values.size, MEGABYTE)
+    sinks: tuple[SinkConfig, ...] = _setting_of(_sinks, tuple)
     console: ConsoleConfig = _setting_of(_section(ConsoleConfig), ConsoleConfig)
     spool: SpoolConfig = _setting_of(_section(SpoolConfig), SpoolConfig)
     redaction: RedactionConfig = _setting_of(_section(RedactionConfig), RedactionConfig)
+    retention: RetentionConfig = _setting_of(_section(RetentionConfig), RetentionConfig)
+    database: DatabaseConfig = _setting_of(_section(DatabaseConfig), DatabaseConfig)

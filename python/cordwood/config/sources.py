@@ -6,16 +6,17 @@ the next source is used, because an application must start even so.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-import importlib
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from cordwood.config.model import LogConfig, Settings, unknown
+from cordwood.config import files
+from cordwood.config.files import Document, Keys
+from cordwood.config.model import DatabaseConfig, LogConfig, Settings, unknown
 from cordwood.config.presets import PRESETS
-from cordwood.errors import ConfigError, CordwoodError, MissingExtraError, closest
+from cordwood.errors import ConfigError, CordwoodError, closest
 
 PREFIX = "CORDWOOD_"
 PRESET_VARIABLE = "CORDWOOD_ENV"
@@ -27,8 +28,6 @@ _ALIASES = {
     ("console", "enabled"): ("console_output",),
     ("console", "color"): ("console", "colour"),
 }
-
-Path_ = tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,17 +55,25 @@ class Fault:
 
 @dataclasses.dataclass(frozen=True)
 class Resolved:
-    """A configuration with its history: `origins` tells for each setting, dotted, where its value came from."""
+    """A configuration with its history.
+
+    Args:
+        config: the settings.
+        origins: for each of them, dotted, where its value came from.
+        faults: what could not be used.
+        file: the configuration file, if there is one.
+    """
 
     config: LogConfig
     origins: dict[str, str]
     faults: tuple[Fault, ...]
+    file: str | None = None
 
 
 def resolve(
     source: str | os.PathLike[str] | LogConfig | None = None,
     *,
-    preset: str | None = None,
+    preset: str | LogConfig | None = None,
     settings: Mapping[str, object] | None = None,
     environ: Mapping[str, str] | None = None,
     variable: str = PRESET_VARIABLE,
@@ -76,7 +83,7 @@ def resolve(
     Args:
         source: a file's path, a preset's name, or a `LogConfig` (its values that differ from the defaults count as
             arguments); None: the preset that CORDWOOD_ENV names, else `development`.
-        preset: the preset to start from.
+        preset: the preset to start from, by name or as an application's own.
         settings: single settings, as arguments.
         environ: the environment; None is the process's own.
         variable: the environment variable that names the preset.
@@ -88,25 +95,23 @@ def resolve(
     source, preset = _sort_out(source, preset)
     stack = _Stack()
     named = "" if isinstance(source, LogConfig) else environ.get(variable, "")
-    section: Mapping[str, object] = {}
-    if isinstance(source, str):
-        section = stack.read(source)
-    stack.start(preset, (variable, named), section, fallback="development" if source is None else "default")
-    for path, value in _walk(section):
-        stack.offer(path, value, str(source))
-    for name, path, value in _variables(environ):
-        stack.offer(path, value, name)
+    document = stack.read(source) if isinstance(source, str) else Document()
+    stack.start(preset, (variable, named), document.settings, fallback="development" if source is None else "default")
+    stack.offer_file(str(source), document, environ)
+    for name, variable_path, written in _variables(environ):
+        stack.offer(variable_path, written, name)
     arguments = _differing(source) if isinstance(source, LogConfig) else {}
-    for path, value in {**arguments, **dict(_walk(settings or {}))}.items():
+    given = {path: value for path, value, _ in _walk(settings or {})}
+    for path, value in {**arguments, **given}.items():
         stack.set(path, value, "argument")
-    return Resolved(stack.config, stack.origins, tuple(stack.faults))
+    return Resolved(stack.config, stack.origins, tuple(stack.faults), source if isinstance(source, str) else None)
 
 
 def _sort_out(
-    source: str | os.PathLike[str] | LogConfig | None, preset: str | None
-) -> tuple[str | LogConfig | None, str | None]:
+    source: str | os.PathLike[str] | LogConfig | None, preset: str | LogConfig | None
+) -> tuple[str | LogConfig | None, str | LogConfig | None]:
     """Tell a preset's name from a file's path."""
-    if preset is not None and preset not in PRESETS:
+    if isinstance(preset, str) and preset not in PRESETS:
         raise _no_preset(preset)
     if source is None or isinstance(source, LogConfig):
         return source, preset
@@ -136,42 +141,67 @@ class _Stack:
         self.faults: list[Fault] = []
 
     def start(
-        self, preset: str | None, variable: tuple[str, str], section: Mapping[str, object], *, fallback: str
+        self, preset: str | LogConfig | None, variable: tuple[str, str], section: Mapping[str, object], *, fallback: str
     ) -> None:
-        """Take the first preset that is named: as an argument, in the variable, in the file; else the fallback."""
+        """Take the first preset there is: as an argument, in the variable, in the file; else the fallback."""
+        if isinstance(preset, LogConfig):
+            self._begin(copy.deepcopy(preset), "preset")
+            return
         where, named = variable if variable[1] else ("the file's preset", str(section.get("preset", fallback)))
         name = preset or named
         if name not in PRESETS:
             self.faults.append(Fault(where, "preset", str(_no_preset(name)), f"preset {fallback!r}"))
             name = fallback
-        self.config = PRESETS[name]()
+        self._begin(PRESETS[name](), f"preset {name}")
+
+    def _begin(self, config: LogConfig, origin: str) -> None:
+        self.config = config
         self.origins = dict.fromkeys(_names(), "default")
-        for path in _differing(self.config):
-            self.origins[".".join(path)] = f"preset {name}"
+        for path in _differing(config):
+            self.origins[".".join(path)] = origin
 
-    def read(self, name: str) -> Mapping[str, object]:
-        """The settings of a file; what is wrong with the file as a whole becomes a fault."""
+    def read(self, name: str) -> Document:
+        """A file; what is wrong with it as a whole becomes a fault."""
         try:
-            return _load(Path(name))
-        except (OSError, ValueError, CordwoodError) as error:
-            line = getattr(getattr(error, "problem_mark", None), "line", None)
+            return files.read(Path(name))
+        except (OSError, CordwoodError) as error:
             message = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            self.faults.append(Fault(name, "", message, "defaults", None if line is None else line + 1))
-        return {}
+            self.faults.append(Fault(name, "", message, "defaults", getattr(error, "line", None)))
+        return Document()
 
-    def offer(self, path: Path_, value: object, source: str) -> None:
+    def offer_file(self, name: str, document: Document, environ: Mapping[str, str]) -> None:
+        """Set what a file says."""
+        settings = list(_walk(document.settings))
+        # A section that other programs read too: what is no setting of ours is theirs, unless it is nearly one.
+        settings += [
+            (("database", key), value, ("database", key))
+            for key, value in document.database.items()
+            if key in DatabaseConfig.__dataclass_fields__ or closest(key, DatabaseConfig.__dataclass_fields__)
+        ]
+        for path, value, written in settings:
+            self.offer(path, value, name, document.lines.get(written), environ)
+
+    def offer(
+        self,
+        path: Keys,
+        value: object,
+        source: str,
+        line: int | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
         """Set a value of a file or the environment, or note why not."""
+        where = source if line is None else f"{source}:{line}"
         try:
-            self.set(path, value, source)
+            self.set(path, value if environ is None else files.expand(".".join(path), value, environ), where)
         except ConfigError as error:
             field = ".".join(path)
             try:
                 used = f"{_get(self.config, path)!r}"
             except (AttributeError, KeyError):
                 used = "the settings without it"
-            self.faults.append(Fault(source, field, str(error), used))
+            self.faults.append(Fault(source, field, str(error), used, line))
 
-    def set(self, path: Path_, value: object, source: str) -> None:
+    def set(self, path: Keys, value: object, source: str) -> None:
         """Set a value, checked by its field.
 
         Raises:
@@ -196,7 +226,7 @@ def _as_level(value: object) -> str | int:
     return value if isinstance(value, (str, int)) else str(value)
 
 
-def _get(config: LogConfig, path: Path_) -> object:
+def _get(config: LogConfig, path: Keys) -> object:
     head, *rest = path
     value: object = getattr(config, head)
     if rest and isinstance(value, Mapping):
@@ -204,18 +234,20 @@ def _get(config: LogConfig, path: Path_) -> object:
     return getattr(value, rest[0]) if rest else value
 
 
-def _walk(settings: Mapping[str, object], above: Path_ = ()) -> Iterator[tuple[Path_, object]]:
-    """Single settings out of nested mappings; `preset` is read before and not a setting."""
+def _walk(settings: Mapping[str, object], above: Keys = ()) -> Iterator[tuple[Keys, object, Keys]]:
+    """Single settings out of nested mappings, and where each was written; `preset` is read before and no setting."""
     for name, value in settings.items():
-        path = (*above, str(name))
-        path = _ALIASES.get(path, path)
+        written = (*above, str(name))
+        path = _ALIASES.get(written, written)
+        if above and above[0] == "components":
+            path = ("component_levels", str(name))
         if path == ("console", "format") and "%(" in str(value):
             path = ("console", "format_string")
         nests = path == ("component_levels",) or isinstance(getattr(LogConfig(), path[0], None), Settings)
         if isinstance(value, Mapping) and nests and len(path) == 1:
-            yield from _walk(value, path)
+            yield from _walk(value, written)
         elif path != ("preset",):
-            yield path, value
+            yield path, value, written
 
 
 def _names() -> Iterator[str]:
@@ -227,9 +259,9 @@ def _names() -> Iterator[str]:
             yield name
 
 
-def _differing(config: LogConfig) -> dict[Path_, object]:
+def _differing(config: LogConfig) -> dict[Keys, object]:
     """The values of a configuration that are not the defaults."""
-    found: dict[Path_, object] = {}
+    found: dict[Keys, object] = {}
     for name, default in vars(LogConfig()).items():
         value = getattr(config, name)
         if isinstance(value, Settings):
@@ -241,41 +273,10 @@ def _differing(config: LogConfig) -> dict[Path_, object]:
     return found
 
 
-def _variables(environ: Mapping[str, str]) -> Iterator[tuple[str, Path_, str]]:
+def _variables(environ: Mapping[str, str]) -> Iterator[tuple[str, Keys, str]]:
     """CORDWOOD_LEVEL, CORDWOOD_CONSOLE__STREAM, CORDWOOD_COMPONENT_LEVELS__uvicorn; an empty one counts as unset."""
     for variable in sorted(environ):
         value = environ[variable]
         if variable.startswith(PREFIX) and variable not in _SETTING_LESS and value:
             path = tuple(part.lower() if part.isupper() else part for part in variable[len(PREFIX) :].split("__"))
             yield variable, path, value
-
-
-def _load(path: Path) -> Mapping[str, object]:
-    """The `logging:` section of a YAML file, or `[tool.cordwood]` of a TOML file."""
-    toml = path.suffix.lower() == ".toml"
-    document = _read_toml(path) if toml else _read_yaml(path)
-    for key in ("tool", "cordwood") if toml else ("logging",):
-        document = document.get(key) if isinstance(document, Mapping) else None
-    if not isinstance(document, Mapping):
-        wanted = "[tool.cordwood] table" if toml else "`logging:` section"
-        raise ConfigError("", f"there is no {wanted} in it")
-    return document
-
-
-def _read_yaml(path: Path) -> object:
-    import yaml
-
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        problem = ConfigError("", f"it is not YAML: {getattr(error, 'problem', None) or error}")
-        problem.problem_mark = getattr(error, "problem_mark", None)  # type: ignore[attr-defined]
-        raise problem from None
-
-
-def _read_toml(path: Path) -> object:
-    try:
-        toml = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
-    except ModuleNotFoundError:
-        raise MissingExtraError("Reading TOML on Python 3.10", "pip install tomli") from None
-    return toml.loads(path.read_text(encoding="utf-8"))

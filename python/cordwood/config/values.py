@@ -26,6 +26,39 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)", re.ASCII)
 _NAMED_TIMES = ("midnight", "day", "hour", "minute")
 _ANY_PERMISSION = 0o777
 _OWNER = 0o600
+_URL_PASSWORD = re.compile(r"(//[^:/@]*):[^@/]*@")
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,40}", re.ASCII)
+
+
+class Secret:
+    """A text that is not shown: `reveal()` is it, `str()` and `repr()` are its mask.
+
+    Args:
+        value: the text.
+        shown: what may be seen of it.
+    """
+
+    __slots__ = ("_value", "shown")
+
+    def __init__(self, value: str, shown: str = "***") -> None:
+        self._value = value
+        self.shown = shown
+
+    def reveal(self) -> str:
+        """The text itself."""
+        return self._value
+
+    def __str__(self) -> str:
+        return self.shown
+
+    def __repr__(self) -> str:
+        return repr(self.shown)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other.reveal() == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
 
 
 def level(field: str, value: object) -> str | int:
@@ -78,6 +111,31 @@ def text(field: str, value: object) -> str:
     if isinstance(value, str) and value:
         return value
     raise ConfigError(field, f"{value!r} is not text", "text")
+
+
+def secret(field: str, value: object) -> Secret:
+    """A text that is not shown, in errors neither."""
+    if isinstance(value, Secret):
+        return value
+    if isinstance(value, (str, int, float)):
+        return Secret(str(value))
+    raise ConfigError(field, "it is not text", "text")
+
+
+def database_url(field: str, value: object) -> Secret:
+    """The address of a database; a password in it is not shown."""
+    if isinstance(value, Secret):
+        return value
+    if isinstance(value, str) and "://" in value:
+        return Secret(value, _URL_PASSWORD.sub(r"\1:***@", value))
+    raise ConfigError(field, "it is not the address of a database", "such as postgresql://user@host:5432/name")
+
+
+def identifier(field: str, value: object) -> str:
+    """A part of a table's name."""
+    if isinstance(value, str) and _IDENTIFIER.fullmatch(value):
+        return value
+    raise ConfigError(field, f"{value!r} cannot begin a table's name", "letters, digits and _, at most 41")
 
 
 def logger_name(field: str, value: object) -> str:

@@ -96,7 +96,7 @@ class MetricsCollector:
         self._lock = threading.RLock()  # a signal handler may count in the middle of anything here
         _collectors.add(self)
 
-    def increment(self, name: str, value: int | float = 1) -> None:
+    def increment(self, name: str, value: float = 1) -> None:
         """Add to a counter."""
         with self._lock:
             name = _admitted(name, self._counters)

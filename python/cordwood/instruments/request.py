@@ -89,6 +89,4 @@ class RequestLogger:
             self._logger.log(level, "WebSocket %s", event_type, extra=fields, stacklevel=stacklevel + 1)
         else:
             fields["user"] = user
-            self._logger.log(
-                level, "WebSocket %s, user %s", event_type, user, extra=fields, stacklevel=stacklevel + 1
-            )
+            self._logger.log(level, "WebSocket %s, user %s", event_type, user, extra=fields, stacklevel=stacklevel + 1)

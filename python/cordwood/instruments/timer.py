@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
 from types import FrameType, TracebackType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from cordwood.instruments import logger_of
 
@@ -47,11 +47,12 @@ class LogTimer:
 
     @property
     def duration(self) -> float:
+        """Seconds the block took, or has taken so far."""
         if self._begin is None:
             return 0.0
         return (time.perf_counter() if self._end is None else self._end) - self._begin
 
-    def __enter__(self) -> LogTimer:
+    def __enter__(self) -> LogTimer:  # noqa: PYI034 `Self` is not in 3.10's typing
         self._end = None
         self._begin = time.perf_counter()
         return self
@@ -107,8 +108,7 @@ def timed(
             wrapper = _generator(function, timer)
         else:
             wrapper = _function(function, timer)
-        timed_function: _F = functools.wraps(function)(wrapper)
-        return timed_function
+        return cast("_F", functools.wraps(function)(wrapper))
 
     return decorate
 
@@ -164,7 +164,7 @@ def _async_generator(function: Callable[..., Any], timer: Callable[[], LogTimer]
             while True:
                 try:
                     sent = yield item
-                except GeneratorExit:
+                except GeneratorExit:  # noqa: PERF203 each item may be answered with an exception
                     await inner.aclose()
                     raise
                 except BaseException as error:  # noqa: BLE001 what the consumer throws in belongs to the generator

@@ -55,6 +55,7 @@ class RequestLogMiddleware:
         self._user = user
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the application inside, watching its messages."""
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
@@ -73,9 +74,7 @@ class RequestLogMiddleware:
 class _Watch:
     """What has been seen of one connection."""
 
-    def __init__(
-        self, scope: Scope, identity: str, logger: RequestLogger, user: Callable[[Scope], str | None]
-    ) -> None:
+    def __init__(self, scope: Scope, identity: str, logger: RequestLogger, user: Callable[[Scope], str | None]) -> None:
         self._scope = scope
         self._header = (request_id.HEADER.encode(), identity.encode("latin-1"))
         self._logger = logger
@@ -141,7 +140,7 @@ class _Request(_Watch):
             self._complete = True
 
     def end(self, error: BaseException | None) -> None:
-        fields: dict[str, object] = {}
+        fields: dict[str, Any] = {}
         cancelled = isinstance(error, asyncio.CancelledError) or self._gone
         if cancelled:
             fields["cancelled"] = True
@@ -193,7 +192,7 @@ class _Socket(_Watch):
         size = len(message.get("bytes") or message.get("text") or "")
         self._event("message", level=logging.DEBUG, direction=direction, size=size)
 
-    def _event(self, event: str, *, level: int | None = None, **fields: object) -> None:
+    def _event(self, event: str, *, level: int | None = None, **fields: Any) -> None:
         self._logger.log_websocket_event(event, self._user(), level=level, path=self._scope["path"], **fields)
 
     def end(self, error: BaseException | None) -> None:

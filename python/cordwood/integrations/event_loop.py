@@ -113,8 +113,8 @@ def run_in_thread(function: Callable[..., object], *args: Any, **kwargs: Any) ->
         _log.info("Thread %d started", identity)
         try:
             function(*args, **kwargs)
-        except Exception as error:
-            _log.exception("Error in thread %d: %s", identity, error)  # noqa: TRY401 the documented message
+        except Exception as error:  # noqa: BLE001 whatever it is, it is said
+            _log.exception("Error in thread %d: %s", identity, error)
         else:
             _log.info("Thread %d completed", identity)
 

@@ -1,13 +1,13 @@
 """What the interpreter would print on stderr becomes records: warnings and exceptions that nobody caught.
 
-    undo = hooks.take_over()
+undo = hooks.take_over()
 
-    warnings                  → py.warnings, WARNING, at the place that is warned of
-    uncaught exception        → cordwood.unhandled, CRITICAL; then what was installed before, as a rule the traceback
-                                on stderr, for the process ends and somebody may look there
-    … in a thread             → cordwood.unhandled, ERROR
-    … in `__del__` and such   → cordwood.unhandled, ERROR
-    … in an asyncio callback  → asyncio, ERROR; asyncio's own handler logs too, but in text alone
+warnings                  → py.warnings, WARNING, at the place that is warned of
+uncaught exception        → cordwood.unhandled, CRITICAL; then what was installed before, as a rule the traceback
+                            on stderr, for the process ends and somebody may look there
+… in a thread             → cordwood.unhandled, ERROR
+… in `__del__` and such   → cordwood.unhandled, ERROR
+… in an asyncio callback  → asyncio, ERROR; asyncio's own handler logs too, but in text alone
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _install_in_loop(loop: asyncio.AbstractEventLoop) -> Undo:
     return undo
 
 
-def loop_exception(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+def loop_exception(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Log an exception of a callback or task: for `loop.set_exception_handler`."""
     task = context.get("task") or context.get("future")
     extra = {"task": task.get_name()} if isinstance(task, asyncio.Task) else {}
@@ -103,6 +103,9 @@ def _excepthook(
 ) -> None:
     if issubclass(kind, Exception):  # Ctrl-C is no fault
         _log.critical("Unhandled exception: %s", kind.__name__, exc_info=(kind, value, tb))
+        for handler in logging.getLogger().handlers:
+            with contextlib.suppress(Exception):
+                handler.flush()  # so that on a console the two do not mix
     previous(kind, value, tb)
 
 
@@ -110,7 +113,9 @@ def _thread_excepthook(_: Callable[..., None], args: threading.ExceptHookArgs) -
     if args.exc_type is SystemExit:
         return
     name = "?" if args.thread is None else args.thread.name
-    _log.error("Unhandled exception in thread %s", name, exc_info=_info(args.exc_type, args.exc_value, args.exc_traceback))
+    _log.error(
+        "Unhandled exception in thread %s", name, exc_info=_info(args.exc_type, args.exc_value, args.exc_traceback)
+    )
 
 
 def _unraisablehook(_: Callable[..., None], args: sys.UnraisableHookArgs) -> None:

@@ -1,4 +1,4 @@
-"""Loggers that a framework configured for itself are led to the root logger, where Cordwood is; given back by an undo."""
+"""A framework's own loggers led to the root logger, where Cordwood is, and given back by an undo."""
 
 from __future__ import annotations
 

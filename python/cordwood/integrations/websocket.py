@@ -13,6 +13,7 @@ passed over: it never ends a connection.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import enum
 import inspect
 import logging
@@ -205,19 +206,17 @@ class UnifiedWebSocketManager:
                 if not isinstance(result, HookContext):
                     raise TypeError(f"a hook returns the context, not {type(result).__name__}")  # noqa: TRY301
                 ctx = replace(result, phase=phase)
-            except Exception:
+            except Exception:  # noqa: PERF203 each hook fails for itself
                 self._logger.exception(
                     "hook %s failed in %s; it is passed over", getattr(hook, "__qualname__", hook), phase.name
                 )
         return ctx
 
-    def _event(self, event: str, ctx: HookContext, *, level: int | None = None, **fields: object) -> None:
+    def _event(self, event: str, ctx: HookContext, *, level: int | None = None, **fields: Any) -> None:
         self._events.log_websocket_event(event, ctx.user_id, level=level, **fields)
 
 
 async def _close(websocket: WebSocket, code: int) -> None:
     """Close, where the peer has not done so already."""
-    try:
+    with contextlib.suppress(Exception):  # closed already, in whatever words its server has for it
         await websocket.close(NORMAL if code == _ABNORMAL else code)  # 1006 is never sent
-    except Exception:  # noqa: BLE001, S110 closed already, in whatever words its server has for it
-        pass

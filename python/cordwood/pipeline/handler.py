@@ -108,6 +108,11 @@ class Handler(SpoolHandler):
         self._follow(self._outlet)
         return True
 
+    @property
+    def identity(self) -> str:
+        """The target: a path, a stream, a sink of one's own."""
+        return self._sink.identity
+
     def flush(self) -> None:
         """Wait, at most five seconds, until this process's records are delivered."""
         outlet = self._outlet

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import atexit
 import dataclasses
+import functools
 import json
 import logging
 import os
 import sys
 import threading
 import time
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
-from cordwood import _native
+from cordwood import _native, archive
 from cordwood.capture import limits
 from cordwood.capture import logger as loggers
-from cordwood.config import Fault, LogConfig, Resolved, resolve
+from cordwood.config import Fault, LogConfig, Resolved, resolve, switches, values
 from cordwood.errors import report
 from cordwood.pipeline.handler import Handler
+from cordwood.pipeline.levels import Levels
 from cordwood.pipeline.outlets import outlets, say_remaining
 from cordwood.pipeline.plan import plan, spool_options
-from cordwood.record import level_number
+from cordwood.pipeline.watch import Duty, Watcher
 
+RETENTION_INTERVAL = 3600.0  # seconds between two looks at the age of closed files
 EXIT_TIMEOUT = 5.0  # seconds that the end of the process waits for delivery
 
 
@@ -52,7 +55,8 @@ class LoggingManager:
         self._lock = threading.RLock()
         self._attached: list[tuple[logging.Logger, logging.Handler]] = []
         self._set_aside: list[logging.Handler] = []  # root handlers that wrote to the console before
-        self._levels: dict[str, int] = {}  # as they were, by logger
+        self._levels = Levels()
+        self._watcher: Watcher | None = None
         self.config, self.origins, self.faults = None, {}, ()
 
     def configure(
@@ -60,7 +64,7 @@ class LoggingManager:
         config: str | os.PathLike[str] | LogConfig | None = None,
         /,
         *,
-        preset: str | None = None,
+        preset: str | LogConfig | None = None,
         **settings: object,
     ) -> LoggingManager:
         """Log as configured from now on; what was configured before is delivered and closed.
@@ -68,13 +72,15 @@ class LoggingManager:
         Args:
             config: a `LogConfig`, the path of a YAML or TOML file, or a preset's name; None is the preset that
                 CORDWOOD_ENV names, else `development`.
-            preset: the preset to start from.
+            preset: the preset to start from, by name or as an application's own; the environment wins over it.
             settings: single settings of `LogConfig`; they win over environment, file and preset.
 
         Raises:
             ConfigError: an argument cannot be used; logging stays as it was.
         """
-        return self._apply(resolve(config, preset=preset, settings=settings))
+        resolved = resolve(config, preset=preset, settings=settings)
+        source = config if resolved.file is None else os.path.abspath(resolved.file)  # noqa: PTH100 a text is wanted
+        return self._apply(resolved, functools.partial(resolve, source, preset=preset, settings=settings))
 
     def auto_configure(
         self, env: str | None = None, variable: str = "CORDWOOD_ENV", **settings: object
@@ -89,13 +95,16 @@ class LoggingManager:
         Raises:
             ConfigError: `env` or a setting cannot be used.
         """
-        return self._apply(resolve(preset=env, settings=settings, variable=variable))
+        again = functools.partial(resolve, preset=env, settings=settings, variable=variable)
+        return self._apply(again(), again)
 
-    def _apply(self, resolved: Resolved) -> LoggingManager:
+    def _apply(self, resolved: Resolved, again: Callable[[], Resolved]) -> LoggingManager:
         with self._lock:
             config = resolved.config
             for fault in resolved.faults:
                 report(str(fault))
+            if config.database.enabled:
+                report("database.enabled: this version writes to no database; records go to the console and to files")
             _native.set_redaction(json.dumps(dataclasses.asdict(config.redaction)))
             options = spool_options(config)
             attached: list[tuple[logging.Logger, logging.Handler]] = [
@@ -104,9 +113,11 @@ class LoggingManager:
             if not attached:  # silence was asked for: without any handler logging prints warnings itself
                 attached = [(logging.getLogger(), logging.NullHandler())]
             old = self._swap(attached)
-            self._set_levels(config)
+            switched = switches.read(options.folder) if options.folder else {}
+            self._levels.configure(_levels_of(config), switched)
             loggers.take_over()
             self.config, self.origins, self.faults = config, resolved.origins, resolved.faults
+            self._watch(resolved.file, again, options.folder, switched)
             _at_exit_once()
             _close(old, EXIT_TIMEOUT)
         return self
@@ -127,18 +138,73 @@ class LoggingManager:
         self._set_aside += aside
         return old
 
-    def _set_levels(self, config: LogConfig) -> None:
-        levels = {"": config.level, **config.component_levels}
-        self._restore_levels(but=levels)
-        for name, level in levels.items():
-            logger = logging.getLogger(name)
-            self._levels.setdefault(name, logger.level)
-            logger.setLevel(level_number(level))
+    def set_level(self, name: str, level: str | int | None) -> None:
+        """Switch the level of a logger and of all below it, those that have one of their own too.
 
-    def _restore_levels(self, but: Container[str] = ()) -> None:
-        """Levels as they were before; `but` are about to get another, with no moment in between."""
-        for name in [name for name in self._levels if name not in but]:
-            logging.getLogger(name).setLevel(self._levels.pop(name))
+        Args:
+            name: the logger; the empty text is the root, and so all loggers.
+            level: the new level; None takes the switch back: levels are as configured again.
+
+        Raises:
+            ConfigError: there is no such level.
+        """
+        checked = None if level is None else values.level("level", level)
+        with self._lock:
+            self._levels.switch(name, checked)
+
+    def _watch(
+        self, file: str | None, again: Callable[[], Resolved], folder: str | None, switched: dict[str, str | int]
+    ) -> None:
+        """Follow the configuration file and the switches of `cordwood level`; keep the closed files' terms."""
+        self._stop_watching()
+        files: dict[str, Callable[[], None]] = {}
+        if file is not None:
+            files[os.path.abspath(file)] = functools.partial(self._reread, again)  # noqa: PTH100 a text is wanted
+        if folder is not None:
+            path = os.path.join(folder, switches.FILE)  # noqa: PTH118 a text is wanted
+            files[path] = functools.partial(self._follow_switches, folder, switched)
+        duties = _retention(self.config) if self.config is not None else ()
+        if files or duties:
+            self._watcher = Watcher(files, duties)
+
+    def _stop_watching(self) -> None:
+        if self._watcher is not None:
+            self._watcher.stop()
+            self._watcher = None
+
+    def _follow_switches(self, folder: str, seen: dict[str, str | int]) -> None:
+        """Switch what was switched by command since `seen`, which is brought up to date."""
+        now = switches.read(folder)
+        with self._lock:
+            if self._watcher is None or not self._watcher.is_current():
+                return
+            for name in [name for name in seen if name not in now]:
+                self._levels.switch(name, None)
+            for name, level in now.items():
+                if seen.get(name) != level:
+                    self._levels.switch(name, level)
+        seen.clear()
+        seen.update(now)
+
+    def _reread(self, again: Callable[[], Resolved]) -> None:
+        """Take the levels of a configuration file that was edited."""
+        with self._lock:
+            if self.config is None or self._watcher is None or not self._watcher.is_current():
+                return
+            resolved = again()
+            damaged = [fault for fault in resolved.faults if fault.source == resolved.file and not fault.field]
+            for fault in resolved.faults:
+                report(str(dataclasses.replace(fault, used="the levels there were") if fault in damaged else fault))
+            if damaged:
+                return
+            self.config.level, self.config.component_levels = resolved.config.level, resolved.config.component_levels
+            self.origins, self.faults = resolved.origins, resolved.faults
+            self._levels.configure(_levels_of(resolved.config))
+            planned = list(plan(resolved.config))
+            handlers = [handler for _, handler in self._attached if isinstance(handler, Handler)]
+            if [handler.identity for handler in handlers] == [new.sink.identity for new in planned]:
+                for handler, new in zip(handlers, planned, strict=True):
+                    handler.setLevel(new.level)
 
     def shutdown(self, timeout: float = 5.0) -> int:
         """Deliver, then give `logging` back as it was; loggers got by `cordwood.get_logger` keep their class.
@@ -157,7 +223,8 @@ class LoggingManager:
             root = logging.getLogger()
             for handler in self._set_aside:
                 root.addHandler(handler)
-            self._restore_levels()
+            self._stop_watching()
+            self._levels.give_back()
             self._set_aside = []
             self.config, self.origins, self.faults = None, {}, ()
             _close(old, deadline - time.monotonic())
@@ -184,6 +251,30 @@ class LoggingManager:
 
 
 LoggingManager()  # here the import lock sees to it that there is one
+
+
+def _retention(config: LogConfig) -> tuple[Duty, ...]:
+    """Packing and deleting closed files as time goes by, where that is asked for."""
+    wanted = config.retention
+    if not config.file_output or (wanted.archive_days is None and wanted.delete_days is None):
+        return ()
+
+    folder = os.path.abspath(config.log_dir)  # noqa: PTH100 the program may change its directory
+
+    def keep_terms() -> None:
+        failed: dict[str, str] = {}
+        if wanted.delete_days is not None:
+            failed |= archive.prune(folder, wanted.delete_days).failed
+        if wanted.archive_days is not None:
+            failed |= archive.archive(folder, wanted.archive_days, wanted.compress).failed
+        for name, why in failed.items():
+            report(f"{name} in {folder} cannot be packed or deleted: {why}; it is tried again in an hour")
+
+    return ((RETENTION_INTERVAL, keep_terms),)
+
+
+def _levels_of(config: LogConfig) -> dict[str, str | int]:
+    return {"": config.level, **config.component_levels}
 
 
 def _close(attached: list[tuple[logging.Logger, logging.Handler]], timeout: float) -> None:

@@ -16,7 +16,7 @@ from cordwood.errors import report
 from cordwood.sinks import PythonSink, Sink
 from cordwood.sinks.console import ConsoleSink
 from cordwood.sinks.file import FileSink
-from cordwood.spool import SpoolOptions, open_spool
+from cordwood.spool import FOLDER, SpoolOptions, open_spool
 
 RELEASE_TIMEOUT = 5.0  # seconds that closing or flushing one handler waits for delivery
 LAST_WORDS = 0.1  # seconds for what is logged when that wait is over
@@ -87,6 +87,8 @@ class Outlets:
     @staticmethod
     def _respec(outlet: Outlet, sink: Sink) -> None:
         outlet.sink = sink
+        if outlet.loop is not None and isinstance(sink, PythonSink):
+            outlet.loop.sink = sink
         outlet.spool.add_sink(sink.identity, sink.spec(), sink.local)
 
     def release(self, outlet: Outlet) -> None:
@@ -151,8 +153,9 @@ class Outlets:
 def say_remaining(spool: _native.Spool, remaining: int) -> None:
     """Say that records stay behind, and how they are delivered."""
     if remaining and spool.folder is not None:
-        log_dir = Path(spool.folder).parent
-        report(f"{remaining} records are not delivered yet; the next process does it, or: cordwood recover {log_dir}")
+        folder = Path(spool.folder)
+        where = folder.parent if folder.name == FOLDER else folder
+        report(f"{remaining} records are not delivered yet; the next process does it, or: cordwood recover {where}")
     elif remaining:
         report(f"{remaining} records were not delivered")
 

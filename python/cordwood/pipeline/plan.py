@@ -44,7 +44,8 @@ def spool_options(config: LogConfig) -> SpoolOptions:
     if config.file_output:
         given = config.spool.dir
         folder = spool_folder(config.log_dir) if given is None else os.path.realpath(given)
-    return SpoolOptions(folder, int(config.spool.max_bytes), int(config.max_message_bytes), config.sync)
+    log_dir = None if folder is None else str(Path(config.log_dir).resolve())
+    return SpoolOptions(folder, int(config.spool.max_bytes), int(config.max_message_bytes), config.sync, log_dir)
 
 
 def plan(config: LogConfig, environ: Mapping[str, str] = os.environ) -> Iterator[Planned]:
@@ -54,6 +55,8 @@ def plan(config: LogConfig, environ: Mapping[str, str] = os.environ) -> Iterator
     if config.file_output:
         for file in config.files:
             yield _file(config, file)
+    for entry in config.sinks:
+        yield Planned(entry.sink, _level(entry.level), entry.logger, None)
 
 
 def _file(config: LogConfig, file: FileConfig) -> Planned:

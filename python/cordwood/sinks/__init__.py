@@ -13,7 +13,9 @@ from typing import Protocol, runtime_checkable
 from cordwood.record import Record
 from cordwood.sinks.console import ConsoleSink
 from cordwood.sinks.file import FileSink
+from cordwood.sinks.journald import JournaldSink
 from cordwood.sinks.memory import MemorySink
+from cordwood.sinks.syslog import SyslogSink
 
 
 class Sink(Protocol):
@@ -46,5 +48,7 @@ class PythonSink(Sink, Protocol):
 SINKS: Mapping[str, type[Sink]] = {
     "console": ConsoleSink,
     "file": FileSink,
+    "journald": JournaldSink,
     "memory": MemorySink,
+    "syslog": SyslogSink,
 }

@@ -15,6 +15,9 @@ import click
 
 from cordwood.errors import CordwoodError
 from cordwood.query.entries import Entry
+from cordwood.views.archive import archive, prune
+from cordwood.views.level import level
+from cordwood.views.run import run
 
 
 class _Group(click.Group):
@@ -43,6 +46,8 @@ class _Group(click.Group):
 def main() -> None:
     """Logging that keeps every record and finds it again."""
 
+
+main.add_command(run)
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 _folder = click.argument("folder", type=click.Path())
@@ -91,7 +96,7 @@ def doctor(folder: str | None, config: str | None, *, as_json: bool) -> int:
 @_as_json
 def tail(paths: tuple[str, ...], count: int, *, follow: bool, as_json: bool) -> None:
     """Show the last records of files and folders PATHS (./logs), merged by time."""
-    from cordwood.views.tail import tail as run
+    from cordwood.views.tail import tail as show
 
     def write(entry: Entry) -> None:
         if as_json:
@@ -99,7 +104,7 @@ def tail(paths: tuple[str, ...], count: int, *, follow: bool, as_json: bool) -> 
         else:
             click.echo(entry.text)
 
-    run(paths or ("logs",), count, write, follow=follow, stop=lambda: False)
+    show(paths or ("logs",), count, write, follow=follow, stop=lambda: False)
 
 
 @main.command()
@@ -113,3 +118,8 @@ def demo(folder: Path | None, *, as_json: bool) -> int:
     from cordwood.views.demo import demonstrate
 
     return 0 if demonstrate(folder, click.echo, as_json=as_json) else 1
+
+
+main.add_command(archive)
+main.add_command(prune)
+main.add_command(level)

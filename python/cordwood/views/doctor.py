@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import platform
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cordwood import _native
-from cordwood.config import LogConfig, Resolved, resolve
+from cordwood.config import LogConfig, Resolved, resolve, switches
 from cordwood.views.spooled import file_sinks, spool_of
 
 _LATE = 1000  # undelivered records of a sink that are worth a word while somebody delivers
@@ -38,13 +39,29 @@ def examine(folder: str | None, config: str | None = None) -> dict[str, Any]:
     return {
         "environment": _environment(),
         "settings": {
-            name: {"value": value, "source": resolved.origins.get(name, "default")}
+            name: {"value": value, "source": _source(name, resolved.origins)}
             for name, value in _settings(resolved.config)
         },
         "log_dir": log_dir,
+        "log_dir_bytes": _bytes(log_dir),
+        "switched_levels": {} if spool is None else switches.read(spool),
         "spool": status,
         "problems": problems,
     }
+
+
+def _source(name: str, origins: Mapping[str, str]) -> str:
+    return origins.get(name) or origins.get(name.partition(".")[0], "default")
+
+
+def _bytes(folder: str) -> int:
+    """The size of all files in a folder, the spool's too."""
+    found = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):  # gone since
+                found += (Path(place) / name).lstat().st_size
+    return found
 
 
 def _status(spool: str) -> dict[str, Any]:
@@ -80,6 +97,8 @@ def _settings(config: LogConfig) -> Iterator[tuple[str, object]]:
     for name, value in vars(config).items():
         if dataclasses.is_dataclass(value):
             yield from ((f"{name}.{inner}", _plain(single)) for inner, single in vars(value).items())
+        elif name == "component_levels" and value:
+            yield from ((f"{name}.{logger}", level) for logger, level in value.items())
         else:
             yield name, _plain(value)
 
@@ -123,7 +142,8 @@ def _spool_problems(status: Mapping[str, Any], log_dir: str) -> Iterator[str]:
     else:
         for sink, lag in waiting.items():
             if lag >= _LATE:
-                yield f"{sink} is {lag} records behind; see whether its disk is full or its folder writable: df {log_dir}"
+                hint = f"see whether its disk is full or its folder writable: df {log_dir}"
+                yield f"{sink} is {lag} records behind; {hint}"
     for reason, count in status["dropped"].items():
         if count:
             yield f"{count} records were lost ({reason}); a larger spool keeps more: CORDWOOD_SPOOL__MAX_BYTES"
@@ -147,6 +167,9 @@ def sentences(report: Mapping[str, Any]) -> Iterator[str]:
     for name, setting in report["settings"].items():
         yield f"{name:<{width}}  {setting['value']!r}  ({setting['source']})"
     yield ""
+    yield f"log_dir    {report['log_dir']}: {report['log_dir_bytes']} bytes"
+    for logger, level in report["switched_levels"].items():
+        yield f"           {logger or 'all loggers'} switched to {level}; type: cordwood level {logger or 'root'} reset"
     spool = report["spool"]
     if spool is None:
         yield f"spool      none in {report['log_dir']}: nothing has been logged there, or everything went elsewhere"

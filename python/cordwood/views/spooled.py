@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,14 +12,19 @@ from cordwood import _native
 from cordwood.formatters.text import DEFAULT_FORMAT
 from cordwood.query.entries import Entry
 from cordwood.record import Record
-from cordwood.spool import FOLDER, spool_folder
+from cordwood.spool import FOLDER, places, spool_folder
 
 
 def spool_of(folder: str) -> str | None:
-    """The spool of a log directory, or the spool's own folder given as it is; None where there is none."""
+    """The spool of a log directory, or the spool's own folder given as it is; None where there is none.
+
+    This user's own is preferred: another user's log directory may have another's besides.
+    """
     given = Path(folder).resolve()
-    spool = str(given) if given.name == FOLDER else spool_folder(folder)
-    return spool if Path(spool).is_dir() else None
+    if given.name == FOLDER or (given / "leader.lock").exists():
+        return str(given) if given.is_dir() else None
+    found = [place for place in places(spool_folder(folder)) if Path(place).is_dir()]
+    return min(found, key=lambda place: Path(place).stat().st_uid != os.geteuid(), default=None)
 
 
 def file_sinks(spool: str) -> dict[str, dict[str, object]]:

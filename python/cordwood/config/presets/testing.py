@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cordwood.config.directories import environment_log_dir
 from cordwood.config.model import FileConfig, LogConfig
 
 SIMPLE = "%(levelname)s: %(message)s"
@@ -11,7 +12,7 @@ def testing(name: str = "app") -> LogConfig:  # noqa: PT028 a preset, not a test
     """DEBUG on the console in a simple format; with `file_output=True` one file in `logs/test`."""
     return LogConfig(
         level="DEBUG",
-        log_dir="./logs/test",
+        log_dir=environment_log_dir("testing"),
         file_output=False,
         format_string=SIMPLE,
         files=(FileConfig(f"{name}.log"),),

@@ -24,7 +24,7 @@ from cordwood.views.demo.ledger import Ledger
 
 LOG_DIR = "logs"
 TEXT, JSON = "service.log", "service.jsonl"
-ROTATE_BYTES = 150_000
+ROTATE_BYTES = 60_000
 REFUSED_EACH = 40  # one card in so many is refused
 
 log = logging.getLogger("shop")

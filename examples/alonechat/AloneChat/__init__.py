@@ -1,0 +1,1 @@
+"""AloneChat, as far as its logging goes."""

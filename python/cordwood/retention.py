@@ -1,0 +1,61 @@
+"""Which files of a log directory are closed, and which of those are past their term. Looks at names and dates alone.
+
+Closed files are rotated ones (`app.log.1`, `app.log.2026-11-20`, `app.log.2026-11-20.1`, each also with `.gz` or
+`.zst`, whoever packed it) and copies of the console (`console_<timestamp>.log`). A file that is written to bears none
+of these names, except for the newest copy of the console.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+DAY = 86_400  # seconds
+
+_DATE = r"\d{4}-\d\d-\d\d(?:_\d\d(?:-\d\d(?:-\d\d)?)?)?(?:\.\d{1,9})?"
+_ROTATED = re.compile(rf"(?P<log>[^/]+\.(?:log|jsonl?))\.(?:\d{{1,9}}|{_DATE})(?P<packed>\.gz|\.zst)?")
+_CONSOLE = re.compile(r"console_\d[\dT_.:-]*\.log(?P<packed>\.gz|\.zst)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file in a log directory.
+
+    Args:
+        name: without the folder.
+        modified: seconds since the epoch.
+        size: in bytes.
+    """
+
+    name: str
+    modified: float
+    size: int
+
+
+def closed(files: Iterable[Found]) -> list[Found]:
+    """The closed files among these, by name."""
+    found, consoles = [], []
+    for file in files:
+        if _ROTATED.fullmatch(file.name):
+            found.append(file)
+        elif _CONSOLE.fullmatch(file.name):
+            consoles.append(file)
+    consoles.sort(key=lambda file: file.modified)
+    return sorted(found + consoles[:-1], key=lambda file: file.name)
+
+
+def live_name(name: str) -> str | None:
+    """The log that a rotated file comes from; None for a copy of the console."""
+    match = _ROTATED.fullmatch(name)
+    return match["log"] if match else None
+
+
+def is_packed(name: str) -> bool:
+    """Whether a closed file is compressed already."""
+    return name.endswith((".gz", ".zst"))
+
+
+def past(files: Iterable[Found], days: float, now: float) -> list[Found]:
+    """Those last written to more than so many days before `now`."""
+    return [file for file in files if now - file.modified > days * DAY]

@@ -1,0 +1,99 @@
+"""A fault of the surroundings never stops an application: it runs, and is told what was done instead."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+PRESETS = ("ami_backend", "clipizi", "alonechat", "chainner", "ai_platform", "development", "production", "testing")
+PROGRAM = """
+import logging, sys
+import cordwood
+cordwood.configure({configure})
+log = logging.getLogger("services.app")
+for number in range({records}):
+    log.warning("record %d", number)
+cordwood.flush(1)
+cordwood.shutdown(1)
+print("ran to its end")
+"""
+
+
+def program(configure: str, records: int = 20) -> str:
+    return PROGRAM.format(configure=configure, records=records)
+
+
+@pytest.mark.parametrize(
+    ("preset", "trap"),
+    [*((preset, "a file in its place") for preset in PRESETS), ("development", "a folder in a file")],
+)
+def test_a_log_directory_that_cannot_be_used_is_said(run: Run, tmp_path: Path, preset: str, trap: str) -> None:
+    (tmp_path / "blocked").write_text("")
+    log_dir = "blocked" if trap == "a file in its place" else "blocked/logs"
+    done = run("", program(f"preset='{preset}', log_dir='{log_dir}'"))
+    assert done.stdout == "ran to its end\n"
+    if preset not in ("ai_platform", "testing"):  # they write no file
+        assert f"cordwood: the spool folder {tmp_path}/{log_dir}/.cordwood cannot be used" in done.stderr
+        assert "records wait in the spool; trying again" in done.stderr
+        assert "20 records are not delivered yet; the next process does it" in done.stderr
+    if preset != "production":
+        assert done.stderr.count("record 19") == 1, "the console has all"
+    assert "Traceback" not in done.stderr
+
+
+def test_what_waited_for_a_log_directory_is_written_by_the_next_process(run: Run, tmp_path: Path) -> None:
+    blocked = tmp_path / "blocked"
+    blocked.write_text("")
+    run("", program("preset='production', log_dir='blocked'"))
+    blocked.unlink()
+    blocked.mkdir()
+    state = next((tmp_path / "home/.local/state/cordwood/spool").iterdir())
+    run("", f"from cordwood import _native; print(_native.recover({str(state)!r}))")
+    assert (blocked / "app.log").read_text().count("record ") == 20
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_wrong_level_name_is_said_and_the_preset_s_is_used(run: Run, preset: str) -> None:
+    done = run("", program(f"preset='{preset}', log_dir='logs'"), CORDWOOD_LEVEL="INFOO", CORDWOOD_CONSOLE_OUTPUT="yes")
+    assert done.stdout == "ran to its end\n"
+    assert "cordwood: CORDWOOD_LEVEL: level: 'INFOO' is not a level" in done.stderr
+    assert "did you mean 'INFO'" in done.stderr
+    assert done.stderr.count("record 19") == 1
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_yaml_file_with_a_tab_is_said_with_its_line(run: Run, tmp_path: Path, preset: str) -> None:
+    (tmp_path / "config.yml").write_text("logging:\n  level: ERROR\n\tlog_dir: elsewhere\n")
+    done = run("", program(f"'config.yml', preset='{preset}', log_dir='logs', console_output=True"))
+    assert done.stdout == "ran to its end\n"
+    assert "cordwood: config.yml:3: it is not YAML: " in done.stderr
+    assert done.stderr.count("record 19") == 1
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 16 kB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=16k,mode=0700", "tmpfs", str(disk)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("file systems cannot be mounted here")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+@pytest.mark.parametrize("preset", [name for name in PRESETS if name not in ("ai_platform", "testing")])
+def test_a_full_disk_stops_nothing_and_is_said_in_few_words(run: Run, full: Path, preset: str) -> None:
+    done = run("", program(f"preset='{preset}', log_dir='disk/logs', console_output=True", records=2000))
+    assert done.stdout == "ran to its end\n"
+    ours = [line for line in done.stderr.splitlines() if line.startswith("cordwood: ")]
+    assert any("No space left on device" in line for line in ours)
+    assert len(ours) < 20
+    assert done.stderr.count("record 1999") == 1
