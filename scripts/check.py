@@ -23,8 +23,6 @@ LINT: Steps = {
     "stubtest of cordwood._native": [
         BIN / "stubtest",
         "--concise",
-        "--allowlist",
-        "scripts/stubtest-allowlist",
         "cordwood._native",
     ],
     "import layers": [BIN / "lint-imports", "--no-logo"],
