@@ -392,6 +392,19 @@ def odd_text(log: Log) -> None:
         log.info("x", extra={"field": text, "nested": [text, {text: text}]})
 
 
+def odd_text_elsewhere(log: Log) -> None:
+    """Lone surrogates where a source file, an exception, a thread, a logger or a field gets its name."""
+    code = compile("log.info('from an odd file')", "odd.py", "exec")
+    exec(code.replace(co_filename="odd \udce9.py", co_name="odd_\udce9"), {"log": log})
+    try:
+        raise ValueError("odd \ud800")
+    except ValueError:
+        log.exception("odd \ud800")
+    log.info("x", **{"odd \ud800": 1})
+    log.info("x", extra={"odd \ud800": 1})
+    logging.getLogger("app.odd \ud800").info("x")
+
+
 FORGED = "a\nb\r\nc\rd\x1b[31mred\x1b[0m\u202eltr\u2066\u200f\u2028\u2029\x85\x0b\x0c\x1c\ufeff\x07\tend"
 
 
@@ -460,7 +473,7 @@ class Chatty:
 SCENARIOS: list[Scenario] = [
     plain, text_args, int_args, float_args, other_args, no_text_messages, fields, keyword_fields, in_contexts,
     exceptions, stacks, stack_levels, adapters, module_functions, levels, gates, filters, handler_levels,
-    lists_in_place, factories, patched, threads, tasks, odd_text, forging, failing, secrets,
+    lists_in_place, factories, patched, threads, tasks, odd_text, odd_text_elsewhere, forging, failing, secrets,
 ]  # fmt: skip
 if sys.version_info >= (3, 11):
     SCENARIOS += [noted_exceptions, exception_groups]

@@ -84,8 +84,8 @@ pub struct Pipe {
     stream: Option<Stream>,
     format: Format,
     batch: Vec<u8>,
-    /// Records in the batch, and bytes of it that are written.
-    records: u64,
+    /// Where each record of the batch ends, and bytes of it that are written.
+    ends: Vec<usize>,
     written: usize,
 }
 
@@ -94,7 +94,7 @@ impl Pipe {
         let Kind::Console(which) = spec.kind else { return Ok(None) };
         // A stream that was closed takes nothing: its records are counted, and hold nothing else up.
         let (stream, format) = (Stream::open(which).ok(), spec.format()?);
-        Ok(Some(Self { identity, stream, format, batch: Vec::new(), records: 0, written: 0 }))
+        Ok(Some(Self { identity, stream, format, batch: Vec::new(), ends: Vec::new(), written: 0 }))
     }
 
     pub fn identity(&self) -> u64 {
@@ -103,7 +103,8 @@ impl Pipe {
 
     /// Goes on where another, with other options, stopped in the middle of a batch.
     pub fn carry_on(&mut self, before: &mut Self) {
-        (self.records, self.written) = (before.records, before.written);
+        self.written = before.written;
+        self.ends = std::mem::take(&mut before.ends);
         self.batch = std::mem::take(&mut before.batch);
     }
 
@@ -113,17 +114,20 @@ impl Pipe {
         loop {
             if self.written == self.batch.len() {
                 self.fill(source);
-                if self.records == 0 {
+                if self.ends.is_empty() {
                     let _ = source.commit(self.identity);
                     return all;
                 }
-                all += self.records;
+                all += self.ends.len() as u64;
             }
             if !self.write() {
                 return all;
             }
             if self.stream.is_none() {
-                shared.folder.control.dropped(Reason::StreamStopped).fetch_add(self.records, Ordering::Relaxed);
+                // What was not wholly written is counted, and let go.
+                let lost = self.ends.iter().filter(|end| **end > self.written).count() as u64;
+                shared.folder.control.dropped(Reason::StreamStopped).fetch_add(lost, Ordering::Relaxed);
+                self.written = self.batch.len();
             }
             let _ = source.commit(self.identity);
         }
@@ -141,17 +145,17 @@ impl Pipe {
                 Err(_) => self.stream = None,
             }
         }
-        self.written = self.batch.len();
         true
     }
 
     fn fill(&mut self, source: &mut Source) {
         self.batch.clear();
-        (self.records, self.written) = (0, 0);
-        let (records, format, batch) = (&mut self.records, &mut self.format, &mut self.batch);
+        self.ends.clear();
+        self.written = 0;
+        let (format, batch, ends) = (&mut self.format, &mut self.batch, &mut self.ends);
         source.read(self.identity, |record, line| {
             format.write(record, line, batch);
-            *records += 1;
+            ends.push(batch.len());
             if batch.len() >= BATCH {
                 Take::Last
             } else {

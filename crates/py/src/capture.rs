@@ -632,8 +632,8 @@ pub fn call_site<'py>(
     }
     let level_text = level_name(py, level_object)?;
     let level_address = address(level_text.as_ref());
-    let path: String = caller.code.getattr(intern!(py, "co_filename"))?.extract()?;
-    let function: String = caller.code.getattr(intern!(py, "co_name"))?.extract()?;
+    let path = text_of(&caller.code.getattr(intern!(py, "co_filename"))?);
+    let function = text_of(&caller.code.getattr(intern!(py, "co_name"))?);
     let logger = plan.name.bind(py);
     let held = vec![caller.code.clone().unbind(), plan.name.clone_ref(py)];
     // A second message at the same place: it is not constant there.

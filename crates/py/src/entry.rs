@@ -112,8 +112,8 @@ impl<'py> Keywords<'py> {
         for index in 0..args.keywords() {
             let Some((name, value)) = args.keyword(index) else { break };
             let value = value.to_owned();
-            let text = name.cast::<PyString>()?.to_str()?;
-            match text {
+            let known = name.cast::<PyString>()?.to_str().unwrap_or_default();
+            match known {
                 "extra" if value.is_none() => {}
                 "extra" if ffi::type_address(&value) == types::dict() => found.extra = Some(value.cast_into()?),
                 "extra" | "stacklevel" => found.standard = true,

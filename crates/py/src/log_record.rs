@@ -6,10 +6,11 @@ use cordwood_core::record as model;
 use cordwood_core::spool::Reason;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::capture::{
-    finish, remember_site, thread as running_thread, Args, Described, Draft, ExceptionTexts, FieldSources, Given, Rest,
+    finish, kept, remember_site, thread as running_thread, Args, Described, Draft, ExceptionTexts, FieldSources, Given,
+    Rest,
 };
 use crate::entry::is_reserved_name;
 use crate::ffi::{self, types};
@@ -28,7 +29,7 @@ pub fn capture<'py>(
     record: &Bound<'py, PyAny>,
     spool: &Bound<'py, PySpool>,
     mask: u32,
-    line: Option<&str>,
+    line: Option<&Bound<'py, PyString>>,
 ) -> PyResult<()> {
     let Some(draft) = Draft::new(py) else {
         spool.get().count_recursion(py);
@@ -44,7 +45,9 @@ pub fn capture<'py>(
     let site = reader.site(&level_object, level, own_message.as_ref().unwrap_or(&message))?;
     let thread = reader.thread()?;
     let fields = reader.fields();
-    let rest = reader.rest(mask, line)?;
+    let (redactor, most) = (runtime::redactor(py), spool.get().max_message_bytes);
+    let line = line.map(|line| with_text(line.as_any(), |text| kept(&redactor, text, most).into_owned()));
+    let rest = reader.rest(mask, line.as_deref())?;
     let (message, args) = match &own_message {
         Some(message) => (message, Args::None),
         None if args.is_none() || !args.is_truthy().unwrap_or(true) => (&message, Args::None),
@@ -90,10 +93,10 @@ impl<'py> Reader<'_, 'py> {
             let nanoseconds = (seconds * 1e9).round() as i64;
             // The milliseconds are the record's own, which may have been cut from more digits.
             let milliseconds = self.get("msecs")?.extract::<f64>().unwrap_or(-1.0);
-            let whole = (seconds.floor() as i64) * 1_000_000_000;
-            let within = nanoseconds - whole;
+            let whole = (seconds.floor() as i64).saturating_mul(1_000_000_000);
+            let within = nanoseconds.saturating_sub(whole);
             if (0.0..1000.0).contains(&milliseconds) && within / 1_000_000 != milliseconds as i64 {
-                return Ok(whole + milliseconds as i64 * 1_000_000);
+                return Ok(whole.saturating_add(milliseconds as i64 * 1_000_000));
             }
             return Ok(nanoseconds);
         }
@@ -201,10 +204,16 @@ impl<'py> Reader<'_, 'py> {
         }
         let traceback = info.get_item(2)?;
         match runtime::HOOKS.get(self.py).map(|hooks| hooks.describe_exception.call1(self.py, (&value, traceback))) {
-            Some(Ok(described)) => Ok(Some(described.extract(self.py)?)),
+            Some(Ok(described)) => Ok(Some(exception_parts(described.bind(self.py))?)),
             _ => Ok(Some((text_of(value.get_type().as_any()), String::new(), text_of(&value), 0, String::new()))),
         }
     }
+}
+
+/// What the hook said of an exception. Its texts may hold what no encoding has.
+fn exception_parts(described: &Bound<'_, PyAny>) -> PyResult<(String, String, String, u64, String)> {
+    let text = |at: usize| described.get_item(at).map(|part| text_of(&part));
+    Ok((text(0)?, text(1)?, text(2)?, described.get_item(3)?.extract()?, text(4)?))
 }
 
 impl PySpool {

@@ -1,0 +1,150 @@
+"""A full spool: callers go on, and every record is delivered, in the spool, or counted by its reason."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cordwood
+import pytest
+
+LIMIT = 0.25  # seconds: at most 100 ms of waiting, and room for a machine that does something else
+RECORDS = 20_000
+TEXT = "x" * 400
+
+
+@pytest.fixture
+def stuck() -> Iterator[Path]:
+    """A log file that cannot be written: a folder stands in its place."""
+    path = Path("logs/app.log")
+    path.mkdir(parents=True)
+    yield path
+    if path.is_dir():
+        path.rmdir()
+
+
+def configure(**settings: Any) -> logging.Logger:
+    cordwood.configure(
+        preset="default",
+        console_output=False,
+        spool={"max_bytes": "1 MB"},
+        format_string="%(message)s",
+        **settings,
+    )
+    return logging.getLogger("app")
+
+
+def counts() -> dict[str, Any]:
+    (found,) = cordwood.stats()["spools"].values()  # type: ignore[attr-defined]
+    return dict(found)
+
+
+def fill(log: logging.Logger, records: int, first: int = 0) -> float:
+    """Log more than there is room for; how long the slowest call took. Stops early where every call waits."""
+    longest = 0.0
+    for number in range(first, first + records):
+        begun = time.perf_counter()
+        log.warning("%06d %s", number, TEXT)
+        longest = max(longest, time.perf_counter() - begun)
+    return longest
+
+
+def numbers(path: Path) -> list[int]:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [int(line[:6]) for line in lines if line[:6].isdecimal()]
+
+
+def test_no_caller_waits_long_and_every_record_is_accounted_for(stuck: Path) -> None:
+    log = configure()
+    root = logging.getLogger()
+    root.handlers = [handler for handler in root.handlers if isinstance(handler, cordwood.Handler)]
+    begun = time.perf_counter()
+    assert fill(log, RECORDS) < LIMIT
+    assert time.perf_counter() - begun < 60, "not every call waits when the sink is known to be down"
+    found = counts()
+    dropped = sum(found["dropped"].values())
+    assert found["spool_bytes"] <= 1 << 20
+    assert dropped > 0
+    assert found["undelivered"] + dropped == RECORDS
+    stuck.rmdir()
+    log.warning("%06d last", RECORDS)
+    assert cordwood.flush(20) == 0
+    found = counts()
+    written = numbers(stuck)
+    assert written == sorted(set(written))
+    assert written[-1] == RECORDS
+    assert len(written) + sum(found["dropped"].values()) == RECORDS + 1
+
+
+def test_what_was_given_up_is_said_in_one_record_or_on_standard_error(
+    stuck: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log = configure()
+    fill(log, RECORDS // 2)
+    dropped = sum(counts()["dropped"].values())
+    stuck.rmdir()
+    log.warning("%06d last", RECORDS)
+    assert cordwood.flush(20) == 0
+    said = capfd.readouterr().err + stuck.read_text(encoding="utf-8")
+    assert dropped > 0
+    assert str(dropped) in said
+
+
+def test_threads_share_the_wait(stuck: Path) -> None:
+    """Sixteen of them: none waits for the others' patience to end."""
+    log = configure()
+    fill(log, 5000)
+    slowest = [0.0] * 16
+
+    def work(slot: int) -> None:
+        slowest[slot] = fill(log, 20)
+
+    threads = [threading.Thread(target=work, args=(slot,)) for slot in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert max(slowest) < 4 * LIMIT
+    found = counts()
+    assert found["undelivered"] + sum(found["dropped"].values()) == 5000 + 16 * 20
+
+
+def test_a_sink_that_keeps_up_loses_nothing(stuck: Path) -> None:
+    """The one beside it is down; the oldest is given up for that one alone."""
+    log = configure(files=["app.log", "other.log"])
+    assert fill(log, RECORDS) < LIMIT
+    stuck.rmdir()
+    assert cordwood.flush(20) == 0
+    assert numbers(Path("logs/other.log")) == list(range(RECORDS))
+
+
+def test_a_spool_in_memory_is_bounded_too(capfd: pytest.CaptureFixture[str]) -> None:
+    class Down:
+        identity = "down"
+        local = True
+        down = True
+        seen: list[str] = []  # noqa: RUF012
+
+        def spec(self) -> str:
+            return '{"kind": "python"}'
+
+        def write(self, batch: Any) -> None:
+            if self.down:
+                raise ConnectionError
+            self.seen += [record.message for record in batch]
+
+    sink = Down()
+    handler = cordwood.Handler(sink=sink, spool={"max_bytes": "1 MB"})
+    log = logging.Logger("app")  # noqa: LOG001 of no hierarchy
+    log.addHandler(handler)
+    assert fill(log, 5000) < LIMIT
+    found = counts()
+    assert found["spool_bytes"] <= 1 << 20
+    sink.down = False
+    handler.flush()
+    assert len(sink.seen) + sum(counts()["dropped"].values()) == 5000
+    handler.close()
