@@ -2,12 +2,15 @@
 //!
 //! Every locked descriptor is held by [`Held`], which keeps its number in one list. The binding calls the three hooks
 //! around `fork`; the child closes what the list names, so that the parent's death frees the parent's locks.
+use std::cell::Cell;
 use std::fs::File;
 use std::ops::Deref;
 use std::os::fd::{AsRawFd, FromRawFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::Mutex;
 
+// Set in the thread that forks, between the hooks: others' hooks may log there, here and in the child.
+thread_local!(static FORKING: Cell<bool> = const { Cell::new(false) });
 static LOCKED: AtomicBool = AtomicBool::new(false);
 static NUMBERS: Mutex<Vec<RawFd>> = Mutex::new(Vec::new());
 /// Counts forks whose child this process is: a file held before one was closed by it.
@@ -74,16 +77,22 @@ impl Drop for Held {
 /// Before a fork: no other thread is inside the list.
 pub fn before() {
     lock();
+    FORKING.set(true);
 }
 
 /// After a fork, in the parent.
 pub fn in_parent() {
+    FORKING.set(false);
     unlock();
 }
 
-/// After a fork, in the child: closes every held descriptor.
+/// After a fork, in the child: closes every held descriptor. False if that was done already: a hook that runs before ours
+/// may have logged, and what was opened for it is the child's own.
 #[allow(unsafe_code)]
-pub fn in_child() {
+pub fn in_child() -> bool {
+    if !FORKING.replace(false) {
+        return false;
+    }
     GENERATION.fetch_add(1, Ordering::Relaxed);
     numbers(|list| {
         for number in list.drain(..) {
@@ -93,6 +102,7 @@ pub fn in_child() {
         }
     });
     unlock();
+    true
 }
 
 fn numbers(act: impl FnOnce(&mut Vec<RawFd>)) {
@@ -103,6 +113,9 @@ fn numbers(act: impl FnOnce(&mut Vec<RawFd>)) {
 }
 
 fn lock() {
+    if FORKING.get() {
+        return;
+    }
     for round in 0..20_000u32 {
         if !LOCKED.swap(true, Ordering::Acquire) {
             return;
@@ -115,7 +128,9 @@ fn lock() {
 }
 
 fn unlock() {
-    LOCKED.store(false, Ordering::Release);
+    if !FORKING.get() {
+        LOCKED.store(false, Ordering::Release);
+    }
 }
 
 #[cfg(test)]

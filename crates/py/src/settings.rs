@@ -108,8 +108,10 @@ pub fn before_fork() {
 #[pyfunction]
 pub fn after_fork(py: Python<'_>, in_child: bool) {
     if in_child {
-        cordwood_core::fork::in_child();
-        cordwood_core::worker::forget_parent();
+        // Not if somebody else's hook has logged before this one: what is open now is the child's own.
+        if cordwood_core::fork::in_child() {
+            cordwood_core::worker::forget_parent();
+        }
         runtime::forget_threads(py);
     } else {
         cordwood_core::fork::in_parent();

@@ -342,6 +342,11 @@ impl PySpool {
     /// In a forked child, or after the folder was deleted: begins anew with the same sinks. False if that cannot be done
     /// now.
     fn begin_anew(&self, py: Python<'_>) -> bool {
+        // Somebody else's hook may log in the child before ours has run.
+        let forked = self.state.borrow(py).is_some_and(|state| !state.fork.holds());
+        if forked && cordwood_core::fork::in_child() {
+            cordwood_core::worker::forget_parent();
+        }
         let opened = open(self.folder.as_ref());
         let failed = opened.as_ref().err().map(ToString::to_string);
         let Ok(folder) = opened.or_else(|_| Folder::anonymous()) else { return false };

@@ -1,0 +1,101 @@
+
+use super::*;
+use crate::spec::identity;
+use crate::trial::{lead, lines, segments, spool_path, Writer, SINK};
+
+#[test]
+fn records_of_all_writers_come_to_the_file_and_finished_segments_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut a, mut b) = (Writer::new(folder.path(), 1 << 24), Writer::new(folder.path(), 1 << 24));
+    a.log("a");
+    b.log("b");
+    a.spool.retire();
+    drop(b);
+    let mut leader = lead(folder.path());
+    assert_eq!((leader.round(), leader.round()), (2, 0));
+    assert_eq!(lines(folder.path()).len(), 2);
+    assert!(leader.is_drained() && segments(folder.path()).is_empty());
+}
+
+#[test]
+fn one_leader_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let writer = Writer::new(folder.path(), 1 << 24);
+    let leader = lead(folder.path());
+    assert!(Lock::take(&writer.spool.shared).unwrap().is_none());
+    drop(leader);
+    assert!(Lock::take(&writer.spool.shared).unwrap().is_some());
+}
+
+#[test]
+fn records_for_a_removed_sink_are_counted_and_hold_nothing_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 1 << 24);
+    assert!((0..3).all(|_| writer.log("for nobody")));
+    let control = &writer.spool.shared.folder.control;
+    std::fs::remove_file(writer.spool.shared.folder.sink_path(identity(SINK)).unwrap()).unwrap();
+    let mut leader = lead(folder.path());
+    leader.round();
+    assert_eq!(control.dropped(Reason::SinkRemoved).load(Ordering::Relaxed), 3);
+    assert_eq!(leader.take_notices().len(), 1);
+}
+
+#[test]
+fn a_file_that_fails_loses_its_oldest_segment_only_when_room_is_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 1 << 24);
+    std::fs::create_dir(folder.path().join("app.log")).unwrap();
+    writer.log("oldest");
+    writer.spool.retire();
+    writer.log("newest");
+    let control = &writer.spool.shared.folder.control;
+    let mut leader = lead(folder.path());
+    leader.round();
+    std::thread::sleep(PATIENCE * 2);
+    leader.round();
+    assert_eq!(control.dropped(Reason::SinkBehind).load(Ordering::Relaxed), 0);
+    control.ask_for_room(Duration::from_secs(1));
+    leader.round();
+    assert_eq!(control.dropped(Reason::SinkBehind).load(Ordering::Relaxed), 1);
+    std::fs::remove_dir(folder.path().join("app.log")).unwrap();
+    drop(leader);
+    lead(folder.path()).round();
+    assert_eq!(lines(folder.path()), ["newest"]);
+}
+
+#[test]
+fn a_leader_does_not_touch_a_folder_that_took_the_name_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut former = Writer::new(folder.path(), 1 << 24);
+    former.log("former");
+    let mut leader = lead(folder.path());
+    std::fs::remove_dir_all(spool_path(folder.path())).unwrap();
+    let mut later = Writer::new(folder.path(), 1 << 24);
+    later.log("later");
+    former.log("former still");
+    assert_eq!(leader.round(), 2);
+    assert_eq!(lead(folder.path()).round(), 1);
+    assert_eq!(lines(folder.path()), ["former", "former still", "later"]);
+}
+
+fn allowed(folder: &str, target: &str) -> bool {
+    check_target(Path::new(folder), Path::new(target)).is_ok()
+}
+
+#[test]
+fn a_spool_in_a_log_directory_writes_below_that_directory_only() {
+    assert!(allowed("/l/.cordwood", "/l/app.log") && allowed("/l/.cordwood", "/l/sub/app.log"));
+    assert!(!allowed("/l/.cordwood", "/etc/passwd") && !allowed("/l/.cordwood", "/l/../etc/passwd"));
+    assert!(!allowed("/l/.cordwood", "/l/.cordwood/control"));
+}
+
+#[test]
+fn a_spool_elsewhere_writes_to_the_log_directory_it_was_made_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = folder.path().join("0123456789abcdef");
+    std::fs::create_dir(&spool).unwrap();
+    std::fs::write(spool.join(LOG_DIRS), "/l\n").unwrap();
+    let spool = spool.to_str().unwrap();
+    assert!(allowed(spool, "/l/app.log") && !allowed(spool, "/etc/passwd"));
+    assert!(!allowed("/s", "/s/app.log") && !allowed("/s", "/l/../etc/passwd"));
+}
