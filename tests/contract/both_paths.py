@@ -35,7 +35,9 @@ class Collecting(logging.Handler):
 class Run:
     """One run of a scenario: what was written in every format, times masked, and how many LogRecords were taken."""
 
-    def __init__(self, folder: Path, scenario: Scenario, foreign: logging.Handler | None, formats: tuple[str, ...] = JSON) -> None:
+    def __init__(
+        self, folder: Path, scenario: Scenario, foreign: logging.Handler | None, formats: tuple[str, ...] = JSON
+    ) -> None:
         root = logging.getLogger()
         before = (root.level, root.handlers)
         self.taken = 0
@@ -61,7 +63,9 @@ class Run:
             for handler in handlers:
                 handler.close()
         self.texts = {
-            path.name: TIMES.sub(rb'\1"-"', path.read_bytes()) for path in sorted(folder.glob("*.log")) if path.is_file()
+            path.name: TIMES.sub(rb'\1"-"', path.read_bytes())
+            for path in sorted(folder.glob("*.log"))
+            if path.is_file()
         }
 
     @property

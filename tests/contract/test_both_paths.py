@@ -1,10 +1,11 @@
 """A record is the same to the byte, whichever way it took: text and every naming of JSON."""
 
-# ruff: noqa: G001, G010, G201, LOG002, LOG004, LOG007, LOG009, PLE1205, PLE1206, TRY002, TRY301, TRY400, TRY401, UP031
+# ruff: noqa: G201, PLE1205, PLE1206, TRY301, TRY400
 from __future__ import annotations
 
 import asyncio
 import logging
+import multiprocessing
 import sys
 import threading
 from decimal import Decimal
@@ -17,7 +18,7 @@ from uuid import UUID
 import cordwood
 import pytest
 
-from tests.contract.both_paths import Collecting, Run, Scenario, both, standard_library
+from tests.contract.both_paths import Run, Scenario, both, standard_library
 
 Log = Any  # a logger, whose class may take more than stdlib's
 
@@ -101,7 +102,9 @@ def no_text_messages(log: Log) -> None:
 
 
 def fields(log: Log) -> None:
-    log.info("x", extra={"order_id": 7, "ratio": 0.5, "ok": True, "none": None, "text": 'a "b"\n', "list": [1, {"a": 2}]})
+    log.info(
+        "x", extra={"order_id": 7, "ratio": 0.5, "ok": True, "none": None, "text": 'a "b"\n', "list": [1, {"a": 2}]}
+    )
     log.info("x", extra={"big": 2**80, "nan": float("nan"), "inf": float("-inf"), "object": Shown(), "tuple": (1, "z")})
     log.info("%s", "arg", extra={"level": "gold", "time": 3, "host": "h", "trace_id": "t", "timestamp": 1, "ünï": "ö"})
     log.info("x", extra={})
@@ -374,6 +377,15 @@ def threads(log: Log) -> None:
     thread.join()
 
 
+def processes(log: Log) -> None:
+    process = multiprocessing.current_process()
+    log.info("as named")
+    before, process.name = process.name, "renamed by hand"
+    log.info("renamed")
+    process.name = before
+    log.info("as before")
+
+
 def tasks(log: Log) -> None:
     async def main() -> None:
         log.info("in a task")
@@ -385,7 +397,16 @@ def tasks(log: Log) -> None:
 
 
 def odd_text(log: Log) -> None:
-    for text in ("lone \ud800 surrogate", "\udcff", "NUL \0 here", "\ufffe", "\x7f", "\x80\x9f", "a\u0300", "\U0010ffff"):
+    for text in (
+        "lone \ud800 surrogate",
+        "\udcff",
+        "NUL \0 here",
+        "\ufffe",
+        "\x7f",
+        "\x80\x9f",
+        "a\u0300",
+        "\U0010ffff",
+    ):
         log.info(text)
         log.info("%s", text)
         log.info("%r %a", text, text)
@@ -473,7 +494,7 @@ class Chatty:
 SCENARIOS: list[Scenario] = [
     plain, text_args, int_args, float_args, other_args, no_text_messages, fields, keyword_fields, in_contexts,
     exceptions, stacks, stack_levels, adapters, module_functions, levels, gates, filters, handler_levels,
-    lists_in_place, factories, patched, threads, tasks, odd_text, odd_text_elsewhere, forging, failing, secrets,
+    lists_in_place, factories, patched, threads, processes, tasks, odd_text, odd_text_elsewhere, forging, failing, secrets,
 ]  # fmt: skip
 if sys.version_info >= (3, 11):
     SCENARIOS += [noted_exceptions, exception_groups]
@@ -608,7 +629,12 @@ def test_time_may_go_backwards(tmp_path: Path) -> None:
             record.created, record.msecs = second + 0.25, 250
             log.handle(record)
 
-    times = ["2023-11-14T22:13:20.250000", "2020-09-13T12:26:40.250000", "2023-11-14T22:13:21.250000", "1970-01-01T00:00:00.25"]
+    times = [
+        "2023-11-14T22:13:20.250000",
+        "2020-09-13T12:26:40.250000",
+        "2023-11-14T22:13:21.250000",
+        "1970-01-01T00:00:00.25",
+    ]
     handler = cordwood.Handler(tmp_path / "json.log", format="ecs")
     log = logging.Logger("app")  # noqa: LOG001 of no hierarchy
     log.addHandler(handler)

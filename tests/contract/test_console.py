@@ -28,7 +28,7 @@ def log() -> logging.Logger:
 
 def shown(log: logging.Logger, reader: streams.Reader, monkeypatch: pytest.MonkeyPatch) -> bytes:
     """What one record looks like on standard error as it is now."""
-    with open(2, "w", closefd=False, encoding="utf-8") as stream, monkeypatch.context() as patch:  # noqa: PTH123
+    with open(2, "w", closefd=False, encoding="utf-8") as stream, monkeypatch.context() as patch:
         patch.setattr(sys, "stderr", stream)
         handler = cordwood.Handler("stderr", format_string="%(levelname)s %(message)s")
         log.addHandler(handler)

@@ -53,7 +53,7 @@ def records() -> list[logging.LogRecord]:
         made(1, logging.INFO, "paid %d of %.2f to %s", (7, 9.5, "Zoë €😀")),
         made(2, logging.WARNING, forged, name=f"shop.{forged}", threadName=forged, order_id=forged),
         made(3, logging.ERROR, "failed", exc_info=(ValueError, Error, None)),
-        made(4, logging.CRITICAL, "down", stack_info="Stack (most recent call last):\n  File \"x.py\", line 1, in f"),
+        made(4, logging.CRITICAL, "down", stack_info='Stack (most recent call last):\n  File "x.py", line 1, in f'),
         made(5, 25, "fields", order_id=7, ratio=0.5, ok=True, none=None, big=2**70, items=[1, "two", {"three": None}]),
         made(6, logging.INFO, "taken names", level="gold", time=3, host="h", thread_id=1, severity="s", Body="b", pid=0),
         made(7, logging.INFO, "trace", trace_id="4bf92f3577b34da6a3ce929d0e0e4736", span_id="00f067aa0ba902b7"),
@@ -121,7 +121,9 @@ def test_every_sink_writes_every_format_to_the_byte(name: str, sink: Callable[[d
 
 
 @pytest.mark.parametrize("sink", [to_file, to_terminal, to_pipe])
-def test_a_python_formatter_s_text_is_written_by_every_sink_as_it_is(sink: Callable[[dict[str, object]], bytes]) -> None:
+def test_a_python_formatter_s_text_is_written_by_every_sink_as_it_is(
+    sink: Callable[[dict[str, object]], bytes],
+) -> None:
     """What Python rendered is the user's own: nothing in it is escaped."""
     check("python/records.log", sink({"format_string": "%(levelname)s %(message)s %(exc_text)s"}))
 
@@ -165,5 +167,3 @@ def test_text_has_each_record_at_the_margin_once() -> None:
     assert margin.count("RECORD") == len(records())
     assert set(margin) == {"RECORD", "ValueError:", "Stack"}
     assert not [c for line in lines for c in line if c != "\t" and not c.isprintable()]
-
-
