@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import logging
 import multiprocessing
 import sys
@@ -157,17 +158,18 @@ def exceptions(log: Log) -> None:
 def noted_exceptions(log: Log) -> None:
     try:
         error = ValueError("with notes")
-        error.add_note("first note")
-        error.add_note("second\nof two lines")
+        error.add_note("first note")  # type: ignore[attr-defined,unused-ignore]
+        error.add_note("second\nof two lines")  # type: ignore[attr-defined,unused-ignore]
         raise error
     except ValueError:
         log.exception("noted")
 
 
 def exception_groups(log: Log) -> None:
+    group: Any = getattr(builtins, "ExceptionGroup")  # noqa: B009 since 3.11
     try:
-        raise ExceptionGroup("several", [ValueError("one"), ExceptionGroup("more", [TypeError("two"), KeyError("k")])])
-    except ExceptionGroup:
+        raise group("several", [ValueError("one"), group("more", [TypeError("two"), KeyError("k")])])
+    except group:
         log.exception("group")
 
 
