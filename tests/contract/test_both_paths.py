@@ -82,7 +82,8 @@ def float_args(log: Log) -> None:
 def other_args(log: Log) -> None:
     values: list[Any] = [
         None, b"bytes", bytearray(b"x"), [1, "a"], (1, 2), {"k": 1}, {1}, frozenset({2}), Decimal("1.50"),
-        Fraction(1, 3), 3 + 4j, UUID(int=7), Path("/a/b"), Shown(), Text("hidden"), Number(7), ValueError("v"), int, len, range(3),
+        Fraction(1, 3), 3 + 4j, UUID(int=7), Path("/a/b"), Shown(), Text("hidden"), Number(7),
+        ValueError("v"), int, len, range(3),
         ...,
     ]  # fmt: skip
     for value in values:
