@@ -1,16 +1,16 @@
 """A record is the same to the byte, whichever way it took: text and every naming of JSON."""
 
-# ruff: noqa: G003, G201, LOG014, PLE1205, PLE1206, TRY301, TRY400  every way to call is the subject
+# ruff: noqa: G201, PLE1205, PLE1206, TRY301, TRY400, G003, LOG014
 from __future__ import annotations
 
 import asyncio
 import builtins
 import logging
+import multiprocessing
 import sys
 import threading
 from decimal import Decimal
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -81,8 +81,10 @@ def float_args(log: Log) -> None:
 
 def other_args(log: Log) -> None:
     values: list[Any] = [
-        None, b"bytes", bytearray(b"x"), [1, "a"], (1, 2), {"k": 1}, {1}, frozenset({2}), Decimal("1.50"), Fraction(1, 3),
-        3 + 4j, UUID(int=7), Path("/a/b"), Shown(), Text("hidden"), Number(7), ValueError("v"), int, len, range(3), ...,
+        None, b"bytes", bytearray(b"x"), [1, "a"], (1, 2), {"k": 1}, {1}, frozenset({2}), Decimal("1.50"),
+        Fraction(1, 3), 3 + 4j, UUID(int=7), Path("/a/b"), Shown(), Text("hidden"), Number(7),
+        ValueError("v"), int, len, range(3),
+        ...,
     ]  # fmt: skip
     for value in values:
         log.info("%s", (value))
@@ -157,19 +159,19 @@ def exceptions(log: Log) -> None:
 
 def noted_exceptions(log: Log) -> None:
     try:
-        error: Any = ValueError("with notes")
-        error.add_note("first note")
-        error.add_note("second\nof two lines")
+        error = ValueError("with notes")
+        error.add_note("first note")  # type: ignore[attr-defined,unused-ignore]
+        error.add_note("second\nof two lines")  # type: ignore[attr-defined,unused-ignore]
         raise error
     except ValueError:
         log.exception("noted")
 
 
 def exception_groups(log: Log) -> None:
+    group: Any = getattr(builtins, "ExceptionGroup")  # noqa: B009 since 3.11
     try:
-        group = vars(builtins)["ExceptionGroup"]
         raise group("several", [ValueError("one"), group("more", [TypeError("two"), KeyError("k")])])
-    except Exception:
+    except group:
         log.exception("group")
 
 
@@ -379,6 +381,15 @@ def threads(log: Log) -> None:
     thread.join()
 
 
+def processes(log: Log) -> None:
+    process = multiprocessing.current_process()
+    log.info("as named")
+    before, process.name = process.name, "renamed by hand"
+    log.info("renamed")
+    process.name = before
+    log.info("as before")
+
+
 def tasks(log: Log) -> None:
     async def main() -> None:
         log.info("in a task")
@@ -487,7 +498,8 @@ class Chatty:
 SCENARIOS: list[Scenario] = [
     plain, text_args, int_args, float_args, other_args, no_text_messages, fields, keyword_fields, in_contexts,
     exceptions, stacks, stack_levels, adapters, module_functions, levels, gates, filters, handler_levels,
-    lists_in_place, factories, patched, threads, tasks, odd_text, odd_text_elsewhere, forging, failing, secrets,
+    lists_in_place, factories, patched, threads, processes, tasks, odd_text, odd_text_elsewhere, forging, failing,
+    secrets,
 ]  # fmt: skip
 if sys.version_info >= (3, 11):
     SCENARIOS += [noted_exceptions, exception_groups]
@@ -568,9 +580,9 @@ def test_an_interrupt_while_rendering_reaches_the_caller(kind: type[BaseExceptio
             return "later"
 
     def interrupted(log: Log) -> None:
-        for call in (partial(log.info, "%s", Interrupted()), partial(log.info, Interrupted())):
+        for template, args in (("%s", (Interrupted(),)), (Interrupted(), ())):
             with pytest.raises(kind):
-                call()
+                log.info(template, *args)
 
     fast, standard = both(tmp_path, interrupted, formats=())
     assert len(fast.messages) == len(standard.messages) == 2
@@ -609,11 +621,11 @@ def test_a_message_of_any_size_is_cut_alike(way: str, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_200_megabytes_are_taken_and_cut(tmp_path: Path) -> None:
-    def long(log: Log) -> None:
+    def huge(log: Log) -> None:
         log.info("n" * 200_000_000)
         log.info("%s", "n" * 200_000_000)
 
-    run = Run(tmp_path, long, None, formats=())
+    run = Run(tmp_path, huge, None, formats=())
     assert run.messages == [f"{'n' * (1 << 20)} … [{200_000_000 - (1 << 20)} bytes cut]"] * 2
 
 

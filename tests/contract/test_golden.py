@@ -38,8 +38,9 @@ def made(number: int, level: int, message: object, args: object = (), /, **given
     created = 1_763_531_545.25 + number
     fixed = {
         "name": "shop.cart", "msg": message, "args": args, "levelno": level, "levelname": logging.getLevelName(level),
-        "pathname": "/srv/shop/cart.py", "filename": "cart.py", "module": "cart", "lineno": 40 + number, "funcName": "add",
-        "created": created, "msecs": 250.0, "relativeCreated": 1000.0, "thread": 4711, "threadName": "MainThread",
+        "pathname": "/srv/shop/cart.py", "filename": "cart.py", "module": "cart", "lineno": 40 + number,
+        "funcName": "add", "created": created, "msecs": 250.0, "relativeCreated": 1000.0, "thread": 4711,
+        "threadName": "MainThread",
         "process": 1234, "processName": "MainProcess", "taskName": None,
     }  # fmt: skip
     return logging.makeLogRecord({**fixed, **given})
@@ -55,7 +56,7 @@ def records() -> list[logging.LogRecord]:
         made(3, logging.ERROR, "failed", exc_info=(ValueError, Error, None)),
         made(4, logging.CRITICAL, "down", stack_info='Stack (most recent call last):\n  File "x.py", line 1, in f'),
         made(5, 25, "fields", order_id=7, ratio=0.5, ok=True, none=None, big=2**70, items=[1, "two", {"three": None}]),
-        made(6, logging.INFO, "taken names", level="gold", time=3, host="h", thread_id=1, severity="s", Body="b", pid=0),
+        made(6, logging.INFO, "taken", level="gold", time=3, host="h", thread_id=1, Body="b", severity="s", pid=0),
         made(7, logging.INFO, "trace", trace_id="4bf92f3577b34da6a3ce929d0e0e4736", span_id="00f067aa0ba902b7"),
         made(8, logging.INFO, "token=%s", ("abcdefgh",), password="hunter2", taskName="Task-1"),
         made(9, logging.INFO, "%d", ("no number",)),
@@ -121,7 +122,7 @@ def test_every_sink_writes_every_format_to_the_byte(name: str, sink: Callable[[d
 
 
 @pytest.mark.parametrize("sink", [to_file, to_terminal, to_pipe])
-def test_a_python_formatter_s_text_is_written_by_every_sink_as_it_is(
+def test_a_python_formatter_s_text_is_written_as_it_is(
     sink: Callable[[dict[str, object]], bytes],
 ) -> None:
     """What Python rendered is the user's own: nothing in it is escaped."""
