@@ -240,10 +240,14 @@ def run_fork(row: Row, contender: str, folder: Path, quick: bool) -> Outcome:
 
 def run_imports(_row: Row, contender: str, _folder: Path, _quick: bool) -> Outcome:
     """Import the package alone in a fresh interpreter."""
-    statement = load(contender).IMPORT
-    program = f"import time; began = time.perf_counter(); {statement}; print(time.perf_counter() - began)"
+    module = load(contender)
+    program = (
+        f"import time; began = time.perf_counter(); {module.IMPORT}; imported = time.perf_counter();"
+        f"{getattr(module, 'USE', 'pass')}; print(imported - began, time.perf_counter() - began)"
+    )
     done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True)
-    return Outcome({"ms": float(done.stdout) * 1000})
+    imported, ready_to_use = map(float, done.stdout.split())
+    return Outcome({"imported": imported * 1000, "ready": ready_to_use * 1000})
 
 
 def run_spool(row: Row, contender: str, folder: Path, quick: bool) -> Outcome:

@@ -75,7 +75,7 @@ def cell(row: Row, found: dict[str, Any] | None, metric: str, *, absolute: bool)
     )
 
 
-LABELS = {"caller": "caller", "in_file": "in the file"}
+LABELS = {"in_file": "in the file", "ready": "ready to configure"}
 MICROSECONDS = {"sparse"}  # rows whose nanoseconds are shown as they are, without a ratio
 
 

@@ -20,7 +20,11 @@ LINT: Steps = {
     "ruff check": [BIN / "ruff", "check", "--quiet", "."],
     "ruff format": [BIN / "ruff", "format", "--quiet", "--check", "."],
     "mypy strict": [BIN / "mypy", "--no-error-summary"],
-    "stubtest of cordwood._native": [BIN / "stubtest", "--concise", "cordwood._native"],
+    "stubtest of cordwood._native": [
+        BIN / "stubtest",
+        "--concise",
+        "cordwood._native",
+    ],
     "import layers": [BIN / "lint-imports", "--no-logo"],
     "cargo fmt": ["cargo", "fmt", "--all", "--check"],
     "cargo clippy": ["cargo", "clippy", "--quiet", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"],

@@ -6,6 +6,7 @@ A contender has
     CALLS                       for each shape, the call as its users write it; `log`, `i`, `user` and `ms` are in reach
     recover(task)               (optional) what its users run after a crash
     IMPORT                      the statement with which its users start
+    USE                         (optional) names that are loaded only when they are first used
 """
 
 from __future__ import annotations

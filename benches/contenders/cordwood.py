@@ -9,7 +9,8 @@ import cordwood
 
 from benches.contenders import BACKUPS, STDLIB_CALLS, TEXT_FORMAT, Task
 
-IMPORT = "import cordwood; cordwood.configure, cordwood.get_logger"  # its names load when first used
+IMPORT = "import cordwood"
+USE = "cordwood.configure, cordwood.get_logger"  # its names load when first used
 CALLS = STDLIB_CALLS
 
 

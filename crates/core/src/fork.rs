@@ -5,22 +5,41 @@
 use std::fs::File;
 use std::ops::Deref;
 use std::os::fd::{AsRawFd, FromRawFd, RawFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::Mutex;
 
 static LOCKED: AtomicBool = AtomicBool::new(false);
 static NUMBERS: Mutex<Vec<RawFd>> = Mutex::new(Vec::new());
+/// Counts forks whose child this process is: a file held before one was closed by it.
+static GENERATION: AtomicU32 = AtomicU32::new(0);
 
 /// A file whose descriptor is closed in forked children.
 #[derive(Debug)]
-pub struct Held(Option<File>);
+pub struct Held {
+    file: Option<File>,
+    generation: u32,
+}
 
 impl Held {
+    /// Holds a file that has no lock yet, or whose lock a child may keep.
     pub fn new(file: File) -> Self {
         lock();
-        numbers(|list| list.push(file.as_raw_fd()));
+        let held = Self::register(file);
         unlock();
-        Self(Some(file))
+        held
+    }
+
+    /// Opens a file that will be locked: no fork comes between its opening and its being known here.
+    pub fn open(act: impl FnOnce() -> std::io::Result<File>) -> std::io::Result<Self> {
+        lock();
+        let held = act().map(Self::register);
+        unlock();
+        held
+    }
+
+    fn register(file: File) -> Self {
+        numbers(|list| list.push(file.as_raw_fd()));
+        Self { file: Some(file), generation: GENERATION.load(Ordering::Relaxed) }
     }
 }
 
@@ -28,7 +47,7 @@ impl Deref for Held {
     type Target = File;
 
     fn deref(&self) -> &File {
-        match &self.0 {
+        match &self.file {
             Some(file) => file,
             None => unreachable!("the file is taken by drop alone"),
         }
@@ -37,19 +56,15 @@ impl Deref for Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let Some(file) = self.0.take() else { return };
+        let Some(file) = self.file.take() else { return };
         lock();
         let number = file.as_raw_fd();
-        let mut ours = false;
-        numbers(|list| {
-            ours = list.contains(&number);
-            list.retain(|other| *other != number);
-        });
         // Closed under the lock: a child forked in between must not close a number that was given anew.
-        if ours {
+        if self.generation == GENERATION.load(Ordering::Relaxed) {
+            numbers(|list| list.retain(|other| *other != number));
             drop(file);
         } else {
-            // A child already closed it; the number may belong to somebody else by now.
+            // The fork closed it; the number may be another file's by now, of one held here even.
             std::mem::forget(file);
         }
         unlock();
@@ -69,10 +84,11 @@ pub fn in_parent() {
 /// After a fork, in the child: closes every held descriptor.
 #[allow(unsafe_code)]
 pub fn in_child() {
+    GENERATION.fetch_add(1, Ordering::Relaxed);
     numbers(|list| {
         for number in list.drain(..) {
             // SAFETY: the number was registered by `Held` and is still open in this child, which has no other thread;
-            // the `Held` that owned it finds it gone from the list and will not close it again.
+            // the `Held` that owned it is of an older generation and will not close it again.
             drop(unsafe { File::from_raw_fd(number) });
         }
     });
@@ -115,5 +131,30 @@ mod tests {
         before();
         numbers(|list| assert!(!list.contains(&number)));
         in_parent();
+    }
+
+    #[test]
+    #[allow(unsafe_code)]
+    fn a_child_that_drops_its_parents_file_leaves_its_own_of_the_same_number_open() {
+        let held = Held::new(tempfile::tempfile().unwrap());
+        let number = held.as_raw_fd();
+        before();
+        // SAFETY: the child calls nothing that waits for another thread, and ends by `_exit`.
+        let pid = unsafe { libc::fork() };
+        if pid == 0 {
+            in_child();
+            let open = || rustix::fs::memfd_create("child", rustix::fs::MemfdFlags::CLOEXEC).map(File::from);
+            let mut own: Vec<Held> = (0..64).filter_map(|_| open().ok()).map(Held::new).collect();
+            let position = own.iter().position(|file| file.as_raw_fd() == number);
+            drop(held);
+            let fine = position.is_some_and(|at| own.remove(at).metadata().is_ok());
+            // SAFETY: ends the child without running anything of the test's.
+            unsafe { libc::_exit(i32::from(!fine)) };
+        }
+        in_parent();
+        let mut status = 0;
+        // SAFETY: waits for the child made above; `status` is a valid place.
+        unsafe { libc::waitpid(pid, &raw mut status, 0) };
+        assert_eq!(status, 0);
     }
 }

@@ -116,7 +116,7 @@ impl FileSystem for Real {
             How::Create => options.append(true).create_new(true),
             How::Update => options.write(true).create(true),
         };
-        options.open(path).map(Handle::new)
+        Handle::open(|| options.open(path))
     }
 
     fn write(&self, file: &Handle, bytes: &[u8]) -> io::Result<usize> {

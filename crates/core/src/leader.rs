@@ -24,6 +24,10 @@ use crate::takeover;
 
 /// Bytes of lines that one write gets: small enough for the second-level cache.
 const BATCH: usize = 256 << 10;
+/// Batches that one sink gets in a round: others, and what must be tidied, have their turn.
+const TURN: usize = 64;
+/// Notices that are remembered, so that none is told twice.
+const MOST_TOLD: usize = 256;
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(5));
 /// A sink that has failed for so long is behind: a full spool gives its oldest segments up.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -44,6 +48,8 @@ struct FileSink {
     failing_since: Option<Instant>,
     pause: Duration,
     retry_at: Option<Instant>,
+    /// The last turn ended before the records did.
+    has_more: bool,
 }
 
 impl FileSink {
@@ -69,6 +75,7 @@ impl FileSink {
             failing_since: None,
             pause,
             retry_at: None,
+            has_more: false,
         })
     }
 
@@ -98,6 +105,10 @@ impl FileSink {
                     self.failing_since = Some(Instant::now());
                     notices.push(format!("{error}: records wait in the spool; trying again"));
                 }
+                if self.outbox.pending().is_none() {
+                    // What was read and is kept nowhere comes again, and counts if it is given up.
+                    source.rewind(self.identity);
+                }
                 self.retry_at = Some(Instant::now() + self.pause);
                 self.pause = (self.pause * 2).min(BACKOFF.1);
             }
@@ -106,13 +117,19 @@ impl FileSink {
     }
 
     fn drain(&mut self, source: &mut Source, delivered: &mut u64, notices: &mut Notices) -> Result<()> {
+        self.has_more = false;
         if !self.begun || self.failing_since.is_some() {
             *delivered += self.finish_pending(source)?;
             self.begun = true;
         }
-        while source.has_next(self.identity) {
+        for _ in 0..TURN {
+            self.has_more = source.has_next(self.identity);
+            if !self.has_more {
+                break;
+            }
             let (records, more) = self.write_batch(source, notices)?;
             *delivered += records;
+            self.has_more = more;
             if !more {
                 break;
             }
@@ -270,7 +287,9 @@ impl Leader {
         };
         leader.refresh();
         let control = &leader.shared.folder.control;
-        control.bytes().store(leader.source.bytes(), Ordering::Relaxed);
+        if leader.shared.folder.path.is_some() {
+            control.bytes().store(leader.source.bytes_on_disk(), Ordering::Relaxed);
+        }
         leader
     }
 
@@ -293,7 +312,7 @@ impl Leader {
         for sink in &mut self.sinks {
             delivered += sink.deliver(&mut self.source, &mut self.notices);
         }
-        let waiting = self.shared.folder.control.waiting().load(Ordering::Acquire) > 0;
+        let waiting = self.shared.folder.control.is_waited_for();
         if waiting || delivered == 0 || self.reaped.elapsed() > Duration::from_millis(20) {
             self.reap(waiting);
         }
@@ -326,7 +345,8 @@ impl Leader {
                 Kind::File => Ok(Some(spec)),
                 _ => Err(Error::Format { path, offset: 0, why: "not a file's sink: it is delivered elsewhere" }),
             },
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            // A folder that was deleted while in use: what this process knows of its own sinks is as good.
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(self.shared.spec(identity)),
             Err(e) => Err(Error::io("read", path, e)),
         }
     }
@@ -334,10 +354,10 @@ impl Leader {
     /// The sink was removed: what waited for it is counted and passed over.
     fn retire(&mut self, identity: u64) {
         let mut lost = 0;
-        self.source.read(identity, |_, _| {
+        while self.source.read(identity, |_, _| {
             lost += 1;
             Take::Next
-        });
+        }) {}
         if self.source.commit(identity).is_ok() && lost > 0 {
             self.shared.folder.control.dropped(Reason::SinkRemoved).fetch_add(lost, Ordering::Relaxed);
             self.tell_once(format!("sink {identity:016x} was removed: {lost} records for it are given up"));
@@ -367,27 +387,49 @@ impl Leader {
         self.source.find_dead();
         let mut freed = self.source.reap();
         if pressed && freed == 0 {
-            for sink in self.sinks.iter().filter(|sink| sink.is_behind()) {
-                if let Some(lost) = self.source.give_up_oldest(sink.identity) {
+            for (identity, name) in self.behind() {
+                if let Some(lost) = self.source.give_up_oldest(identity) {
                     let control = &self.shared.folder.control;
                     control.dropped(Reason::SinkBehind).fetch_add(lost, Ordering::Relaxed);
-                    let path = sink.log.path().display();
-                    self.notices.push(format!("{path}: the spool is full; {lost} records for it are given up"));
+                    self.notices.push(format!("{name}: the spool is full; {lost} records for it are given up"));
                 }
             }
             freed = self.source.reap();
         }
         if freed > 0 {
-            let control = &self.shared.folder.control;
-            let _ =
-                control.bytes().fetch_update(Ordering::Relaxed, Ordering::Relaxed, |b| Some(b.saturating_sub(freed)));
-            control.freed().fetch_add(1, Ordering::Release);
-            crate::os::futex_wake(control.freed());
+            self.shared.folder.control.release(freed);
         }
     }
 
+    /// Sinks that fail, and those whose options cannot be used.
+    fn behind(&self) -> Vec<(u64, String)> {
+        let failing = self.sinks.iter().filter(|sink| sink.is_behind());
+        let mut behind: Vec<_> = failing.map(|sink| (sink.identity, sink.log.path().display().to_string())).collect();
+        for (identity, local) in self.source.sinks() {
+            if !local && self.sinks.iter().all(|sink| sink.identity != identity) {
+                behind.push((identity, format!("sink {identity:016x}")));
+            }
+        }
+        behind
+    }
+
+    /// True if some sink's turn ended before its records did.
+    pub fn has_more(&self) -> bool {
+        self.sinks.iter().any(|sink| sink.has_more)
+    }
+
+    /// True if nothing is left to deliver from any segment at hand.
+    pub fn is_drained(&self) -> bool {
+        self.source.is_empty()
+    }
+
+    /// True while some file cannot be written.
+    pub fn is_failing(&self) -> bool {
+        self.sinks.iter().any(|sink| sink.failing_since.is_some())
+    }
+
     fn tell_once(&mut self, text: String) {
-        if !self.told.contains(&text) {
+        if self.told.len() < MOST_TOLD && !self.told.contains(&text) {
             self.told.push(text.clone());
             self.notices.push(text);
         }
@@ -420,8 +462,86 @@ impl Drop for Leader {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::spec::identity;
+    use crate::trial::{lead, lines, segments, spool_path, Writer, SINK};
+
+    #[test]
+    fn records_of_all_writers_come_to_the_file_and_finished_segments_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut a, mut b) = (Writer::new(folder.path(), 1 << 24), Writer::new(folder.path(), 1 << 24));
+        a.log("a");
+        b.log("b");
+        a.spool.retire();
+        drop(b);
+        let mut leader = lead(folder.path());
+        assert_eq!((leader.round(), leader.round()), (2, 0));
+        assert_eq!(lines(folder.path()).len(), 2);
+        assert!(leader.is_drained() && segments(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn one_leader_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = Writer::new(folder.path(), 1 << 24);
+        let leader = lead(folder.path());
+        assert!(Lock::take(&writer.spool.shared).unwrap().is_none());
+        drop(leader);
+        assert!(Lock::take(&writer.spool.shared).unwrap().is_some());
+    }
+
+    #[test]
+    fn records_for_a_removed_sink_are_counted_and_hold_nothing_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = Writer::new(folder.path(), 1 << 24);
+        assert!((0..3).all(|_| writer.log("for nobody")));
+        let control = &writer.spool.shared.folder.control;
+        std::fs::remove_file(writer.spool.shared.folder.sink_path(identity(SINK)).unwrap()).unwrap();
+        let mut leader = lead(folder.path());
+        leader.round();
+        assert_eq!(control.dropped(Reason::SinkRemoved).load(Ordering::Relaxed), 3);
+        assert_eq!(leader.take_notices().len(), 1);
+    }
+
+    #[test]
+    fn a_file_that_fails_loses_its_oldest_segment_only_when_room_is_wanted() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = Writer::new(folder.path(), 1 << 24);
+        std::fs::create_dir(folder.path().join("app.log")).unwrap();
+        writer.log("oldest");
+        writer.spool.retire();
+        writer.log("newest");
+        let control = &writer.spool.shared.folder.control;
+        let mut leader = lead(folder.path());
+        leader.round();
+        std::thread::sleep(PATIENCE * 2);
+        leader.round();
+        assert_eq!(control.dropped(Reason::SinkBehind).load(Ordering::Relaxed), 0);
+        control.ask_for_room(Duration::from_secs(1));
+        leader.round();
+        assert_eq!(control.dropped(Reason::SinkBehind).load(Ordering::Relaxed), 1);
+        std::fs::remove_dir(folder.path().join("app.log")).unwrap();
+        drop(leader);
+        lead(folder.path()).round();
+        assert_eq!(lines(folder.path()), ["newest"]);
+    }
+
+    #[test]
+    fn a_leader_does_not_touch_a_folder_that_took_the_name_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut former = Writer::new(folder.path(), 1 << 24);
+        former.log("former");
+        let mut leader = lead(folder.path());
+        std::fs::remove_dir_all(spool_path(folder.path())).unwrap();
+        let mut later = Writer::new(folder.path(), 1 << 24);
+        later.log("later");
+        former.log("former still");
+        assert_eq!(leader.round(), 2);
+        assert_eq!(lead(folder.path()).round(), 1);
+        assert_eq!(lines(folder.path()), ["former", "former still", "later"]);
+    }
 
     fn allowed(folder: &str, target: &str) -> bool {
         check_target(Path::new(folder), Path::new(target)).is_ok()
@@ -436,7 +556,12 @@ mod tests {
 
     #[test]
     fn a_spool_elsewhere_writes_to_the_log_directory_it_was_made_for() {
-        assert!(allowed("/home/u/.local/state/cordwood/spool/0123456789abcdef", "/l/app.log"));
+        let folder = tempfile::tempdir().unwrap();
+        let spool = folder.path().join("0123456789abcdef");
+        std::fs::create_dir(&spool).unwrap();
+        std::fs::write(spool.join(LOG_DIRS), "/l\n").unwrap();
+        let spool = spool.to_str().unwrap();
+        assert!(allowed(spool, "/l/app.log") && !allowed(spool, "/etc/passwd"));
         assert!(!allowed("/s", "/s/app.log") && !allowed("/s", "/l/../etc/passwd"));
     }
 }

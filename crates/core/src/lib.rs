@@ -43,3 +43,10 @@ pub mod spec;
 pub mod terminal;
 pub mod leader;
 pub mod worker;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod trial;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod model;

@@ -134,9 +134,10 @@ pub fn crc32c_short(seed: u32, bytes: &[u8]) -> u32 {
 fn crc32c_sse(seed: u32, bytes: &[u8]) -> u32 {
     use std::arch::x86_64::{_mm_crc32_u64, _mm_crc32_u8};
     let mut crc = u64::from(!seed);
-    let (words, rest) = bytes.as_chunks::<8>();
+    let words = bytes.chunks_exact(8);
+    let rest = words.remainder();
     for word in words {
-        crc = _mm_crc32_u64(crc, u64::from_le_bytes(*word));
+        crc = _mm_crc32_u64(crc, u64::from_le_bytes(std::array::from_fn(|at| word[at])));
     }
     rest.iter().fold(crc as u32, |crc, byte| _mm_crc32_u8(crc, *byte)) ^ u32::MAX
 }

@@ -211,6 +211,8 @@ impl<'a> Values<'a> {
     }
 }
 
+// A copy reads on from where its original stands.
+#[allow(clippy::copy_iterator)]
 impl<'a> Iterator for Values<'a> {
     type Item = Value<'a>;
 
@@ -231,6 +233,8 @@ impl<'a> Fields<'a> {
     }
 }
 
+// As for `Values`.
+#[allow(clippy::copy_iterator)]
 impl<'a> Iterator for Fields<'a> {
     type Item = (&'a str, Value<'a>);
 

@@ -32,6 +32,11 @@ const ORDINAL: usize = 1024;
 const SEALED: usize = 1032;
 const POSITIONS: usize = 1088;
 const SINKS: usize = 256;
+/// No segment is larger; a header that says so lies.
+const LARGEST: u64 = 1 << 31;
+/// Bytes that the search for the next whole frame may check, in segment lengths: what claims to be long is not read
+/// again and again.
+const SEARCH: u64 = 4;
 /// What a reader fetches at once, at least and at most.
 const WINDOW: (usize, usize) = (4 << 10, 256 << 10);
 
@@ -156,11 +161,12 @@ impl Prepared {
         self.map.len()
     }
 
-    /// Puts the segment in use: from here on readers see it.
-    pub fn begin(self, header: &Header, ordinal: u64) -> Segment {
+    /// Puts the segment in use: from here on readers see it. Nobody reads for the sinks in `passed`: they count as done.
+    pub fn begin(self, header: &Header, ordinal: u64, passed: u32) -> Segment {
         self.map.write(0, &header.bytes());
         for bit in 0..MAX_SINKS {
-            self.map.word64(POSITIONS + bit * 8).store(HEADER as u64, Ordering::Relaxed);
+            let position = if passed >> bit & 1 == 1 { u64::MAX } else { HEADER as u64 };
+            self.map.word64(POSITIONS + bit * 8).store(position, Ordering::Relaxed);
         }
         self.map.word64(ORDINAL).store(ordinal, Ordering::Release);
         Segment { salt: header.salt(), sinks: header.sinks.len(), ordinal, position: HEADER, prepared: self }
@@ -230,6 +236,11 @@ impl Segment {
         self.prepared.map.word64(POSITIONS + bit * 8).load(Ordering::Acquire)
     }
 
+    /// Has the segment count as read by the sink of this bit, whatever is in it.
+    pub fn pass_over(&self, bit: usize) {
+        self.prepared.map.word64(POSITIONS + bit * 8).store(u64::MAX, Ordering::Release);
+    }
+
     /// True when every sink in `bits` has come to `position`.
     pub fn is_delivered(&self, bits: u32, position: u64) -> bool {
         (0..self.sinks).all(|bit| bits >> bit & 1 == 0 || self.delivered(bit) >= position)
@@ -238,7 +249,7 @@ impl Segment {
 
 /// A reader's end of a segment, by `pread`.
 pub struct Reader {
-    pub file: File,
+    pub file: Held,
     pub path: PathBuf,
     pub header: Header,
     pub ordinal: u64,
@@ -260,7 +271,7 @@ pub enum Step {
 
 impl Reader {
     /// Opens a segment; None if it was prepared and is not in use (yet).
-    pub fn open(file: File, path: &Path) -> Result<Option<Self>> {
+    pub fn open(file: Held, path: &Path) -> Result<Option<Self>> {
         let mut head = [0u8; HEADER];
         let got = read_at(&file, &mut head, 0).map_err(|e| Error::io("read", path, e))?;
         if got < HEADER || head[ORDINAL..ORDINAL + 8] == [0; 8] {
@@ -271,7 +282,10 @@ impl Reader {
             offset: ORDINAL as u64,
             why: "no ordinal",
         })?);
-        let header = Header::parse(&head, path)?;
+        let mut header = Header::parse(&head, path)?;
+        // What is read at once and kept is bounded by what is there, not by what the header says.
+        let len = file.metadata().map_err(|e| Error::io("look at", path, e))?.len();
+        header.capacity = header.capacity.min(len).min(LARGEST);
         let path = path.to_owned();
         Ok(Some(Self {
             file,
@@ -295,16 +309,21 @@ impl Reader {
 
     /// Where the last frame ends, once the writer said so.
     pub fn sealed(&self) -> Option<u64> {
-        Some(self.word(SEALED)).filter(|end| *end != 0)
+        Some(self.word(SEALED)).filter(|end| *end != 0).map(|end| self.clamped(end))
     }
 
     /// How far the sink of this bit has come.
     pub fn delivered(&self, bit: usize) -> u64 {
-        self.word(POSITIONS + bit * 8).clamp(HEADER as u64, self.header.capacity.max(HEADER as u64))
+        self.clamped(self.word(POSITIONS + bit * 8))
     }
 
-    /// Moves a sink's position forward; only whoever delivers that sink calls this.
+    fn clamped(&self, position: u64) -> u64 {
+        position.clamp(HEADER as u64, self.header.capacity.max(HEADER as u64))
+    }
+
+    /// Moves a sink's position forward, never back; only whoever delivers that sink calls this.
     pub fn deliver(&self, bit: usize, position: u64) -> Result<()> {
+        let position = position.max(self.word(POSITIONS + bit * 8));
         self.file
             .write_all_at(&position.to_le_bytes(), (POSITIONS + bit * 8) as u64)
             .map_err(|e| Error::io("write", &self.path, e))
@@ -387,10 +406,15 @@ impl Reader {
     /// The next position after `damaged` at which a whole frame stands.
     pub fn resynchronise(&mut self, damaged: u64) -> Option<u64> {
         let end = self.sealed().unwrap_or(self.header.capacity);
-        let mut position = damaged + 8;
+        let mut position = (damaged + 8) & !7;
+        let mut budget = self.header.capacity * SEARCH;
         while position + frame::HEADER as u64 <= end {
             if let Step::Frame(..) = self.look(position) {
                 return Some(position);
+            }
+            let claim = self.at(position).first_chunk().map_or(0, |len| u32::from_le_bytes(*len));
+            if u64::from(claim) <= end - position {
+                budget = budget.checked_sub(claim.into())?;
             }
             position += 8;
         }
@@ -409,4 +433,105 @@ fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> std::io::Result<usize>
         }
     }
     Ok(done)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::trial::process;
+
+    fn written(capacity: usize, passed: u32, records: usize) -> (tempfile::NamedTempFile, Segment) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(capacity as u64).unwrap();
+        let prepared = Prepared::new(Held::new(file.reopen().unwrap()), None, capacity).unwrap();
+        let sinks = vec![SinkId { identity: 7, local: false }, SinkId { identity: 8, local: true }];
+        let capacity = capacity as u64;
+        let header = Header { writer: 1, first_sequence: 1, capacity, created_ns: 0, process: process(), sinks };
+        let mut segment = prepared.begin(&header, 1, passed);
+        for n in 0..records {
+            segment.append(Kind::Record, 0, n as u32, b"payload");
+        }
+        (file, segment)
+    }
+
+    fn reader(file: &tempfile::NamedTempFile) -> Option<Reader> {
+        Reader::open(Held::new(file.reopen().unwrap()), file.path()).unwrap()
+    }
+
+    fn count(reader: &mut Reader) -> usize {
+        let (mut at, mut count) = (HEADER as u64, 0);
+        while let Step::Frame(_, stride) = reader.look(at) {
+            at += stride as u64;
+            count += 1;
+        }
+        count
+    }
+
+    #[test]
+    fn a_header_comes_back_and_a_changed_one_is_refused() {
+        let (file, segment) = written(1 << 16, 0, 3);
+        let mut read = reader(&file).unwrap();
+        assert_eq!((read.header.writer, read.header.capacity, read.ordinal), (1, 1 << 16, 1));
+        assert_eq!((read.bit(8), read.bit(9)), (Some(1), None));
+        assert_eq!(count(&mut read), 3);
+        assert_eq!(read.sealed(), None);
+        segment.seal();
+        assert_eq!(read.sealed(), Some(segment.position() as u64));
+        file.as_file().write_all_at(b"!", 100).unwrap();
+        assert!(Reader::open(Held::new(file.reopen().unwrap()), file.path()).is_err());
+    }
+
+    #[test]
+    fn what_was_prepared_and_not_begun_is_no_segment() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert!(reader(&file).is_none());
+        file.as_file().set_len(1 << 16).unwrap();
+        assert!(reader(&file).is_none());
+    }
+
+    #[test]
+    fn a_capacity_beyond_the_file_is_not_believed() {
+        let (file, _segment) = written(1 << 16, 0, 1);
+        let mut header = reader(&file).unwrap().header;
+        header.capacity = u64::MAX;
+        file.as_file().write_all_at(&header.bytes(), 0).unwrap();
+        let mut read = reader(&file).unwrap();
+        assert_eq!(read.header.capacity, 1 << 16);
+        assert_eq!(count(&mut read), 1);
+    }
+
+    #[test]
+    fn a_position_beyond_the_end_counts_as_the_end_and_never_goes_back() {
+        let (file, segment) = written(1 << 16, 1, 1);
+        let read = reader(&file).unwrap();
+        assert_eq!((read.delivered(0), read.delivered(1)), (1 << 16, HEADER as u64));
+        read.deliver(1, 5_000).unwrap();
+        read.deliver(1, 4_500).unwrap();
+        assert_eq!(segment.delivered(1), 5_000);
+        segment.pass_over(1);
+        assert!(segment.is_delivered(u32::MAX, segment.position() as u64));
+    }
+
+    #[test]
+    fn reading_goes_on_at_the_next_whole_frame_after_damage() {
+        let (file, segment) = written(1 << 16, 0, 10);
+        segment.seal();
+        let mut read = reader(&file).unwrap();
+        let Step::Frame(_, stride) = read.look(HEADER as u64) else { panic!("no frame") };
+        let second = HEADER as u64 + stride as u64;
+        file.as_file().write_all_at(b"????????", second).unwrap();
+        read.refresh();
+        assert_eq!(read.look(second), Step::Damaged);
+        assert_eq!(read.resynchronise(second), Some(second + stride as u64));
+    }
+
+    #[test]
+    fn a_file_cut_short_ends_where_it_was_cut() {
+        let (file, segment) = written(1 << 16, 0, 10);
+        let mut read = reader(&file).unwrap();
+        drop(segment);
+        file.as_file().set_len(HEADER as u64 + 40).unwrap();
+        assert_eq!(count(&mut read), 1);
+    }
 }

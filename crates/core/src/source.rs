@@ -3,17 +3,20 @@
 //! Order is strict within a writer: a segment is finished before the next one of the same writer is looked at. Between
 //! writers the earliest record at hand goes first.
 use std::collections::{HashMap, HashSet};
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use rustix::fs::{FlockOperation, OFlags};
+use rustix::fs::{AtFlags, Dir, FlockOperation, Mode, OFlags};
 
 use crate::error::{Error, Result};
+use crate::fork::Held;
 use crate::frame::{self, Context, Head, Kind, Lines};
 use crate::record::{Record, Site, Thread};
 use crate::segment::{Reader, Step, MAX_SINKS};
@@ -21,6 +24,8 @@ use crate::spool::{Reason, Shared};
 
 /// How often a folder is listed although nothing said that it changed.
 const RESCAN: Duration = Duration::from_secs(1);
+/// A frame that does not hold for so long although its writer lives is damaged, not half read.
+const DOUBT: Duration = Duration::from_secs(1);
 /// A prepared segment that nobody uses is removed when it is this old and its maker is dead.
 const UNUSED: Duration = Duration::from_secs(10);
 
@@ -76,7 +81,9 @@ struct OwnThread {
 /// A segment being read, with how far each of its sinks has come.
 struct Member {
     reader: Reader,
-    name: PathBuf,
+    name: OsString,
+    /// A frame that did not hold while its writer lived, and since when.
+    doubt: Option<(u64, Instant)>,
     sites: Offsets<OwnSite>,
     threads: Offsets<OwnThread>,
     /// Read so far, and said to be delivered, by bit.
@@ -87,7 +94,7 @@ struct Member {
 }
 
 impl Member {
-    fn new(reader: Reader, name: PathBuf) -> Self {
+    fn new(reader: Reader, name: OsString) -> Self {
         let mut committed = [0; MAX_SINKS];
         for (bit, slot) in committed.iter_mut().enumerate().take(reader.header.sinks.len()) {
             *slot = reader.delivered(bit);
@@ -95,6 +102,7 @@ impl Member {
         Self {
             reader,
             name,
+            doubt: None,
             sites: Offsets::default(),
             threads: Offsets::default(),
             cursors: committed,
@@ -136,7 +144,8 @@ impl Member {
                     }
                 }
                 Step::Frame(_, stride) => self.cursors[bit] = at + stride as u64,
-                Step::End | Step::Damaged if self.is_still_written() => return None,
+                Step::End if self.is_still_written() => return None,
+                Step::Damaged if self.is_still_written() && !self.is_beyond_doubt(at) => return None,
                 step => {
                     // What was fetched before the seal may be older than the seal: only a fresh look counts.
                     self.reader.refresh();
@@ -147,10 +156,24 @@ impl Member {
                     if step == Step::End && end.is_none_or(|end| at >= end) {
                         return None;
                     }
+                    self.doubt = None;
+                    let after = self.reader.resynchronise(at);
+                    if after.is_none() && self.is_still_written() {
+                        return None;
+                    }
                     *damaged += 1;
-                    let after = if step == Step::End { None } else { self.reader.resynchronise(at) };
                     self.cursors[bit] = after.or(end).unwrap_or(self.reader.header.capacity);
                 }
+            }
+        }
+    }
+
+    fn is_beyond_doubt(&mut self, at: u64) -> bool {
+        match self.doubt {
+            Some((doubted, since)) if doubted == at => since.elapsed() >= DOUBT,
+            _ => {
+                self.doubt = Some((at, Instant::now()));
+                false
             }
         }
     }
@@ -214,8 +237,56 @@ impl Member {
 
 /// Which segments a source reads.
 enum Scope {
-    Folder(PathBuf),
-    Own(Arc<Shared>),
+    Folder(Directory),
+    /// One process's, and the folder they are in: None for memory.
+    Own(Arc<Shared>, Option<Directory>),
+}
+
+/// A folder held open: another that takes its name is not mistaken for it.
+struct Directory {
+    path: PathBuf,
+    open: Option<Held>,
+}
+
+impl Directory {
+    fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), open: Held::open(|| File::open(path)).ok() }
+    }
+
+    /// The names of its segments; None if it cannot be listed.
+    fn list(&self) -> Option<Vec<OsString>> {
+        let entries = Dir::read_from(&**self.open.as_ref()?).ok()?;
+        let names = entries.filter_map(|entry| Some(OsStr::from_bytes(entry.ok()?.file_name().to_bytes()).to_owned()));
+        Some(names.filter(|name| Path::new(name).extension().is_some_and(|ending| ending == "seg")).collect())
+    }
+
+    /// Opens a file of one's own: no link, no other owner.
+    fn open(&self, name: &OsStr) -> Option<Held> {
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let folder = self.open.as_ref()?;
+        let open = || Ok(File::from(rustix::fs::openat(&**folder, name, flags, Mode::empty())?));
+        let file = Held::open(open).ok()?;
+        let found = file.metadata().ok()?;
+        (found.is_file() && found.uid() == rustix::process::geteuid().as_raw()).then_some(file)
+    }
+
+    fn has(&self, name: &OsStr) -> bool {
+        let Some(folder) = &self.open else { return false };
+        rustix::fs::statat(&**folder, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    }
+
+    fn remove(&self, name: &OsStr) -> bool {
+        self.open.as_ref().is_some_and(|folder| rustix::fs::unlinkat(&**folder, name, AtFlags::empty()).is_ok())
+    }
+}
+
+impl Scope {
+    fn directory(&self) -> Option<&Directory> {
+        match self {
+            Self::Folder(folder) => Some(folder),
+            Self::Own(_, folder) => folder.as_ref(),
+        }
+    }
 }
 
 /// The segments of a folder or of a process, and how far each sink has come in them.
@@ -223,7 +294,7 @@ pub struct Source {
     scope: Scope,
     members: Vec<Member>,
     /// Files that are no segments of ours, by name: looked at once.
-    ignored: HashSet<PathBuf>,
+    ignored: HashSet<OsString>,
     listed: Option<Instant>,
     generation: u32,
     /// Members that the last `read` took records from.
@@ -239,12 +310,13 @@ impl Source {
 
     /// All segments of a folder.
     pub fn folder(path: &Path) -> Self {
-        Self::with(Scope::Folder(path.to_owned()))
+        Self::with(Scope::Folder(Directory::new(path)))
     }
 
     /// The segments of one process.
     pub fn own(shared: Arc<Shared>) -> Self {
-        Self::with(Scope::Own(shared))
+        let folder = shared.folder.path.as_deref().map(Directory::new);
+        Self::with(Scope::Own(shared, folder))
     }
 
     /// Looks for new segments (if `generation` says that there are some, or it is time) and for new frames.
@@ -260,27 +332,35 @@ impl Source {
     }
 
     fn list(&mut self) {
+        if matches!(self.scope, Scope::Own(..)) {
+            // Whoever leads removes the files; here they must not stay open for ever.
+            self.members.retain_mut(|member| !member.is_done(false));
+        }
         let found = match &self.scope {
-            Scope::Folder(path) => list_folder(path),
-            Scope::Own(shared) => match &shared.folder.path {
-                Some(path) => list_folder(path),
-                None => shared.nameless(),
-            },
+            Scope::Own(shared, None) => shared.nameless(),
+            scope => {
+                let Some(names) = scope.directory().and_then(Directory::list) else { return };
+                names.into_iter().map(|name| (name, None)).collect()
+            }
         };
-        let known: HashSet<&PathBuf> = self.members.iter().map(|member| &member.name).collect();
-        let new: Vec<_> =
-            found.into_iter().filter(|(name, _)| !known.contains(name) && !self.ignored.contains(name)).collect();
+        let there: HashSet<&OsString> = found.iter().map(|(name, _)| name).collect();
+        self.ignored.retain(|name| there.contains(name));
+        let known: HashSet<&OsString> = self.members.iter().map(|member| &member.name).collect();
+        let is_new = |name: &OsString| !known.contains(name) && !self.ignored.contains(name);
+        let new: Vec<_> = found.into_iter().filter(|(name, _)| is_new(name)).collect();
         for (name, file) in new {
             self.add(name, file);
         }
         self.members.sort_by_key(|member| (member.reader.header.writer, member.reader.ordinal));
     }
 
-    fn add(&mut self, name: PathBuf, file: Option<File>) {
-        let Some(file) = file.or_else(|| open_own(&name)) else { return };
-        match Reader::open(file, &name) {
+    fn add(&mut self, name: OsString, file: Option<File>) {
+        let folder = self.scope.directory();
+        let Some(file) = file.map(Held::new).or_else(|| folder?.open(&name)) else { return };
+        let path = folder.map_or_else(|| PathBuf::from("memory"), |folder| folder.path.join(&name));
+        match Reader::open(file, &path) {
             Ok(Some(reader)) => match &self.scope {
-                Scope::Own(shared) if shared.writer != reader.header.writer => {
+                Scope::Own(shared, _) if shared.writer != reader.header.writer => {
                     self.ignored.insert(name);
                 }
                 _ => self.members.push(Member::new(reader, name)),
@@ -290,6 +370,22 @@ impl Source {
                 self.ignored.insert(name);
             }
         }
+    }
+
+    /// Takes up how far a sink has come that somebody else delivers.
+    pub fn catch_up(&mut self, identity: u64) {
+        for member in &mut self.members {
+            if let Some(bit) = member.reader.bit(identity) {
+                member.committed[bit] = member.committed[bit].max(member.reader.delivered(bit));
+                member.cursors[bit] = member.committed[bit];
+            }
+        }
+    }
+
+    /// Goes on with another writer's segments; what is left of the former one's comes first.
+    pub fn follow(&mut self, shared: Arc<Shared>) {
+        let folder = shared.folder.path.as_deref().map(Directory::new);
+        (self.scope, self.listed) = (Scope::Own(shared, folder), None);
     }
 
     /// Forgets what a sink has read and not committed.
@@ -362,12 +458,11 @@ impl Source {
         let Step::Frame(_, stride) = member.reader.look(cursor) else { return Take::Next };
         let head = member.reader.frame(cursor).and_then(|frame| Head::read(frame.payload));
         let known = head.and_then(|head| member.learn(&head));
-        let taken = match known.and_then(|()| member.record(bit)) {
-            Some((record, lines)) => take(&record, lines.get(bit as u32)),
-            None => {
-                self.damaged += 1;
-                Take::Next
-            }
+        let taken = if let Some((record, lines)) = known.and_then(|()| member.record(bit)) {
+            take(&record, lines.get(bit as u32))
+        } else {
+            self.damaged += 1;
+            Take::Next
         };
         if taken != Take::Leave {
             self.members[at].cursors[bit] = cursor + stride as u64;
@@ -408,6 +503,16 @@ impl Source {
     /// Adopts positions that another leader had reached.
     pub fn adopt(&mut self, identity: u64, positions: &[(u64, u64)]) -> Result<()> {
         for (salt, position) in positions {
+            let name = OsString::from(format!("{salt:016x}.seg"));
+            let is_known = self.members.iter().any(|member| member.reader.header.salt() == *salt);
+            if let (false, false, Some(folder)) = (is_known, self.ignored.contains(&name), self.scope.directory()) {
+                if folder.has(&name) {
+                    // It could not be opened (too many files are): without it the batch would come twice.
+                    self.listed = None;
+                    let busy = std::io::Error::from(std::io::ErrorKind::ResourceBusy);
+                    return Err(Error::io("open", folder.path.join(&name), busy));
+                }
+            }
             for member in &mut self.members {
                 if let (true, Some(bit)) = (member.reader.header.salt() == *salt, member.reader.bit(identity)) {
                     let position = member.committed[bit].max(*position);
@@ -424,10 +529,10 @@ impl Source {
     pub fn count(&mut self, identity: u64) -> u64 {
         self.refresh(self.generation);
         let mut count = 0;
-        self.read(identity, |_, _| {
+        while self.read(identity, |_, _| {
             count += 1;
             Take::Next
-        });
+        }) {}
         self.rewind(identity);
         count
     }
@@ -471,9 +576,14 @@ impl Source {
     /// Removes segments that every sink is done with. Returns the bytes freed.
     pub fn reap(&mut self) -> u64 {
         let mut freed = 0;
+        // Of memory the writer lets go.
+        let folder = match &self.scope {
+            Scope::Folder(folder) => Some(folder),
+            Scope::Own(..) => None,
+        };
         self.members.retain_mut(|member| {
-            let keep = !member.is_done();
-            if !keep && std::fs::remove_file(&member.name).is_ok() {
+            let keep = !member.is_done(folder.is_some());
+            if !keep && folder.is_some_and(|folder| folder.remove(&member.name)) {
                 freed += member.reader.header.capacity;
             }
             keep
@@ -483,24 +593,21 @@ impl Source {
 
     /// Prepared segments whose maker died before it used them.
     fn remove_unused(&self) -> u64 {
-        let Scope::Folder(path) = &self.scope else { return 0 };
+        let Scope::Folder(folder) = &self.scope else { return 0 };
         if self.listed.is_some_and(|at| at.elapsed() > Duration::from_millis(20)) {
             return 0;
         }
-        let known: HashSet<&PathBuf> = self.members.iter().map(|member| &member.name).collect();
+        let known: HashSet<&OsString> = self.members.iter().map(|member| &member.name).collect();
         let mut freed = 0;
-        for (name, _) in list_folder(path) {
+        for name in folder.list().unwrap_or_default() {
             if known.contains(&name) || self.ignored.contains(&name) {
                 continue;
             }
-            let Some(file) = open_own(&name) else { continue };
+            let Some(file) = folder.open(&name) else { continue };
             let Ok(found) = file.metadata() else { continue };
             let old =
                 found.modified().is_ok_and(|at| SystemTime::now().duration_since(at).is_ok_and(|age| age > UNUSED));
-            if old
-                && matches!(Reader::open(file, &name), Ok(None))
-                && is_unlocked_path(&name)
-                && std::fs::remove_file(&name).is_ok()
+            if old && is_unlocked(&file) && matches!(Reader::open(file, &folder.path), Ok(None)) && folder.remove(&name)
             {
                 freed += found.len();
             }
@@ -517,6 +624,13 @@ impl Source {
         self.members.is_empty()
     }
 
+    /// Bytes of all segments of the folder, prepared ones among them.
+    pub fn bytes_on_disk(&self) -> u64 {
+        let Some(folder) = self.scope.directory() else { return self.bytes() };
+        let names = folder.list().unwrap_or_default();
+        names.iter().filter_map(|name| folder.open(name)?.metadata().ok()).map(|found| found.len()).sum()
+    }
+
     /// Bytes of all segments at hand.
     pub fn bytes(&self) -> u64 {
         self.members.iter().map(|member| member.reader.header.capacity).sum()
@@ -524,6 +638,9 @@ impl Source {
 
     /// Finds out which writers are dead. A lock that can be had has no owner.
     pub fn find_dead(&mut self) {
+        if matches!(self.scope, Scope::Own(..)) {
+            return;
+        }
         for member in &mut self.members {
             if !member.dead && member.sealed().is_none() {
                 member.dead = is_unlocked(&member.reader.file);
@@ -537,9 +654,14 @@ impl Source {
 }
 
 impl Member {
-    fn is_done(&mut self) -> bool {
+    /// Whether every sink is done with it, or what is left is for a process that has died.
+    fn is_done(&mut self, by_folder: bool) -> bool {
         let sinks = self.reader.header.sinks.clone();
-        let dead = self.dead || (self.sealed().is_some() && is_unlocked(&self.reader.file));
+        let sealed = self.sealed();
+        let dead = by_folder && (self.dead || (sealed.is_some() && is_unlocked(&self.reader.file)));
+        if sealed.is_none() && !dead {
+            return false;
+        }
         sinks.iter().enumerate().all(|(bit, sink)| {
             if sink.local && dead {
                 return true;
@@ -548,7 +670,7 @@ impl Member {
             let said = self.reader.delivered(bit);
             match self.sealed {
                 Some(end) => said >= end,
-                None => dead && self.reader.look(said) == Step::End,
+                None => self.reader.look(said) == Step::End,
             }
         })
     }
@@ -562,30 +684,12 @@ struct Chain {
     time: i64,
 }
 
-fn list_folder(path: &Path) -> Vec<(PathBuf, Option<File>)> {
-    let Ok(entries) = std::fs::read_dir(path) else { return Vec::new() };
-    let names = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    names.filter(|name| name.extension().is_some_and(|ending| ending == "seg")).map(|name| (name, None)).collect()
-}
-
-/// Opens a file of one's own: no link, no other owner.
-fn open_own(path: &Path) -> Option<File> {
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let file = std::fs::OpenOptions::new().read(true).write(true).custom_flags(flags.bits() as i32).open(path).ok()?;
-    let found = file.metadata().ok()?;
-    (found.is_file() && found.uid() == rustix::process::geteuid().as_raw()).then_some(file)
-}
-
 fn is_unlocked(file: &File) -> bool {
     if rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive).is_err() {
         return false;
     }
     let _ = rustix::fs::flock(file, FlockOperation::Unlock);
     true
-}
-
-fn is_unlocked_path(path: &Path) -> bool {
-    open_own(path).is_some_and(|file| is_unlocked(&file))
 }
 
 /// Counts frames that were damage in the folder's own counter.
@@ -604,4 +708,119 @@ pub fn open_folder(path: &Path) -> Result<Source> {
     let mut source = Source::folder(path);
     source.refresh(0);
     Ok(source)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::record::Message;
+    use crate::spec::identity;
+    use crate::spool::Folder;
+    use crate::trial::{segments, spool_path, Writer, SINK};
+
+    fn texts(source: &mut Source) -> Vec<String> {
+        let mut texts = Vec::new();
+        while source.read(identity(SINK), |record, _| {
+            if let Message::Rendered(text) = record.message {
+                texts.push(text.to_owned());
+            }
+            Take::Next
+        }) {}
+        texts
+    }
+
+    #[test]
+    fn writers_are_merged_by_time_and_each_keeps_its_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut a, mut b) = (Writer::new(folder.path(), 1 << 24), Writer::new(folder.path(), 1 << 24));
+        a.log_at(10, "a1");
+        b.log_at(20, "b1");
+        a.spool.retire();
+        a.log_at(5, "a2, the clock was set back");
+        b.log_at(30, "b2");
+        let mut source = open_folder(&spool_path(folder.path())).unwrap();
+        assert_eq!(texts(&mut source), ["a1", "a2, the clock was set back", "b1", "b2"]);
+    }
+
+    #[test]
+    fn what_was_read_comes_again_until_it_is_committed() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = Writer::new(folder.path(), 1 << 24);
+        writer.log("one");
+        let mut source = Source::own(Arc::clone(&writer.spool.shared));
+        source.refresh(0);
+        assert_eq!(texts(&mut source).len(), 1);
+        source.rewind(identity(SINK));
+        assert_eq!(texts(&mut source).len(), 1);
+        source.commit(identity(SINK)).unwrap();
+        assert_eq!(Source::own(Arc::clone(&writer.spool.shared)).count(identity(SINK)), 0);
+    }
+
+    #[test]
+    fn a_record_written_between_the_last_look_and_the_writers_death_keeps_its_segment() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = Writer::new(folder.path(), 1 << 24);
+        writer.log("one");
+        let mut source = open_folder(&spool_path(folder.path())).unwrap();
+        assert_eq!(texts(&mut source), ["one"]);
+        source.commit(identity(SINK)).unwrap();
+        writer.log("the last one");
+        drop(writer);
+        source.find_dead();
+        assert_eq!(source.reap(), 0);
+        source.refresh(0);
+        assert_eq!(texts(&mut source), ["the last one"]);
+        source.commit(identity(SINK)).unwrap();
+        assert!(source.reap() > 0);
+        assert!(segments(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn a_reader_of_its_own_segments_lets_go_of_delivered_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = Writer::new(folder.path(), 1 << 24);
+        let mut source = Source::own(Arc::clone(&writer.spool.shared));
+        for generation in 1..20 {
+            writer.log("line");
+            writer.spool.retire();
+            source.refresh(generation);
+            assert_eq!(texts(&mut source).len(), 1);
+            source.commit(identity(SINK)).unwrap();
+        }
+        source.refresh(100);
+        // They are listed again while nobody removes them, and let go of again.
+        for path in segments(folder.path()) {
+            std::fs::remove_file(path).unwrap();
+        }
+        source.refresh(101);
+        assert_eq!(source.len(), 0);
+    }
+
+    #[test]
+    fn memory_is_read_and_let_go_of_without_touching_any_file() {
+        let mut writer = Writer::with(Folder::anonymous().unwrap(), 1 << 24);
+        writer.log("one");
+        writer.spool.retire();
+        writer.log("two");
+        let mut source = Source::own(Arc::clone(&writer.spool.shared));
+        source.refresh(1);
+        assert_eq!(texts(&mut source), ["one", "two"]);
+        source.commit(identity(SINK)).unwrap();
+        let before = writer.spool.shared.folder.control.bytes().load(Ordering::Relaxed);
+        assert_eq!((source.reap(), source.len()), (0, 1));
+        writer.spool.shared.housekeeping();
+        assert!(writer.spool.shared.folder.control.bytes().load(Ordering::Relaxed) < before);
+        source.refresh(2);
+        assert_eq!(source.len(), 1);
+    }
+
+    #[test]
+    fn more_segments_than_one_batch_may_name_are_all_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writers: Vec<_> = (0..MOST_SEGMENTS + 6).map(|_| Writer::new(folder.path(), 1 << 26)).collect();
+        assert!(writers.iter_mut().all(|writer| writer.log("line")));
+        let mut source = open_folder(&spool_path(folder.path())).unwrap();
+        assert_eq!(source.count(identity(SINK)), MOST_SEGMENTS as u64 + 6);
+    }
 }

@@ -25,23 +25,23 @@ pub struct Spec {
     pub json: Value,
 }
 
-fn setting(field: &'static str, why: impl ToString) -> Error {
+fn setting(field: &'static str, why: &dyn ToString) -> Error {
     Error::Setting { field, why: why.to_string() }
 }
 
 impl Spec {
     /// Errors: `Setting`, naming the field.
     pub fn parse(text: &str) -> Result<Self> {
-        let json: Value = serde_json::from_str(text).map_err(|e| setting("spec", e))?;
+        let json: Value = serde_json::from_str(text).map_err(|e| setting("spec", &e))?;
         let kind = match (json["kind"].as_str(), json["stream"].as_str().unwrap_or("stderr")) {
             (Some("file"), _) => Kind::File,
             (Some("console"), "stderr") => Kind::Console(Standard::Error),
             (Some("console"), "stdout") => Kind::Console(Standard::Output),
             (Some("console"), other) => {
-                return Err(setting("stream", format!("{other:?} is neither stderr nor stdout")))
+                return Err(setting("stream", &format!("{other:?} is neither stderr nor stdout")))
             }
             (Some("python"), _) => Kind::Python,
-            (other, _) => return Err(setting("kind", format!("{other:?} is none of file, console, python"))),
+            (other, _) => return Err(setting("kind", &format!("{other:?} is none of file, console, python"))),
         };
         Ok(Self { kind, json })
     }
@@ -61,7 +61,7 @@ impl Spec {
                 }
             }
             "json" => JsonFormat::compile(text("names").unwrap_or("cordwood")).map(Box::new).map(Format::Json),
-            other => Err(setting("format", format!("{other:?} is neither text nor json"))),
+            other => Err(setting("format", &format!("{other:?} is neither text nor json"))),
         }
     }
 

@@ -9,6 +9,7 @@
 //!   sinks/<16 hex>.json a sink's options, for whoever delivers it
 //! ```
 //! A full spool makes [`Spool::reserve`] say so; waiting is the caller's, because it must not hold Python's lock.
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
@@ -29,6 +30,10 @@ use crate::segment::{self, Header, Prepared, Segment, SinkId};
 /// A process's first segment; each next one is twice as large, up to [`LARGEST`].
 pub const SMALLEST: usize = 256 << 10;
 pub const LARGEST: usize = 8 << 20;
+/// A wait for room is shorter: a longer one was written before the clock was set back.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// A segment takes at most this part of what is left, so that many processes find room.
+const SHARE: u64 = 8;
 const CONTROL: usize = 4096;
 const CONTROL_MAGIC: u64 = u64::from_le_bytes(*b"CWCTRL\0\x01");
 
@@ -85,9 +90,22 @@ impl Control {
         self.map.word32(28)
     }
 
-    /// How many callers wait for room.
-    pub fn waiting(&self) -> &AtomicU32 {
-        self.map.word32(32)
+    /// Until when some caller waits for room, nanoseconds since the epoch. A time, not a count: who is killed while
+    /// waiting does not wait for ever.
+    pub fn waited_until(&self) -> &AtomicU64 {
+        self.map.word64(56)
+    }
+
+    /// Says that somebody wants room, and will for so long.
+    pub fn ask_for_room(&self, patience: Duration) {
+        let until = (now_ns() as u64).saturating_add(patience.min(LONGEST_WAIT).as_nanos() as u64);
+        self.waited_until().fetch_max(until, Ordering::SeqCst);
+    }
+
+    /// True while a caller waits for room.
+    pub fn is_waited_for(&self) -> bool {
+        let left = self.waited_until().load(Ordering::Acquire).saturating_sub(now_ns() as u64);
+        left > 0 && left <= LONGEST_WAIT.as_nanos() as u64
     }
 
     pub fn leader(&self) -> &AtomicU32 {
@@ -108,6 +126,13 @@ impl Control {
         self.map.word64(64 + reason as usize * 8)
     }
 
+    /// Bytes were freed: says so to whoever waits for room.
+    pub fn release(&self, freed: u64) {
+        let _ = self.bytes().fetch_update(Ordering::Relaxed, Ordering::Relaxed, |b| Some(b.saturating_sub(freed)));
+        self.freed().fetch_add(1, Ordering::Release);
+        futex_wake(self.freed());
+    }
+
     /// Wakes the leader if it sleeps.
     pub fn wake(&self) {
         if self.sleeping().swap(0, Ordering::SeqCst) == 1 {
@@ -120,6 +145,8 @@ impl Control {
 pub struct Folder {
     pub path: Option<PathBuf>,
     pub control: Control,
+    /// The control page's file: whoever finds another in its place is not in this folder any more.
+    control_file: (u64, u64),
 }
 
 impl Folder {
@@ -145,20 +172,24 @@ impl Folder {
             Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(Error::io("create", sinks, e)),
             _ => {}
         }
-        let control = Control { map: map_control(&path.join("control"))? };
-        Ok(Self { path: Some(path.to_owned()), control })
+        let (map, control_file) = map_control(&path.join("control"))?;
+        Ok(Self { path: Some(path.to_owned()), control: Control { map }, control_file })
     }
 
     /// A spool in memory: it survives nothing but lets the process go on.
     pub fn anonymous() -> Result<Self> {
         let file = memfd(CONTROL as u64)?;
         let map = Map::new(&file, CONTROL).map_err(|e| Error::io("map", "the control page", e))?;
-        Ok(Self { path: None, control: Control { map } })
+        Ok(Self { path: None, control: Control { map }, control_file: (0, 0) })
     }
 
     /// True while the folder on disk is still the one that was opened.
     pub fn is_there(&self) -> bool {
-        self.path.as_ref().is_none_or(|path| path.join("control").exists())
+        let Some(path) = &self.path else { return true };
+        match std::fs::symlink_metadata(path.join("control")) {
+            Ok(found) => (found.dev(), found.ino()) == self.control_file,
+            Err(e) => e.kind() != io::ErrorKind::NotFound,
+        }
     }
 
     pub fn sink_path(&self, identity: u64) -> Option<PathBuf> {
@@ -192,25 +223,24 @@ impl Folder {
     fn new_segment(&self, salt: u64, capacity: usize) -> Result<Prepared> {
         let Some(folder) = &self.path else {
             let file = memfd(capacity as u64)?;
-            return Prepared::new(Held::new(file), None, capacity).map_err(|e| Error::io("map", "memory", e));
+            let prepared = Prepared::new(Held::new(file), None, capacity);
+            let prepared = prepared.map_err(|e| Error::io("map", "memory", e))?;
+            self.control.bytes().fetch_add(capacity as u64, Ordering::Relaxed);
+            return Ok(prepared);
         };
         let path = folder.join(format!("{salt:016x}.seg"));
         let failed = |what, e: io::Error| {
             let _ = std::fs::remove_file(&path);
             Error::io(what, &path, e)
         };
-        let file = std::fs::OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|e| Error::io("create", &path, e))?;
-        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|e| failed("lock", e.into()))?;
+        let mut options = std::fs::OpenOptions::new();
+        options.read(true).write(true).create_new(true).mode(0o600);
+        let file = Held::open(|| options.open(&path)).map_err(|e| Error::io("create", &path, e))?;
+        rustix::fs::flock(&*file, FlockOperation::NonBlockingLockExclusive).map_err(|e| failed("lock", e.into()))?;
         // Every block is allocated now: a full disk is an error here and never a SIGBUS later.
-        rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, capacity as u64)
+        rustix::fs::fallocate(&*file, FallocateFlags::empty(), 0, capacity as u64)
             .map_err(|e| failed("allocate", e.into()))?;
-        let prepared = Prepared::new(Held::new(file), Some(path.clone()), capacity).map_err(|e| failed("map", e))?;
+        let prepared = Prepared::new(file, Some(path.clone()), capacity).map_err(|e| failed("map", e))?;
         self.control.bytes().fetch_add(capacity as u64, Ordering::Relaxed);
         Ok(prepared)
     }
@@ -229,19 +259,20 @@ fn is_network(path: &Path) -> Result<bool> {
     Ok(NETWORKS.contains(&(found.f_type as u32)))
 }
 
-fn map_control(path: &Path) -> Result<Map> {
+fn map_control(path: &Path) -> Result<(Map, (u64, u64))> {
     loop {
         let open =
             std::fs::OpenOptions::new().read(true).write(true).custom_flags(OFlags::NOFOLLOW.bits() as i32).open(path);
         match open {
             Ok(file) => {
                 let mut head = [0u8; 8];
-                let len = file.metadata().map_err(|e| Error::io("look at", path, e))?.len();
-                if len == CONTROL as u64
+                let found = file.metadata().map_err(|e| Error::io("look at", path, e))?;
+                if found.len() == CONTROL as u64
                     && file.read_exact_at(&mut head, 0).is_ok()
                     && head == CONTROL_MAGIC.to_le_bytes()
                 {
-                    return Map::new(&file, CONTROL).map_err(|e| Error::io("map", path, e));
+                    let map = Map::new(&file, CONTROL).map_err(|e| Error::io("map", path, e))?;
+                    return Ok((map, (found.dev(), found.ino())));
                 }
                 // Counters and wake-up words alone stand in it: a damaged one is put aside and made anew.
                 let aside = path.with_extension(format!("damaged-{:08x}", random() as u32));
@@ -296,6 +327,8 @@ pub struct Shared {
     /// 1 while this process's delivery thread sleeps without being the leader.
     pub sleeping: AtomicU32,
     pub stop: AtomicBool,
+    /// The writer went on elsewhere: the delivery thread ends when all that was written here is delivered.
+    pub leaving: AtomicBool,
     /// Set while some sink of this process runs in this process alone.
     pub has_local: AtomicBool,
     /// The folder on disk is gone: the writer begins anew.
@@ -344,7 +377,7 @@ impl Shared {
     /// Delivery thread: makes the next segment ahead of time, and lets go of delivered ones.
     pub fn housekeeping(&self) {
         let wanted = self.wanted.swap(0, Ordering::AcqRel) as usize;
-        if wanted > 0 && self.inner().prepared.is_none() {
+        if wanted > 0 && !self.stop.load(Ordering::Acquire) && self.inner().prepared.is_none() {
             if let Ok(prepared) = self.folder.new_segment(random(), wanted) {
                 self.inner().prepared = Some(prepared);
             }
@@ -360,7 +393,19 @@ impl Shared {
             inner.nameless.retain(|(ordinal, _)| *ordinal == newest || kept.contains(ordinal));
             done
         };
+        if self.folder.path.is_none() && !done.is_empty() {
+            self.folder.control.release(done.iter().map(|segment| segment.capacity() as u64).sum());
+        }
         drop(done);
+    }
+
+    /// At the end: a segment that was made ahead of time is not needed any more.
+    pub fn discard_prepared(&self) {
+        let Some(prepared) = self.inner().prepared.take() else { return };
+        let path = prepared.path.as_ref().filter(|_| self.folder.is_there());
+        if path.is_some_and(|path| std::fs::remove_file(path).is_ok()) {
+            self.folder.control.release(prepared.capacity() as u64);
+        }
     }
 
     pub fn add_local(&self, identity: u64, spec: String) {
@@ -384,10 +429,10 @@ impl Shared {
     }
 
     /// Segments without a name, under numbers that stand for names.
-    pub fn nameless(&self) -> Vec<(PathBuf, Option<File>)> {
+    pub fn nameless(&self) -> Vec<(OsString, Option<File>)> {
         let inner = self.inner();
         let files = inner.nameless.iter();
-        files.map(|(ordinal, file)| (PathBuf::from(ordinal.to_string()), file.try_clone().ok())).collect()
+        files.map(|(ordinal, file)| (OsString::from(ordinal.to_string()), file.try_clone().ok())).collect()
     }
 }
 
@@ -414,6 +459,8 @@ pub struct Spool {
     pub shared: Arc<Shared>,
     pub max_bytes: u64,
     pub sinks: Vec<SinkId>,
+    /// Bits of sinks that nobody reads the spool for: terminals, and what was removed.
+    passed: u32,
     pub process: Process,
     current: Option<Segment>,
     ordinal: u64,
@@ -433,6 +480,7 @@ impl Spool {
             inner: Mutex::default(),
             sleeping: AtomicU32::new(0),
             stop: AtomicBool::new(false),
+            leaving: AtomicBool::new(false),
             has_local: AtomicBool::new(false),
             lost: AtomicBool::new(false),
             leading: AtomicBool::new(false),
@@ -442,6 +490,7 @@ impl Spool {
             shared: Arc::new(shared),
             max_bytes,
             sinks: Vec::new(),
+            passed: 0,
             process,
             current: None,
             ordinal: 0,
@@ -466,6 +515,11 @@ impl Spool {
     pub fn reserve(&mut self, bytes: usize) -> Room {
         if self.current.as_ref().is_some_and(|segment| segment.room() >= bytes) {
             return Room::Ready;
+        }
+        let wanted = (segment::HEADER + bytes) as u64;
+        if wanted > self.max_bytes.max((SMALLEST * 2) as u64).min(i32::MAX as u64) {
+            // No waiting helps.
+            return Room::Failed(Error::Full { wanted, max_bytes: self.max_bytes });
         }
         match self.roll(bytes) {
             Ok(()) => Room::Ready,
@@ -500,7 +554,7 @@ impl Spool {
             process: self.process.clone(),
             sinks: self.sinks.clone(),
         };
-        self.current = Some(prepared.begin(&header, self.ordinal));
+        self.current = Some(prepared.begin(&header, self.ordinal, self.passed));
         self.capacity = (self.capacity * 2).min(LARGEST.min((self.max_bytes / 16) as usize).max(SMALLEST));
         self.asked = false;
         self.shared.folder.control.segments().fetch_add(1, Ordering::Release);
@@ -509,12 +563,40 @@ impl Spool {
     }
 
     fn create(&self, least: usize) -> Result<Prepared> {
-        let capacity = self.capacity.max(least);
-        let used = self.shared.folder.control.bytes().load(Ordering::Relaxed);
-        if used + capacity as u64 > self.max_bytes.max((SMALLEST * 2) as u64) {
-            return Err(Error::Full { wanted: capacity as u64, max_bytes: self.max_bytes });
+        let left = self.left();
+        if least as u64 > left {
+            return Err(Error::Full { wanted: least as u64, max_bytes: self.max_bytes });
         }
+        // The last of the room is given to small segments rather than to nobody.
+        let capacity = self.fitting(left).max(least).max(SMALLEST.min(left as usize));
         self.shared.folder.new_segment(random(), capacity)
+    }
+
+    /// Bytes that segments may still take.
+    fn left(&self) -> u64 {
+        let used = self.shared.folder.control.bytes().load(Ordering::Relaxed);
+        self.max_bytes.max((SMALLEST * 2) as u64).saturating_sub(used)
+    }
+
+    /// The next segment's capacity with so much left.
+    fn fitting(&self, left: u64) -> usize {
+        (self.capacity as u64).min((left / SHARE) & !4095) as usize
+    }
+
+    /// Nobody reads the spool for this sink: its terminal is written at once, or it was removed.
+    pub fn pass_over(&mut self, bit: usize) {
+        self.passed |= 1 << bit;
+        for segment in self.current.iter().chain(&self.shared.inner().sealed) {
+            segment.pass_over(bit);
+        }
+    }
+
+    /// The sink of this bit is read for again, or is another's: from the next segment on.
+    pub fn resume(&mut self, bit: usize) {
+        if self.passed >> bit & 1 == 1 {
+            self.passed &= !(1 << bit);
+            self.retire();
+        }
     }
 
     /// Closes the current segment; the next append begins another (the sinks or the UTC offset changed).
@@ -540,9 +622,9 @@ impl Spool {
         self.next_sequence += 1;
         if !self.asked && segment.position() * 2 > segment.capacity() {
             self.asked = true;
-            let used = self.shared.folder.control.bytes().load(Ordering::Relaxed);
-            if used + self.capacity as u64 <= self.max_bytes {
-                self.shared.wanted.store(self.capacity as u64, Ordering::Release);
+            let capacity = self.fitting(self.left());
+            if capacity >= SMALLEST {
+                self.shared.wanted.store(capacity as u64, Ordering::Release);
                 self.shared.wake_own_or_leader();
             }
         }
@@ -579,11 +661,10 @@ impl Spool {
     /// Waits for room, at most `timeout`.
     pub fn wait_for_room(shared: &Shared, timeout: Duration) {
         let control = &shared.folder.control;
-        control.waiting().fetch_add(1, Ordering::SeqCst);
         let seen = control.freed().load(Ordering::Acquire);
+        control.ask_for_room(timeout);
         shared.wake();
         futex_wait(control.freed(), seen, timeout);
-        control.waiting().fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -611,4 +692,95 @@ pub fn now_ns() -> i64 {
 /// The host's name; empty where the system does not tell.
 pub fn hostname() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::trial::{lead, segments, spool_path, Writer};
+
+    #[test]
+    fn a_full_spool_says_so_and_takes_again_when_room_is_freed() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = Writer::new(folder.path(), 1 << 20);
+        let line = "x".repeat(10_000);
+        while writer.log(&line) {}
+        assert!(matches!(writer.spool.reserve(20_000), Room::Full));
+        let mut leader = lead(folder.path());
+        assert!(leader.round() > 50);
+        leader.round();
+        assert!(writer.log(&line));
+    }
+
+    #[test]
+    fn what_can_never_fit_is_refused_without_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = Writer::new(folder.path(), 1 << 20);
+        assert!(matches!(writer.spool.reserve(2 << 20), Room::Failed(Error::Full { .. })));
+        assert!(writer.log("fits"));
+    }
+
+    #[test]
+    fn memory_is_bounded_as_a_folder_is() {
+        let mut writer = Writer::with(Folder::anonymous().unwrap(), 1 << 20);
+        let line = "x".repeat(10_000);
+        let accepted = (0..1_000).take_while(|_| writer.log(&line)).count();
+        assert!((50..110).contains(&accepted), "{accepted}");
+    }
+
+    #[test]
+    fn many_writers_find_room_beside_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writers: Vec<_> = (0..70).map(|_| Writer::new(folder.path(), 64 << 20)).collect();
+        assert!(writers.iter_mut().all(|writer| writer.log("here")));
+        assert_eq!(segments(folder.path()).len(), 70);
+        let mut leader = lead(folder.path());
+        assert_eq!((0..3).map(|_| leader.round()).sum::<u64>(), 70);
+    }
+
+    #[test]
+    fn a_sink_that_nobody_reads_the_spool_for_holds_no_segment() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = Writer::new(folder.path(), 1 << 20);
+        writer.log("a line");
+        assert!(!writer.spool.is_delivered(u32::MAX, writer.spool.mark()));
+        writer.spool.pass_over(0);
+        assert!(writer.spool.is_delivered(u32::MAX, writer.spool.mark()));
+        writer.spool.resume(0);
+        writer.log("another line");
+        assert!(!writer.spool.is_delivered(u32::MAX, writer.spool.mark()));
+    }
+
+    #[test]
+    fn another_folder_of_the_same_name_is_not_the_one_that_was_opened() {
+        let outer = tempfile::tempdir().unwrap();
+        let path = spool_path(outer.path());
+        let folder = Folder::open(&path).unwrap();
+        assert!(folder.is_there());
+        std::fs::rename(&path, outer.path().join("aside")).unwrap();
+        assert!(!folder.is_there());
+        let _other = Folder::open(&path).unwrap();
+        assert!(!folder.is_there());
+    }
+
+    #[test]
+    fn a_control_page_of_the_wrong_size_is_put_aside() {
+        let outer = tempfile::tempdir().unwrap();
+        let path = spool_path(outer.path());
+        std::fs::create_dir(&path).unwrap();
+        std::fs::write(path.join("control"), b"short").unwrap();
+        assert!(Folder::open(&path).unwrap().is_there());
+    }
+
+    #[test]
+    fn whoever_died_waiting_for_room_does_not_wait_for_ever() {
+        let control = Folder::anonymous().unwrap().control;
+        control.ask_for_room(Duration::from_secs(1));
+        assert!(control.is_waited_for());
+        for past_or_impossible in [now_ns() as u64 - 1, u64::MAX] {
+            control.waited_until().store(past_or_impossible, Ordering::Relaxed);
+            assert!(!control.is_waited_for());
+        }
+    }
 }

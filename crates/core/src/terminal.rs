@@ -80,20 +80,32 @@ impl Terminal {
 /// A console that is a pipe, a socket or a file: batches, in order, as much as it takes.
 pub struct Pipe {
     identity: u64,
-    stream: Stream,
+    /// None once nobody reads it any more.
+    stream: Option<Stream>,
     format: Format,
     batch: Vec<u8>,
-    /// Where each record of the batch ends.
+    /// Where each record of the batch ends, and bytes of it that are written.
     ends: Vec<usize>,
     written: usize,
-    closed: bool,
 }
 
 impl Pipe {
     pub fn new(identity: u64, spec: &Spec) -> Result<Option<Self>> {
         let Kind::Console(which) = spec.kind else { return Ok(None) };
-        let (stream, format) = (Stream::open(which)?, spec.format()?);
-        Ok(Some(Self { identity, stream, format, batch: Vec::new(), ends: Vec::new(), written: 0, closed: false }))
+        // A stream that was closed takes nothing: its records are counted, and hold nothing else up.
+        let (stream, format) = (Stream::open(which).ok(), spec.format()?);
+        Ok(Some(Self { identity, stream, format, batch: Vec::new(), ends: Vec::new(), written: 0 }))
+    }
+
+    pub fn identity(&self) -> u64 {
+        self.identity
+    }
+
+    /// Goes on where another, with other options, stopped in the middle of a batch.
+    pub fn carry_on(&mut self, before: &mut Self) {
+        self.written = before.written;
+        self.ends = std::mem::take(&mut before.ends);
+        self.batch = std::mem::take(&mut before.batch);
     }
 
     /// Writes what is there until the pipe is full; returns how many records it was given.
@@ -101,40 +113,42 @@ impl Pipe {
         let mut all = 0;
         loop {
             if self.written == self.batch.len() {
-                let records = self.fill(source);
-                if records == 0 {
+                self.fill(source);
+                if self.ends.is_empty() {
                     let _ = source.commit(self.identity);
                     return all;
                 }
-                all += records;
-                if self.closed {
-                    self.give_up(shared);
-                }
+                all += self.ends.len() as u64;
             }
-            while self.written < self.batch.len() {
-                match self.stream.write(&self.batch[self.written..]) {
-                    Ok(0) => return all,
-                    Ok(n) => self.written += n,
-                    // Nobody reads it any more; a full disk behind a redirection is tried again.
-                    Err(e) if e.kind() == io::ErrorKind::StorageFull => return all,
-                    Err(_) => {
-                        self.closed = true;
-                        self.give_up(shared);
-                    }
-                }
+            if !self.write() {
+                return all;
+            }
+            if self.stream.is_none() {
+                // What was not wholly written is counted, and let go.
+                let lost = self.ends.iter().filter(|end| **end > self.written).count() as u64;
+                shared.folder.control.dropped(Reason::StreamStopped).fetch_add(lost, Ordering::Relaxed);
+                self.written = self.batch.len();
             }
             let _ = source.commit(self.identity);
         }
     }
 
-    /// Counts the records of the batch that were not wholly written, and lets them go.
-    fn give_up(&mut self, shared: &Shared) {
-        let lost = self.ends.iter().filter(|end| **end > self.written).count() as u64;
-        shared.folder.control.dropped(Reason::StreamStopped).fetch_add(lost, Ordering::Relaxed);
-        self.written = self.batch.len();
+    /// Writes the batch; false if the pipe is full.
+    fn write(&mut self) -> bool {
+        while let (Some(stream), true) = (&mut self.stream, self.written < self.batch.len()) {
+            match stream.write(&self.batch[self.written..]) {
+                Ok(0) => return false,
+                Ok(n) => self.written += n,
+                // A full disk behind a redirection is tried again.
+                Err(e) if e.kind() == io::ErrorKind::StorageFull => return false,
+                // Nobody reads it any more.
+                Err(_) => self.stream = None,
+            }
+        }
+        true
     }
 
-    fn fill(&mut self, source: &mut Source) -> u64 {
+    fn fill(&mut self, source: &mut Source) {
         self.batch.clear();
         self.ends.clear();
         self.written = 0;
@@ -148,7 +162,6 @@ impl Pipe {
                 Take::Next
             }
         });
-        self.ends.len() as u64
     }
 
     /// True while the pipe holds back part of a batch.

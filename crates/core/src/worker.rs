@@ -9,7 +9,7 @@ use crate::leader::{Leader, Lock};
 use crate::os::{block_signals, futex_wait};
 use crate::source::Source;
 use crate::spec::Spec;
-use crate::spool::Shared;
+use crate::spool::{Reason, Shared};
 use crate::stream::{Standard, Stream};
 use crate::terminal::Pipe;
 
@@ -20,6 +20,10 @@ const IDLE: Duration = Duration::from_secs(1);
 const BUSY: u64 = 16;
 const NAP: Duration = Duration::from_micros(200);
 const STALLED: Duration = Duration::from_millis(20);
+/// Somebody waits for room for so long already: sinks of this process that lag give their oldest segment up.
+const PATIENCE: Duration = Duration::from_millis(50);
+/// A thread whose writer went on elsewhere ends when nothing came for so long.
+const LEAVE: Duration = Duration::from_secs(3);
 
 /// Spools of this process that have a delivery thread.
 static LIVE: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
@@ -65,7 +69,12 @@ impl Worker {
     /// Errors: the thread could not be made.
     pub fn start(shared: Arc<Shared>) -> std::io::Result<Self> {
         let (say, ended) = mpsc::channel::<()>();
-        LIVE.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&shared));
+        shared.stop.store(false, Ordering::Release);
+        {
+            let mut live = LIVE.lock().unwrap_or_else(PoisonError::into_inner);
+            live.retain(|known| known.strong_count() > 0 && !std::ptr::eq(known.as_ptr(), Arc::as_ptr(&shared)));
+            live.push(Arc::downgrade(&shared));
+        }
         let of_thread = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("cordwood".into()).stack_size(256 << 10).spawn(move || {
             block_signals();
@@ -84,6 +93,16 @@ impl Worker {
         }
     }
 
+    /// Has the thread deliver what there is, then end by itself.
+    pub fn leave(&self) {
+        self.shared.leaving.store(true, Ordering::Release);
+        self.shared.wake();
+    }
+
+    pub fn has_ended(&self) -> bool {
+        self.thread.is_finished()
+    }
+
     /// In a forked child, where the thread does not exist.
     pub fn forget(self) {
         std::mem::forget(self);
@@ -97,36 +116,62 @@ struct Loop {
     leader: Option<Leader>,
     tried: Option<Instant>,
     looked: Instant,
+    /// Since when somebody waits for room.
+    pressed: Option<Instant>,
+    /// When something was delivered last.
+    active: Instant,
 }
 
 impl Loop {
     fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, own: None, pipes: Vec::new(), leader: None, tried: None, looked: Instant::now() }
+        let now = Instant::now();
+        let (own, pipes, leader) = (None, Vec::new(), None);
+        Self { shared, own, pipes, leader, tried: None, looked: now, pressed: None, active: now }
     }
 
     fn run(&mut self) {
         while !self.shared.stop.load(Ordering::Acquire) {
             let delivered = self.round();
+            if delivered > 0 {
+                self.active = Instant::now();
+            } else if self.shared.leaving.load(Ordering::Acquire) && self.has_drained() {
+                break;
+            }
             if delivered >= BUSY {
                 std::thread::sleep(NAP);
             } else if delivered == 0 {
                 self.sleep();
             }
         }
+        // What was sealed at the end is removed, and what was made ahead of time.
+        self.round();
+        self.shared.discard_prepared();
+    }
+
+    fn has_drained(&self) -> bool {
+        let (mut drained, mut failing) = (true, false);
+        if let Some(leader) = &self.leader {
+            (drained, failing) = (leader.is_drained(), leader.is_failing());
+        }
+        let stalled = self.pipes.iter().any(Pipe::is_stalled);
+        (drained && !stalled) || (!failing && self.active.elapsed() > LEAVE)
     }
 
     fn round(&mut self) -> u64 {
         self.shared.housekeeping();
         let mut delivered = self.deliver_locally();
-        if self.leader.is_none() && self.tried.is_none_or(|at| at.elapsed() >= FOLLOW) {
+        let gone = self.shared.lost.load(Ordering::Acquire) || self.shared.leaving.load(Ordering::Acquire);
+        if self.leader.is_none() && !gone && self.tried.is_none_or(|at| at.elapsed() >= FOLLOW) {
             self.tried = Some(Instant::now());
-            if let Ok(Some(lock)) = Lock::take(&self.shared) {
+            // The lock of a folder that took the name of ours is none of ours.
+            let lock = Lock::take(&self.shared).ok().flatten().filter(|_| self.shared.folder.is_there());
+            if let Some(lock) = lock {
                 self.leader = Some(Leader::new(Arc::clone(&self.shared), lock));
             }
         }
         if let Some(leader) = &mut self.leader {
             let found = leader.round();
-            if found == 0 {
+            if !leader.has_more() {
                 self.shared.idle_rounds.fetch_add(1, Ordering::Release);
             }
             delivered += found;
@@ -144,17 +189,36 @@ impl Loop {
     fn deliver_locally(&mut self) -> u64 {
         for (identity, spec) in self.shared.take_new_locals() {
             let pipe = Spec::parse(&spec).and_then(|spec| Pipe::new(identity, &spec));
-            if let Ok(Some(pipe)) = pipe {
-                self.pipes.push(pipe);
+            if let Ok(Some(mut pipe)) = pipe {
+                match self.pipes.iter_mut().find(|known| known.identity() == identity) {
+                    Some(known) => {
+                        pipe.carry_on(known);
+                        *known = pipe;
+                    }
+                    None => self.pipes.push(pipe),
+                }
             }
         }
-        if self.pipes.is_empty() {
+        let pressed = self.is_pressed();
+        if self.pipes.is_empty() && !pressed {
             return 0;
         }
         let shared = Arc::clone(&self.shared);
         let source = self.own.get_or_insert_with(|| Source::own(Arc::clone(&shared)));
         source.refresh(shared.folder.control.segments().load(Ordering::Acquire));
-        self.pipes.iter_mut().map(|pipe| pipe.deliver(source, &shared)).sum()
+        let delivered = self.pipes.iter_mut().map(|pipe| pipe.deliver(source, &shared)).sum();
+        if pressed {
+            give_up_local(source, &self.pipes, &shared);
+        }
+        delivered
+    }
+
+    fn is_pressed(&mut self) -> bool {
+        if !self.shared.folder.control.is_waited_for() {
+            self.pressed = None;
+            return false;
+        }
+        self.pressed.get_or_insert_with(Instant::now).elapsed() >= PATIENCE
     }
 
     /// Sleeps until a writer wakes this thread. The flag is raised first and the spool looked at once more, so that a
@@ -162,9 +226,11 @@ impl Loop {
     fn sleep(&mut self) {
         let shared = Arc::clone(&self.shared);
         let word = if self.leader.is_some() { shared.folder.control.sleeping() } else { &shared.sleeping };
+        let led = self.leader.is_some();
         word.store(1, Ordering::SeqCst);
         fence(Ordering::SeqCst);
-        if self.round() == 0 && !shared.stop.load(Ordering::Acquire) {
+        // Who came to lead in this round sleeps on the other word from now on.
+        if self.round() == 0 && self.leader.is_some() == led && !shared.stop.load(Ordering::Acquire) {
             futex_wait(word, 1, self.until());
         }
         word.store(0, Ordering::SeqCst);
@@ -179,6 +245,23 @@ impl Loop {
         // Its own console must not wait for the leader's word, which others' records raise.
         retry.clamp(Duration::from_millis(1), IDLE)
     }
+}
+
+/// The spool is full: a stopped pipe or a Python-run sink of this process loses its oldest segment, and no other sink
+/// loses anything by it.
+fn give_up_local(source: &mut Source, pipes: &[Pipe], shared: &Shared) {
+    for (identity, local) in source.sinks() {
+        if !local {
+            continue;
+        }
+        if pipes.iter().all(|pipe| pipe.identity() != identity) {
+            source.catch_up(identity);
+        }
+        if let Some(lost) = source.give_up_oldest(identity) {
+            shared.folder.control.dropped(Reason::SinkBehind).fetch_add(lost, Ordering::Relaxed);
+        }
+    }
+    shared.folder.control.wake();
 }
 
 /// Says on stderr what the user should hear of, if stderr takes it.
@@ -232,4 +315,76 @@ pub struct Recovered {
     pub delivered: u64,
     pub sinks: Vec<(String, bool, u64)>,
     pub notices: Vec<String>,
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::trial::{lines, segments, spool_path, Writer};
+
+    /// Waits for what the thread does; the bound is for a thread that hangs.
+    fn until(mut done: impl FnMut() -> bool) {
+        let end = Instant::now() + Duration::from_secs(20);
+        while !done() {
+            assert!(Instant::now() < end, "it did not come");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn the_thread_delivers_and_leaves_no_segment_when_it_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = Writer::new(folder.path(), 1 << 24);
+        let worker = Worker::start(Arc::clone(&writer.spool.shared)).unwrap();
+        assert!((0..100).all(|n| writer.log(&n.to_string())));
+        until(|| writer.spool.is_delivered(u32::MAX, writer.spool.mark()));
+        assert_eq!(lines(folder.path()).len(), 100);
+        writer.spool.retire();
+        worker.stop(Duration::from_secs(20));
+        assert!(segments(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn a_thread_begins_again_after_it_was_stopped() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = Writer::new(folder.path(), 1 << 24);
+        for n in 1..4 {
+            let worker = Worker::start(Arc::clone(&writer.spool.shared)).unwrap();
+            assert!(writer.log("line"));
+            until(|| lines(folder.path()).len() == n);
+            worker.stop(Duration::from_secs(20));
+        }
+    }
+
+    #[test]
+    fn a_deleted_folders_records_are_delivered_and_its_thread_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = Writer::new(folder.path(), 1 << 24);
+        let worker = Worker::start(Arc::clone(&writer.spool.shared)).unwrap();
+        writer.log("before");
+        until(|| lines(folder.path()).len() == 1);
+        std::fs::remove_dir_all(spool_path(folder.path())).unwrap();
+        writer.log("after");
+        writer.spool.retire();
+        worker.leave();
+        until(|| worker.has_ended());
+        assert_eq!(lines(folder.path()), ["before", "after"]);
+    }
+
+    #[test]
+    fn another_thread_takes_over_where_one_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut a, mut b) = (Writer::new(folder.path(), 1 << 24), Writer::new(folder.path(), 1 << 24));
+        let first = Worker::start(Arc::clone(&a.spool.shared)).unwrap();
+        a.log("a");
+        until(|| lines(folder.path()).len() == 1);
+        let second = Worker::start(Arc::clone(&b.spool.shared)).unwrap();
+        b.log("b");
+        until(|| lines(folder.path()).len() == 2);
+        first.stop(Duration::from_secs(20));
+        b.log("b again");
+        until(|| lines(folder.path()).len() == 3);
+        second.stop(Duration::from_secs(20));
+    }
 }

@@ -30,19 +30,17 @@ pub struct Draft<'py> {
 
 /// Rendering may log, whose rendering may log: so deep and no deeper.
 const DEEPEST: u32 = 16;
+// Each thread's own: rendering in one may give way to rendering in many others.
+thread_local!(static DEPTH: Cell<u32> = const { Cell::new(0) });
 
 impl<'py> Draft<'py> {
     /// None where records are taken within records too deep; the caller counts that one as lost.
     pub fn new(py: Python<'py>) -> Option<Self> {
-        let taken = caches(py, |caches| {
-            caches.depth += 1;
-            if caches.depth > DEEPEST {
-                caches.depth -= 1;
-                return None;
-            }
-            Some(caches.scratch.pop().unwrap_or_default())
-        });
-        let mut bytes = taken.flatten()?;
+        if DEPTH.get() == DEEPEST {
+            return None;
+        }
+        let mut bytes = caches(py, |caches| caches.scratch.pop()).flatten().unwrap_or_default();
+        DEPTH.set(DEPTH.get() + 1);
         bytes.clear();
         bytes.resize(HEAD, 0);
         Some(Self { py, flags: 0, bytes })
@@ -86,8 +84,8 @@ fn floor_char(text: &str, mut at: usize) -> usize {
 impl Drop for Draft<'_> {
     fn drop(&mut self) {
         let bytes = std::mem::take(&mut self.bytes);
+        DEPTH.set(DEPTH.get() - 1);
         let _ = caches(self.py, |caches| {
-            caches.depth -= 1;
             if bytes.capacity() <= 64 << 10 {
                 caches.scratch.push(bytes);
             }
@@ -393,10 +391,13 @@ fn put_field(redactor: &Redactor, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAn
     }
 }
 
+/// An exception: kind, message, text, fingerprint, frames.
+pub type ExceptionTexts = (String, String, String, u64, String);
+
 /// What follows message and fields.
 #[derive(Default)]
 pub struct Rest {
-    pub exception: Option<(String, String, String, u64, String)>,
+    pub exception: Option<ExceptionTexts>,
     pub stack_info: String,
     pub task_name: String,
     pub lines: Vec<u8>,
@@ -546,16 +547,16 @@ fn describe_thread(py: Python<'_>) -> PyResult<ThreadEntry> {
 
 /// The name `logging` has for a level.
 pub fn level_name<'py>(py: Python<'py>, level: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
-    Ok(ffi::dict_get(names(py)?.level_names.bind(py), level))
+    Ok(ffi::dict_get(names(py)?.levels.bind(py), level))
 }
 
 /// The native path of one call: the plan says that nothing but our handlers is in reach.
-pub fn take<'a, 'py>(
+pub fn take<'py>(
     py: Python<'py>,
     plan: &Plan,
     level: i32,
     mut draft: Draft<'py>,
-    args: Arguments<'a, 'py>,
+    args: Arguments<'_, 'py>,
     mut fields: FieldSources<'py>,
     site: &Site,
 ) -> PyResult<()> {

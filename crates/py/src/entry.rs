@@ -76,16 +76,18 @@ fn log<'a, 'py>(
     if !keywords.limits.is_empty() && !passes_limit(py, &caller, &mut keywords)? {
         return Ok(());
     }
-    let Some(draft) = Draft::new(py) else { return count_recursion(py, plan) };
+    let Some(draft) = Draft::new(py) else {
+        count_recursion(py, plan);
+        return Ok(());
+    };
     keywords.check_reserved()?;
     capture::take(py, plan, number, draft, rest, keywords.into_sources(), &site)
 }
 
-fn count_recursion(py: Python<'_>, plan: &Plan) -> PyResult<()> {
+fn count_recursion(py: Python<'_>, plan: &Plan) {
     if let Some(target) = plan.targets.first() {
         target.spool.get().count_recursion(py);
     }
-    Ok(())
 }
 
 /// A call's keywords, by what they are.
@@ -125,9 +127,11 @@ impl<'py> Keywords<'py> {
 
     /// stdlib's rule for `extra`: no name may hide an attribute of the record.
     fn check_reserved(&self) -> PyResult<()> {
-        let refuse = |key: &Bound<'py, PyAny>| match is_reserved(key) {
-            true => Err(PyKeyError::new_err(format!("Attempt to overwrite {} in LogRecord", key.repr()?))),
-            false => Ok(()),
+        let refuse = |key: &Bound<'py, PyAny>| {
+            if is_reserved(key) {
+                return Err(PyKeyError::new_err(format!("Attempt to overwrite {} in LogRecord", key.repr()?)));
+            }
+            Ok(())
         };
         if let Some(extra) = &self.extra {
             for key in extra.keys() {
@@ -222,7 +226,7 @@ impl<const DELETE: bool> Entry for SetAttr<DELETE> {
         let value = if DELETE { None } else { Some(args.get(1).ok_or_else(wrong)?.to_owned()) };
         ffi::plain_setattr(&this, &name, value.as_ref())?;
         let address = this.as_ptr() as usize;
-        if runtime::caches(py, |caches| caches.watched.contains_key(&address)).unwrap_or(true) {
+        if runtime::caches(py, |caches| caches.watched.contains(&address)).unwrap_or(true) {
             runtime::bump(py);
         }
         Ok(())

@@ -36,6 +36,8 @@ pub fn pack(py: Python<'_>, source: PathBuf, target: PathBuf, form: &str) -> PyR
 
 /// Somebody who reads a folder and writes no record to it.
 fn visitor(path: &Path) -> PyResult<Spool> {
+    // Opening makes what is missing; a visitor makes no folder.
+    open_folder(path).map_err(|e| os_error(&e))?;
     let folder = Folder::open(path).map_err(|e| os_error(&e))?;
     let process =
         Process { pid: 0, hostname: String::new(), utc_offset: 0, zone: String::new(), start_ns: 0, segment: 0 };

@@ -1,4 +1,6 @@
 //! The binding: a list of what Python sees.
+// PyO3 hands arguments over by value.
+#![allow(clippy::needless_pass_by_value)]
 mod capture;
 mod entry;
 mod ffi;

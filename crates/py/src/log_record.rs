@@ -9,7 +9,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::capture::{
-    finish, kept, remember_site, thread as running_thread, Args, Described, Draft, FieldSources, Given, Rest,
+    finish, kept, remember_site, thread as running_thread, Args, Described, Draft, ExceptionTexts, FieldSources, Given,
+    Rest,
 };
 use crate::entry::is_reserved_name;
 use crate::ffi::{self, types};
@@ -43,7 +44,7 @@ pub fn capture<'py>(
     let own_message = overridden_message(py, record)?;
     let site = reader.site(&level_object, level, own_message.as_ref().unwrap_or(&message))?;
     let thread = reader.thread()?;
-    let fields = reader.fields()?;
+    let fields = reader.fields();
     let (redactor, most) = (runtime::redactor(py), spool.get().max_message_bytes);
     let line = line.map(|line| with_text(line.as_any(), |text| kept(&redactor, text, most).into_owned()));
     let rest = reader.rest(mask, line.as_deref())?;
@@ -164,7 +165,7 @@ impl<'py> Reader<'_, 'py> {
     }
 
     /// Every attribute that a LogRecord does not have of its own.
-    fn fields(&self) -> PyResult<FieldSources<'py>> {
+    fn fields(&self) -> FieldSources<'py> {
         let mut pairs = Vec::new();
         for (key, value) in self.dict.iter() {
             let own = ffi::type_address(&key) == types::str() && with_text(&key, is_reserved_name);
@@ -172,7 +173,7 @@ impl<'py> Reader<'_, 'py> {
                 pairs.push((key, value));
             }
         }
-        Ok(FieldSources { dicts: Vec::new(), pairs })
+        FieldSources { dicts: Vec::new(), pairs }
     }
 
     fn rest(&self, mask: u32, line: Option<&str>) -> PyResult<Rest> {
@@ -191,7 +192,7 @@ impl<'py> Reader<'_, 'py> {
         })
     }
 
-    fn exception(&self) -> PyResult<Option<(String, String, String, u64, String)>> {
+    fn exception(&self) -> PyResult<Option<ExceptionTexts>> {
         let info = self.get("exc_info")?;
         let value = match info.cast::<PyTuple>() {
             Ok(info) if info.len() == 3 => info.get_item(1)?,

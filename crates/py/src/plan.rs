@@ -73,7 +73,7 @@ pub fn of<'py>(py: Python<'py>, logger: Borrowed<'_, 'py, PyAny>) -> PyResult<Rc
     let plan = Rc::new(make(py, &logger.to_owned(), &mut watched)?);
     let replaced = runtime::caches(py, |caches: &mut Caches| {
         let old = runtime::bounded(&mut caches.plans);
-        caches.watched.extend(watched.into_iter().map(|address| (address, ())));
+        caches.watched.extend(watched);
         (old, caches.plans.insert(address, Rc::clone(&plan)))
     });
     drop(replaced);
@@ -101,7 +101,7 @@ fn make<'py>(py: Python<'py>, logger: &Bound<'py, PyAny>, watched: &mut Vec<usiz
     loop {
         watched.push(at.as_ptr() as usize);
         let own = ours.contains(&ffi::type_address(&at)) && !has_overrides(py, &at)?;
-        plan.fast &= own && plan.remember(&at.getattr(intern!(py, "filters"))?, at.is(logger), None)?;
+        plan.fast &= own && plan.remember(&at.getattr(intern!(py, "filters"))?, at.is(logger), None);
         let handlers = at.getattr(intern!(py, "handlers"))?;
         if let Ok(list) = handlers.cast_exact::<PyList>() {
             for handler in list.iter() {
@@ -112,7 +112,7 @@ fn make<'py>(py: Python<'py>, logger: &Bound<'py, PyAny>, watched: &mut Vec<usiz
                 plan.fast &= handlers_of_ours.contains(&class) && plan.add_handler(py, &handler, watched)?;
             }
         }
-        plan.fast &= plan.remember(&handlers, true, Some(()))?;
+        plan.fast &= plan.remember(&handlers, true, Some(()));
         let propagates = at.getattr(intern!(py, "propagate"))?.is_truthy()?;
         let parent = at.getattr(intern!(py, "parent"))?;
         if !propagates || parent.is_none() {
@@ -141,20 +141,20 @@ fn has_overrides(py: Python<'_>, logger: &Bound<'_, PyAny>) -> PyResult<bool> {
 
 impl Plan {
     /// Notes a list's items; `filters` of the logger called (or of a handler) must be empty, an ancestor's do not count.
-    fn remember(&mut self, list: &Bound<'_, PyAny>, counts: bool, handlers: Option<()>) -> PyResult<bool> {
+    fn remember(&mut self, list: &Bound<'_, PyAny>, counts: bool, handlers: Option<()>) -> bool {
         if !counts {
-            return Ok(true);
+            return true;
         }
-        let Ok(list) = list.cast_exact::<PyList>() else { return Ok(false) };
+        let Ok(list) = list.cast_exact::<PyList>() else { return false };
         let items: Vec<usize> = list.iter().map(|item| item.as_ptr() as usize).collect();
         let fine = handlers.is_some() || items.is_empty();
         self.seen.push(Seen { list: list.clone().unbind(), items });
-        Ok(fine)
+        fine
     }
 
     fn add_handler(&mut self, py: Python<'_>, handler: &Bound<'_, PyAny>, watched: &mut Vec<usize>) -> PyResult<bool> {
         watched.push(handler.as_ptr() as usize);
-        if !self.remember(&handler.getattr(intern!(py, "filters"))?, true, None)? {
+        if !self.remember(&handler.getattr(intern!(py, "filters"))?, true, None) {
             return Ok(false);
         }
         if handler.getattr(intern!(py, "needs_record"))?.is_truthy()? {

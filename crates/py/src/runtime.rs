@@ -1,6 +1,6 @@
 //! What the native side keeps of Python: the objects it compares with and the caches keyed by them.
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -60,8 +60,7 @@ pub struct Caches {
     /// Buffers at rest, one for each record that is being taken (rendering may log in turn).
     pub scratch: Vec<Vec<u8>>,
     /// Loggers, handlers whose change makes plans stale, by address.
-    pub watched: Table<usize, ()>,
-    pub depth: u32,
+    pub watched: HashSet<usize, BuildHasherDefault<Mix>>,
 }
 
 /// A thread that logged: what its frames say of it.
@@ -90,8 +89,7 @@ impl Caches {
             sites: Table::default(),
             threads: Table::default(),
             scratch: Vec::new(),
-            watched: Table::default(),
-            depth: 0,
+            watched: HashSet::default(),
         }
     }
 }
@@ -123,7 +121,7 @@ pub struct Names {
     pub record_class: Py<PyAny>,
     pub srcfile: String,
     pub logger_class: Py<PyAny>,
-    pub level_names: Py<PyAny>,
+    pub levels: Py<PyAny>,
     pub null_handler: Py<PyAny>,
     pub modules: Py<PyDict>,
 }
@@ -141,7 +139,7 @@ pub fn names(py: Python<'_>) -> PyResult<&Names> {
             record_class: logging.getattr("LogRecord")?.unbind(),
             srcfile: logging.getattr("_srcfile")?.extract()?,
             logger_class: logging.getattr("Logger")?.unbind(),
-            level_names: logging.getattr("_levelToName")?.unbind(),
+            levels: logging.getattr("_levelToName")?.unbind(),
             null_handler: logging.getattr("NullHandler")?.unbind(),
             modules: py.import("sys")?.getattr("modules")?.cast_into()?.unbind(),
             logging: logging.dict().unbind(),
@@ -269,8 +267,8 @@ pub fn has_tracing(py: Python<'_>) -> bool {
 /// `logging._startTime`, in nanoseconds: a float of seconds before 3.13.
 pub fn start_ns(py: Python<'_>) -> PyResult<i64> {
     let start = py.import("logging")?.getattr("_startTime")?;
-    match ffi::type_address(&start) == ffi::types::int() {
-        true => start.extract(),
-        false => Ok((start.extract::<f64>()? * 1e9) as i64),
+    if ffi::type_address(&start) == ffi::types::int() {
+        return start.extract();
     }
+    Ok((start.extract::<f64>()? * 1e9) as i64)
 }

@@ -11,7 +11,7 @@ use cordwood_core::segment::{SinkId, MAX_SINKS};
 use cordwood_core::source::Source;
 use cordwood_core::source::Take;
 use cordwood_core::spec::{self, Kind, Spec};
-use cordwood_core::spool::{hostname, now_ns, Folder, Reason, Room, Shared, Spool, REASONS};
+use cordwood_core::spool::{hostname, now_ns, Folder, Mark, Reason, Room, Shared, Spool, REASONS};
 use cordwood_core::terminal::Terminal;
 use cordwood_core::worker::Worker;
 use pyo3::exceptions::{PyOSError, PyValueError};
@@ -32,6 +32,18 @@ struct Sink {
     id: SinkId,
     spec: String,
     terminal: Option<Terminal>,
+    /// Its place may be given to another.
+    removed: bool,
+}
+
+impl Sink {
+    /// Delivered by the thread of this process, in batches.
+    fn is_pipe(&self) -> bool {
+        self.id.local
+            && self.terminal.is_none()
+            && !self.removed
+            && Spec::parse(&self.spec).is_ok_and(|spec| matches!(spec.kind, Kind::Console(_)))
+    }
 }
 
 /// What changes with a fork.
@@ -39,6 +51,8 @@ pub struct State {
     pub spool: Spool,
     fork: ForkFlag,
     worker: Option<Worker>,
+    /// The end of a folder that was deleted while in use, until all that it has is delivered.
+    former: Option<(Spool, Option<Worker>)>,
     sinks: Vec<Sink>,
     /// A reader for each sink that Python delivers, by bit.
     sources: Vec<Option<Source>>,
@@ -59,6 +73,8 @@ pub struct PySpool {
     pub state: GilCell<State>,
     /// Records that no segment could take, before a folder's own counters.
     refused: AtomicU64,
+    /// One more than [`Control::freed`] said when a caller last waited in vain: until it changes nobody else waits.
+    vain: AtomicU64,
 }
 
 pub fn os_error(error: &Error) -> PyErr {
@@ -90,6 +106,7 @@ fn new_state(py: Python<'_>, folder: Folder, max_bytes: u64) -> PyResult<State> 
         spool: Spool::new(folder, max_bytes, process),
         fork,
         worker: None,
+        former: None,
         sinks: Vec::new(),
         sources: Vec::new(),
         offset_checked_ns: 0,
@@ -103,19 +120,69 @@ impl State {
             self.spool.shared.keep_spec(id.identity, spec);
             self.spool.shared.folder.describe_sink(id.identity, spec)?;
         }
-        if let Some(bit) = self.sinks.iter().position(|sink| sink.id == id) {
-            spec.clone_into(&mut self.sinks[bit].spec);
-            self.sinks[bit].terminal = terminal;
-            return Ok(bit);
+        let sink = Sink { id, spec: spec.to_owned(), terminal, removed: false };
+        self.place(sink)
+    }
+
+    /// Gives a sink its bit: the one it has, a new one, or one whose sink was removed.
+    fn place(&mut self, sink: Sink) -> Result<usize, Error> {
+        let id = sink.id;
+        let is_terminal = sink.terminal.is_some();
+        let known = self.sinks.iter().position(|known| known.id == id);
+        let bit = match known {
+            Some(bit) => bit,
+            None if self.sinks.len() < MAX_SINKS => self.sinks.len(),
+            None => self.sinks.iter().position(|known| known.removed).ok_or_else(|| Error::Setting {
+                field: "sinks",
+                why: format!("at most {MAX_SINKS} sinks a process"),
+            })?,
+        };
+        if bit == self.sinks.len() {
+            self.sinks.push(sink);
+            self.sources.push(None);
+            self.spool.sinks.push(id);
+        } else {
+            self.sinks[bit] = sink;
+            self.spool.sinks[bit] = id;
         }
-        if self.sinks.len() == MAX_SINKS {
-            return Err(Error::Setting { field: "sinks", why: format!("at most {MAX_SINKS} sinks a process") });
+        if known.is_none() {
+            self.sources[bit] = None;
+            self.spool.retire();
         }
-        self.sinks.push(Sink { id, spec: spec.to_owned(), terminal });
-        self.sources.push(None);
-        self.spool.sinks.push(id);
-        self.spool.retire();
-        Ok(self.sinks.len() - 1)
+        if is_terminal {
+            self.spool.pass_over(bit);
+        } else {
+            self.spool.resume(bit);
+        }
+        Ok(bit)
+    }
+
+    fn remove(&mut self, bit: usize) {
+        let Some(sink) = self.sinks.get_mut(bit) else { return };
+        let unread = sink.id.local && !sink.is_pipe();
+        sink.terminal = None;
+        sink.removed = true;
+        if unread {
+            self.spool.pass_over(bit);
+        }
+    }
+
+    /// The pipes among the sinks, for a thread that begins.
+    fn announce_pipes(&self) {
+        for sink in self.sinks.iter().filter(|sink| sink.is_pipe()) {
+            self.spool.shared.add_local(sink.id.identity, sink.spec.clone());
+        }
+    }
+
+    /// True when what was appended before the mark is delivered, here and where this process wrote before.
+    fn is_delivered(&mut self, mark: Mark) -> bool {
+        let left = self.former.as_ref().is_some_and(|(spool, worker)| {
+            !spool.is_delivered(u32::MAX, spool.mark()) && worker.as_ref().is_some_and(|worker| !worker.has_ended())
+        });
+        if !left {
+            self.former = None;
+        }
+        !left && self.spool.is_delivered(u32::MAX, mark)
     }
 
     /// A new zone offset begins a new segment, whose header carries it.
@@ -132,6 +199,49 @@ impl State {
                 self.spool.retire();
             }
         }
+    }
+
+    /// Takes the sinks of a state that ends, each with its bit.
+    fn take_over(&mut self, old: &mut Self, forked: bool) {
+        for (bit, sink) in old.sinks.drain(..).enumerate() {
+            if !sink.id.local {
+                self.spool.shared.keep_spec(sink.id.identity, &sink.spec);
+                // Where it cannot be written now, the one that stands there is as good.
+                let _ = self.spool.shared.folder.describe_sink(sink.id.identity, &sink.spec);
+            }
+            let removed = sink.removed;
+            let _ = self.place(sink);
+            if removed {
+                self.remove(bit);
+            }
+        }
+        self.announce_pipes();
+        if !forked {
+            // What Python has not read of the old segments comes first.
+            for (fresh, source) in self.sources.iter_mut().zip(old.sources.drain(..)) {
+                *fresh = source.map(|mut source| {
+                    source.follow(Arc::clone(&self.spool.shared));
+                    source
+                });
+            }
+        }
+    }
+
+    /// The end of a state: in a forked child nothing of it is touched; else its thread delivers what it has.
+    fn end(mut self, fresh: &mut Self, forked: bool) {
+        if forked {
+            // Its thread does not exist here: joining it would never end.
+            for worker in [self.worker.take(), self.former.take().and_then(|(_, worker)| worker)].into_iter().flatten()
+            {
+                worker.forget();
+            }
+            return;
+        }
+        self.spool.retire();
+        if let Some(worker) = &self.worker {
+            worker.leave();
+        }
+        fresh.former = Some((self.spool, self.worker));
     }
 
     fn ensure_worker(&mut self) {
@@ -176,23 +286,27 @@ impl PySpool {
         let mut deadline = None;
         loop {
             let Some(mut state) = self.state.borrow(py) else { return self.refuse() };
-            if !state.fork.holds() {
+            if !state.fork.holds() || state.spool.shared.lost.load(Ordering::Relaxed) {
                 drop(state);
-                self.after_fork(py);
+                if !self.begin_anew(py) {
+                    return self.refuse();
+                }
                 continue;
             }
             state.check_zone(py, time_ns);
-            let first = state.worker.is_none();
-            let shared = match state.spool.reserve(bytes) {
-                Room::Ready => {
-                    if first {
-                        state.ensure_worker();
-                    }
-                    return Reserved::Ready;
-                }
+            let found = state.spool.reserve(bytes);
+            // Also where there is no room: it may be this thread that makes some.
+            state.ensure_worker();
+            let shared = match found {
+                Room::Ready => return Reserved::Ready,
                 Room::Failed(error) => {
                     let shared = Arc::clone(&state.spool.shared);
                     drop(state);
+                    if deadline.is_none() && !shared.folder.is_there() {
+                        deadline = Some(Instant::now());
+                        shared.lost.store(true, Ordering::Relaxed);
+                        continue;
+                    }
                     // The same words each time, without the segment's name: they are said once a minute.
                     let reason =
                         std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
@@ -203,9 +317,16 @@ impl PySpool {
                 Room::Full => Arc::clone(&state.spool.shared),
             };
             drop(state);
+            let freed = u64::from(shared.folder.control.freed().load(Ordering::Acquire)) + 1;
             let now = Instant::now();
+            if deadline.is_none() && self.vain.load(Ordering::Relaxed) == freed {
+                deadline = Some(now);
+                shared.folder.control.ask_for_room(PATIENCE);
+                shared.wake();
+            }
             let until = *deadline.get_or_insert(now + PATIENCE);
             if now >= until {
+                self.vain.store(freed, Ordering::Relaxed);
                 shared.folder.control.dropped(Reason::SpoolFull).fetch_add(1, Ordering::Relaxed);
                 return self.refuse();
             }
@@ -218,30 +339,35 @@ impl PySpool {
         Reserved::Refused
     }
 
-    /// In a forked child: lets go of all that is the parent's and begins anew with the same sinks.
-    pub fn after_fork(&self, py: Python<'_>) {
-        let Ok(folder) = open(self.folder.as_ref()).or_else(|_| Folder::anonymous()) else { return };
-        let Ok(mut fresh) = new_state(py, folder, self.max_bytes) else { return };
-        let Some(mut state) = self.state.borrow(py) else { return };
-        if state.fork.holds() {
-            return;
-        }
-        for sink in state.sinks.drain(..) {
-            let is_pipe = sink.id.local && sink.terminal.is_none() && !sink.spec.contains("\"python\"");
-            let _ = fresh.add(sink.id, &sink.spec, sink.terminal);
-            if is_pipe {
-                fresh.spool.shared.add_local(sink.id.identity, sink.spec);
+    /// In a forked child, or after the folder was deleted: begins anew with the same sinks. False if that cannot be done
+    /// now.
+    fn begin_anew(&self, py: Python<'_>) -> bool {
+        let opened = open(self.folder.as_ref());
+        let failed = opened.as_ref().err().map(ToString::to_string);
+        let Ok(folder) = opened.or_else(|_| Folder::anonymous()) else { return false };
+        let Ok(mut fresh) = new_state(py, folder, self.max_bytes) else { return false };
+        {
+            let Some(mut state) = self.state.borrow(py) else { return false };
+            let forked = !state.fork.holds();
+            if !forked && !state.spool.shared.lost.load(Ordering::Relaxed) {
+                return true;
             }
+            fresh.take_over(&mut state, forked);
+            let old = std::mem::replace(&mut *state, fresh);
+            old.end(&mut state, forked);
         }
-        let old = std::mem::replace(&mut *state, fresh);
-        drop(state);
-        // Its thread does not exist here: joining it would never end.
-        if let Some(worker) = old.worker {
-            worker.forget();
+        if let Some(error) = failed {
+            runtime::report(py, &format!("{error}: records are kept in memory alone"));
         }
+        true
     }
 
     fn with_state<R>(&self, py: Python<'_>, act: impl FnOnce(&mut State) -> R) -> PyResult<R> {
+        let forked = self.state.borrow(py).is_some_and(|state| !state.fork.holds());
+        // A child must not touch what it shares with its parent: not a lock, not a segment.
+        if forked && !self.begin_anew(py) {
+            return Err(PyOSError::new_err("no spool can be opened in this forked process"));
+        }
         match self.state.borrow(py) {
             Some(mut state) => Ok(act(&mut state)),
             None => Err(pyo3::exceptions::PyRuntimeError::new_err("the spool is in use by the code that called this")),
@@ -265,7 +391,7 @@ impl PySpool {
                 let shared = Arc::clone(&state.spool.shared);
                 let went_round = shared.idle_rounds.load(Ordering::Acquire) > seen;
                 let others = !shared.leads() || went_round;
-                (others && state.spool.is_delivered(!state.terminal_bits(), mark), shared)
+                (others && state.is_delivered(mark), shared)
             })?;
             if delivered || Instant::now() >= deadline {
                 return Ok(delivered);
@@ -280,11 +406,15 @@ impl PySpool {
 
     /// Own records that some sink still lacks.
     fn remaining(&self, py: Python<'_>) -> PyResult<u64> {
-        self.with_state(py, |state| {
-            let shared = &state.spool.shared;
-            let waited_for = state.sinks.iter().filter(|sink| sink.terminal.is_none());
-            waited_for.map(|sink| Source::own(Arc::clone(shared)).count(sink.id.identity)).max().unwrap_or(0)
-        })
+        let (shared, waited_for) = self.with_state(py, |state| {
+            let waited_for = state.sinks.iter().filter(|sink| sink.terminal.is_none() && !sink.removed);
+            let waited_for: Vec<u64> = waited_for.map(|sink| sink.id.identity).collect();
+            (Arc::clone(&state.spool.shared), waited_for)
+        })?;
+        Ok(py.detach(|| {
+            let mut source = Source::own(shared);
+            waited_for.into_iter().map(|identity| source.count(identity)).max().unwrap_or(0)
+        }))
     }
 
     fn take_source(&self, py: Python<'_>, bit: usize) -> PyResult<Option<(u64, Source)>> {
@@ -296,7 +426,11 @@ impl PySpool {
     }
 
     fn put_source(&self, py: Python<'_>, bit: usize, source: Source) -> PyResult<()> {
-        self.with_state(py, |state| state.sources[bit] = Some(source))
+        self.with_state(py, |state| {
+            if let Some(slot) = state.sources.get_mut(bit) {
+                *slot = Some(source);
+            }
+        })
     }
 }
 
@@ -314,7 +448,14 @@ impl PySpool {
         let _ = sync;
         let opened = py.detach(|| open(folder.as_ref())).map_err(|e| os_error(&e))?;
         let state = new_state(py, opened, max_bytes)?;
-        Ok(Self { folder, max_bytes, max_message_bytes, state: GilCell::new(state), refused: AtomicU64::new(0) })
+        Ok(Self {
+            folder,
+            max_bytes,
+            max_message_bytes,
+            state: GilCell::new(state),
+            refused: AtomicU64::new(0),
+            vain: AtomicU64::new(0),
+        })
     }
 
     #[getter]
@@ -344,9 +485,7 @@ impl PySpool {
     /// Has nothing more written for a sink; what was is still delivered.
     fn remove_sink(&self, py: Python<'_>, bit: usize) -> PyResult<()> {
         self.with_state(py, |state| {
-            if let Some(sink) = state.sinks.get_mut(bit) {
-                sink.terminal = None;
-            }
+            state.remove(bit);
         })
     }
 
@@ -363,13 +502,14 @@ impl PySpool {
     #[pyo3(signature = (timeout=5.0))]
     fn close(&self, py: Python<'_>, timeout: f64) -> PyResult<u64> {
         let left = self.flush(py, timeout)?;
-        let worker = self.with_state(py, |state| {
+        let workers = self.with_state(py, |state| {
             state.spool.retire();
-            state.worker.take()
+            let workers = [state.worker.take(), state.former.take().and_then(|(_, worker)| worker)];
+            // For the thread that a later record begins.
+            state.announce_pipes();
+            workers
         })?;
-        if let Some(worker) = worker {
-            py.detach(|| worker.stop(Duration::from_secs(1)));
-        }
+        py.detach(|| workers.into_iter().flatten().for_each(|worker| worker.stop(Duration::from_secs(1))));
         Ok(left)
     }
 
@@ -389,6 +529,10 @@ impl PySpool {
                     Take::Leave
                 }
             });
+        }
+        if failed.is_none() && list.is_empty() && limit > 0 {
+            // Past what is for other sinks: no segment is kept for nothing.
+            let _ = source.commit(identity);
         }
         self.put_source(py, bit, source)?;
         match failed {

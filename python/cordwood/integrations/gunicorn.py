@@ -19,7 +19,7 @@ except ImportError:
     raise MissingExtraError("cordwood.integrations.gunicorn", "pip install gunicorn") from None
 
 
-class Logger(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
+class Logger(glogging.Logger):
     """gunicorn's logger without handlers of its own: its records go to the root logger, where Cordwood is."""
 
     def setup(self, cfg: Any) -> None:

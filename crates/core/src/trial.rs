@@ -1,0 +1,85 @@
+//! For tests: a writer with one file sink, and what stands in that file.
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::frame::{put_site, put_text, put_thread, Head, Kind};
+use crate::leader::{Leader, Lock};
+use crate::record::{Process, Site, Thread};
+use crate::segment::SinkId;
+use crate::spec::identity;
+use crate::spool::{frame_bytes, now_ns, Folder, Room, Spool};
+
+pub const SINK: &str = "file";
+
+pub fn spool_path(log_dir: &Path) -> PathBuf {
+    log_dir.join(".cordwood")
+}
+
+pub fn process() -> Process {
+    Process { pid: 1, hostname: "h".into(), utc_offset: 0, zone: "UTC".into(), start_ns: 0, segment: 0 }
+}
+
+/// A process that logs: dropped without more it has been killed.
+pub struct Writer {
+    pub spool: Spool,
+    defined: (u64, u32, u32),
+}
+
+impl Writer {
+    pub fn new(log_dir: &Path, max_bytes: u64) -> Self {
+        let folder = Folder::open(&spool_path(log_dir)).unwrap();
+        let path = log_dir.join("app.log");
+        let spec = serde_json::json!({"kind": "file", "path": path, "format": {"kind": "text", "format": "%(message)s"},
+            "max_bytes": 0, "backup_count": 0, "when": null, "naming": "number", "compress": null, "mode": 384,
+            "group": null, "sync": "interval"});
+        folder.describe_sink(identity(SINK), &spec.to_string()).unwrap();
+        Self::with(folder, max_bytes)
+    }
+
+    pub fn with(folder: Folder, max_bytes: u64) -> Self {
+        let mut spool = Spool::new(folder, max_bytes, process());
+        spool.sinks.push(SinkId { identity: identity(SINK), local: false });
+        Self { spool, defined: (0, 0, 0) }
+    }
+
+    pub fn log(&mut self, text: &str) -> bool {
+        self.log_at(now_ns(), text)
+    }
+
+    pub fn log_at(&mut self, time_ns: i64, text: &str) -> bool {
+        let (mut site, mut thread) = (Vec::new(), Vec::new());
+        let place = Site { logger: "app", level: 20, level_name: "INFO", pathname: "/a.py", line: 1, function: "f" };
+        put_site(&place, None, &mut site);
+        put_thread(&Thread { ident: 1, pid: 1, name: "t", process_name: "p" }, &mut thread);
+        let room = frame_bytes(site.len()) + frame_bytes(thread.len()) + frame_bytes(64 + text.len());
+        if !matches!(self.spool.reserve(room), Room::Ready) {
+            return false;
+        }
+        if self.defined.0 != self.spool.salt() {
+            let site = self.spool.append_definition(Kind::Site, &site);
+            self.defined = (self.spool.salt(), site, self.spool.append_definition(Kind::Thread, &thread));
+        }
+        let head = Head { time_ns, site: self.defined.1, thread: self.defined.2, sinks: u32::MAX, level: 20 };
+        let mut payload = head.bytes().to_vec();
+        put_text(text, &mut payload);
+        self.spool.append_record(0, &payload);
+        true
+    }
+}
+
+/// Takes the lead of a folder.
+pub fn lead(log_dir: &Path) -> Leader {
+    let spool = Spool::new(Folder::open(&spool_path(log_dir)).unwrap(), 0, process());
+    let lock = Lock::take(&spool.shared).unwrap().unwrap();
+    Leader::new(Arc::clone(&spool.shared), lock)
+}
+
+pub fn lines(log_dir: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(log_dir.join("app.log")).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
+
+pub fn segments(log_dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(spool_path(log_dir)).unwrap().map(|entry| entry.unwrap().path());
+    entries.filter(|path| path.extension().is_some_and(|ending| ending == "seg")).collect()
+}
