@@ -1,6 +1,5 @@
 """Files: rotation, names, modes, and what others do to a log file while it is written."""
 
-# ruff: noqa: PTH101, PTH103, PTH104, PTH108, PTH110, PTH112, PTH116, PTH202, PTH208, PTH211
 from __future__ import annotations
 
 import gzip
