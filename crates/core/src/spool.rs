@@ -90,12 +90,6 @@ impl Control {
         self.map.word32(28)
     }
 
-    /// Until when some caller waits for room, nanoseconds since the epoch. A time, not a count: who is killed while
-    /// waiting does not wait for ever.
-    pub fn waited_until(&self) -> &AtomicU64 {
-        self.map.word64(56)
-    }
-
     /// Says that somebody wants room, and will for so long.
     pub fn ask_for_room(&self, patience: Duration) {
         let until = (now_ns() as u64).saturating_add(patience.min(LONGEST_WAIT).as_nanos() as u64);
@@ -120,6 +114,12 @@ impl Control {
     /// When the leader last went round, nanoseconds since the epoch.
     pub fn beat(&self) -> &AtomicU64 {
         self.map.word64(48)
+    }
+
+    /// Until when some caller waits for room, nanoseconds since the epoch. A time, not a count: who is killed while
+    /// waiting does not wait for ever.
+    pub fn waited_until(&self) -> &AtomicU64 {
+        self.map.word64(56)
     }
 
     pub fn dropped(&self, reason: Reason) -> &AtomicU64 {
