@@ -26,6 +26,8 @@ use crate::takeover;
 const BATCH: usize = 256 << 10;
 /// Batches that one sink gets in a round: others, and what must be tidied, have their turn.
 const TURN: usize = 64;
+/// How long the end of leadership waits for files that are being compressed.
+const COMPRESSION: Duration = Duration::from_millis(500);
 /// Notices that are remembered, so that none is told twice.
 const MOST_TOLD: usize = 256;
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(5));
@@ -454,6 +456,10 @@ impl Leader {
 
 impl Drop for Leader {
     fn drop(&mut self) {
+        for sink in self.sinks.drain(..) {
+            // A backup that is being compressed is finished; one that takes longer, by the next leader.
+            let _ = sink.log.close(COMPRESSION);
+        }
         let control = &self.shared.folder.control;
         self.shared.leading.store(false, Ordering::Release);
         control.sleeping().store(0, Ordering::Release);

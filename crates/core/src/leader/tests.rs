@@ -1,4 +1,3 @@
-
 use super::*;
 use crate::spec::identity;
 use crate::trial::{lead, lines, segments, spool_path, Writer, SINK};

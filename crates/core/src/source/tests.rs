@@ -1,4 +1,3 @@
-
 use super::*;
 use crate::record::Message;
 use crate::spec::identity;

@@ -1,4 +1,3 @@
-
 use super::*;
 use crate::trial::{lead, segments, spool_path, Writer};
 
