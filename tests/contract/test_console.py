@@ -124,8 +124,9 @@ def test_a_stopped_terminal_is_skipped_and_what_it_missed_is_counted_and_said(
     assert len(numbers) + missed == 2002
     assert numbers[-1] == 2001
     said = [line for line in seen.decode().split("\n") if line.startswith("(")]
-    assert len(said) == 1
-    assert said[0].endswith("records not shown: the terminal was stopped)")
+    # A kernel that hands on some bytes in between makes two stops of one.
+    assert all(line.endswith("records not shown: the terminal was stopped)") for line in said)
+    assert sum(int(line[1:].split()[0]) for line in said) == missed
 
 
 def test_the_flags_of_an_inherited_descriptor_stay(log: logging.Logger) -> None:
