@@ -20,7 +20,7 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _native {
     #[pymodule_export]
-    use super::entry::{install_handler, install_logger};
+    use super::entry::{forget_plans, install_handler, install_logger};
     #[pymodule_export]
     use super::folder::{pack, read_spool, recover, spool_status};
     #[pymodule_export]

@@ -135,6 +135,8 @@ pub fn names(py: Python<'_>) -> PyResult<&Names> {
         let logging = py.import("logging")?;
         ffi::watch_dict(logging.dict().as_any());
         ffi::watch_dict(&logging.getattr("_levelToName")?);
+        // What is imported later may give processes names.
+        ffi::watch_dict(&py.import("sys")?.getattr("modules")?);
         Ok(Names {
             record_class: logging.getattr("LogRecord")?.unbind(),
             srcfile: logging.getattr("_srcfile")?.extract()?,

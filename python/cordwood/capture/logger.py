@@ -12,6 +12,7 @@ import sys
 import weakref
 from typing import TYPE_CHECKING, Any, cast
 
+from cordwood import _native
 from cordwood.capture import limits
 
 _SOURCE = logging._srcfile  # noqa: SLF001 what stdlib itself compares frames with
@@ -101,6 +102,7 @@ def take_over() -> None:
         logging.setLoggerClass(Logger)
     for logger in _all_loggers():
         _adopt(logger)
+    _native.forget_plans()
 
 
 def give_back() -> None:
@@ -111,6 +113,7 @@ def give_back() -> None:
         for theirs, ours in _CLASSES.items():
             if type(logger) is ours and logger not in _kept:
                 logger.__class__ = theirs
+    _native.forget_plans()
 
 
 def _adopt(logger: logging.Logger) -> None:
