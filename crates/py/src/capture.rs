@@ -503,12 +503,10 @@ pub fn thread(py: Python<'_>) -> PyResult<Rc<ThreadEntry>> {
         serial.get()
     });
     if let Some(entry) = caches(py, |caches| caches.threads.get(&serial).map(Rc::clone)).flatten() {
-        let same = || {
-            let name = ffi::dict_address(entry.dict.bind(py), intern!(py, "_name"));
-            let process = entry.process.as_ref().map(|name| name.as_ptr());
-            name == entry.name.as_ptr() as usize && process == runtime::process_name(py).map(|name| name.as_ptr())
-        };
-        if ffi::is_unchanged(&entry.checked) || same() {
+        let named = ffi::is_unchanged(&entry.checked)
+            || ffi::dict_address(entry.dict.bind(py), intern!(py, "_name")) == entry.name.as_ptr() as usize;
+        let process = entry.process.as_ref().map(|name| name.as_ptr());
+        if named && process == runtime::process_name(py).map(|name| name.as_ptr()) {
             return Ok(entry);
         }
     }

@@ -233,7 +233,7 @@ impl<const DELETE: bool> Entry for SetAttr<DELETE> {
     }
 }
 
-/// Gives a logger class its native methods. On CPython before 3.13 `fatal` is `critical` under another name.
+/// Gives a logger class its native methods; `fatal` is `critical` under another name.
 #[pyfunction]
 pub fn install_logger(py: Python<'_>, class: &Bound<'_, PyType>) -> PyResult<()> {
     ffi::put_method::<Log<0>>(class, c"debug")?;
@@ -242,9 +242,7 @@ pub fn install_logger(py: Python<'_>, class: &Bound<'_, PyType>) -> PyResult<()>
     ffi::put_method::<Log<3>>(class, c"error")?;
     ffi::put_method::<Log<4>>(class, c"critical")?;
     ffi::put_method::<Log<LOG>>(class, c"log")?;
-    if py.version_info() < (3, 13) {
-        ffi::put_method::<Log<4>>(class, c"fatal")?;
-    }
+    ffi::put_method::<Log<4>>(class, c"fatal")?;
     watch(class)?;
     runtime::classes(py, |classes| {
         classes.loggers.push(class.as_ptr() as usize);

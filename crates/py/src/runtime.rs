@@ -135,8 +135,6 @@ pub fn names(py: Python<'_>) -> PyResult<&Names> {
         let logging = py.import("logging")?;
         ffi::watch_dict(logging.dict().as_any());
         ffi::watch_dict(&logging.getattr("_levelToName")?);
-        // What is imported later may give processes names.
-        ffi::watch_dict(&py.import("sys")?.getattr("modules")?);
         Ok(Names {
             record_class: logging.getattr("LogRecord")?.unbind(),
             srcfile: logging.getattr("_srcfile")?.extract()?,
@@ -238,14 +236,10 @@ pub fn process_name(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
     if MODULE.get(py).is_none() {
         let modules = names(py).ok()?.modules.bind(py);
         let module = ffi::dict_get(modules, intern!(py, "multiprocessing.process"))?;
-        let dict = ffi::instance_dict(&module).ok()?;
-        ffi::watch_dict(&dict);
-        let _ = MODULE.set(py, dict.unbind());
+        let _ = MODULE.set(py, ffi::instance_dict(&module).ok()?.unbind());
     }
     let current = ffi::dict_get(MODULE.get(py)?.bind(py), intern!(py, "_current_process"))?;
-    let dict = ffi::instance_dict(&current).ok()?;
-    ffi::watch_dict(&dict);
-    ffi::dict_get(&dict, intern!(py, "_name"))
+    ffi::dict_get(&ffi::instance_dict(&current).ok()?, intern!(py, "_name"))
 }
 
 /// In a forked child: threads are described anew, with its process number.
