@@ -13,7 +13,7 @@ from pathlib import Path
 import cordwood
 import pytest
 from cordwood.spool import spool_folder
-from cordwood.views.spooled import spool_of
+from cordwood.views.spooled import spools_of
 
 
 def test_a_spool_elsewhere_delivers_to_the_log_directory(tmp_path: Path) -> None:
@@ -23,14 +23,14 @@ def test_a_spool_elsewhere_delivers_to_the_log_directory(tmp_path: Path) -> None
     assert cordwood.shutdown() == 0
     assert "kept" in (tmp_path / "logs" / "app.log").read_text()
     assert not (tmp_path / "logs" / ".cordwood").exists()
-    assert spool_of(str(spool)) == str(spool)
+    assert spools_of(str(spool)) == [str(spool)]
 
 
 def test_the_spool_of_a_log_directory_is_found_by_that_directory(tmp_path: Path) -> None:
-    assert spool_of("logs") is None
+    assert spools_of("logs") == []
     cordwood.configure(log_dir="logs", console_output=False, files="app.log")
     cordwood.shutdown()
-    assert spool_of("logs") == spool_of(spool_folder("logs")) == str(tmp_path / "logs" / ".cordwood")
+    assert spools_of("logs") == spools_of(spool_folder("logs")) == [str(tmp_path / "logs" / ".cordwood")]
 
 
 SECOND_USER = """

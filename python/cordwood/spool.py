@@ -9,7 +9,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from cordwood.errors import report
 FOLDER = ".cordwood"
 LEAST_ROOM = 1024 * 1024  # bytes free on the disk
 LOG_DIRS = "log_dirs"  # in a spool that stands elsewhere than in its log directory: the directories it is for
+_TAKE_OVER = 1.0  # seconds that opening waits for what stands in another place to be delivered
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,13 @@ def open_spool(options: SpoolOptions) -> _native.Spool:
     """Open the spool, or the next best; what is wrong is said on stderr once."""
     for folder in places(options.folder):
         try:
-            return _open(folder, options)
+            spool = _open(folder, options)
         except OSError as error:  # noqa: PERF203 few places
             report(f"the spool folder {folder} cannot be used: {error}", key=f"spool {folder}")
+        else:
+            if folder == options.folder:
+                _take_over(folder)
+            return spool
     if options.folder is not None:
         report(
             "records wait in memory and do not survive a crash of this process: no spool folder can be used",
@@ -69,6 +75,32 @@ def _open(folder: str | None, options: SpoolOptions) -> _native.Spool:
     if folder is not None and options.log_dir is not None and str(Path(folder).parent) != options.log_dir:
         _name_log_dir(Path(folder) / LOG_DIRS, options.log_dir)
     return spool
+
+
+def _take_over(folder: str) -> None:
+    """Deliver what waits in the next best places since the time when `folder` could not be used.
+
+    It is older than all that comes now, so it gets a moment to go first; what takes longer goes on meanwhile.
+    """
+    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")  # noqa: PTH111
+    if not os.path.isdir(f"{state}/cordwood"):  # noqa: PTH112
+        return  # as a rule; `places` would have to load much to say so
+    waiting = [place for place in spools(folder) if place != folder]
+    if waiting:
+        deliver = threading.Thread(target=_deliver, args=(waiting,), name="cordwood recover", daemon=True)
+        deliver.start()
+        deliver.join(_TAKE_OVER)
+
+
+def _deliver(waiting: Iterable[str]) -> None:
+    for place in waiting:
+        try:
+            found = _native.recover(place)
+        except OSError as error:
+            report(f"records wait in {place}, which cannot be read: {error}")
+            continue
+        if found["delivered"]:
+            report(f"{found['delivered']} records that waited in {place} are delivered")
 
 
 def _check_room(folder: Path) -> None:
@@ -89,6 +121,12 @@ def _name_log_dir(path: Path, log_dir: str) -> None:
         file.seek(0)
         if log_dir not in file.read().splitlines():
             file.write(f"{log_dir}\n")
+
+
+def spools(folder: str) -> list[str]:
+    """Those places where there is a spool; this user's own first, for another user's log directory may have both."""
+    found = [place for place in places(folder) if Path(place).is_dir()]
+    return sorted(found, key=lambda place: Path(place).stat().st_uid != os.geteuid())
 
 
 def places(folder: str | None) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import logging.config
+import logging.handlers
 import sys
 import threading
 import time
@@ -324,3 +325,31 @@ def test_django_makes_it_from_its_settings() -> None:
     assert (line["message"], line["template"], line["status_code"]) == ("Not Found: /x", "Not Found: %s", 404)
     logger.handlers[0].close()
     logger.handlers.clear()
+
+
+class Telling(logging.Formatter):
+    """Shows what it is given, in ways that no text tells is secret."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return f"{super().format(record)} | {record.args} | {getattr(record, 'api_key', '-')}"
+
+
+@pytest.mark.parametrize(
+    ("call", "extra", "line"),
+    [
+        (("token %s for %s", "S3CRET", "ann"), {}, "token *** for ann | ('***', 'ann') | -"),
+        (("%(token)s of %(id)s", {"token": "S3CRET", "id": 7}), {}, "*** of 7 | {'token': '***', 'id': 7} | -"),
+        (("paid",), {"api_key": "S3CRET"}, "paid | () | ***"),
+    ],
+)
+def test_C8_a_formatter_of_one_s_own_is_not_shown_secrets_and_foreign_handlers_see_the_original(
+    log: logging.Logger, call: tuple[str, ...], extra: dict[str, str], line: str
+) -> None:
+    ours, foreign = Handler("app.log"), logging.handlers.BufferingHandler(10)
+    ours.setFormatter(Telling("%(message)s"))
+    log.addHandler(ours)
+    log.addHandler(foreign)
+    log.warning(*call, extra=extra)
+    assert written() == [line]
+    (record,) = foreign.buffer
+    assert "S3CRET" in record.getMessage() + getattr(record, "api_key", "")

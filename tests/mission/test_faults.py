@@ -46,15 +46,34 @@ def test_a_log_directory_that_cannot_be_used_is_said(run: Run, tmp_path: Path, p
     assert "Traceback" not in done.stderr
 
 
-def test_what_waited_for_a_log_directory_is_written_by_the_next_process(run: Run, tmp_path: Path) -> None:
+@pytest.fixture
+def waiting(run: Run, tmp_path: Path) -> Path:
+    """A log directory that can be used again, and twenty records that wait elsewhere for it."""
     blocked = tmp_path / "blocked"
     blocked.write_text("")
     run("", program("preset='production', log_dir='blocked'"))
     blocked.unlink()
-    blocked.mkdir()
-    state = next((tmp_path / "home/.local/state/cordwood/spool").iterdir())
-    run("", f"from cordwood import _native; print(_native.recover({str(state)!r}))")
-    assert (blocked / "app.log").read_text().count("record ") == 20
+    return blocked
+
+
+def test_what_waited_for_a_log_directory_is_written_by_the_next_process_and_first(run: Run, waiting: Path) -> None:
+    done = run("", program("preset='production', log_dir='blocked'", records=1))
+    assert "20 records that waited in " in done.stderr
+    written = [line.rpartition(" - ")[2] for line in (waiting / "app.log").read_text().splitlines()]
+    assert written == [f"record {number}" for number in [*range(20), 0]]
+
+
+@pytest.mark.parametrize("used_again", [False, True])
+def test_what_waited_for_a_log_directory_is_found_by_its_name(
+    cordwood: Run, waiting: Path, *, used_again: bool
+) -> None:
+    if used_again:
+        (waiting / ".cordwood").mkdir(mode=0o700, parents=True)
+    assert "20 records wait and no process delivers them" in cordwood("doctor", "blocked", status=1).stdout
+    if used_again:
+        assert cordwood("tail", "blocked").stdout.splitlines()[-1].endswith("record 19")
+    assert cordwood("recover", "blocked").stdout.startswith("delivered 20 records, 0 remain")
+    assert (waiting / "app.log").read_text().count("record ") == 20
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -227,7 +227,7 @@ fn reraise_if_not_exception(py: Python<'_>, error: &PyErr) -> PyResult<()> {
 }
 
 /// Replaces the arguments that follow a secret word, and the values of a mapping's secret keys.
-fn masked<'py>(
+pub fn masked<'py>(
     py: Python<'py>,
     redactor: &Redactor,
     operand: Bound<'py, PyAny>,

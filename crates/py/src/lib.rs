@@ -24,7 +24,7 @@ mod _native {
     #[pymodule_export]
     use super::folder::{pack, read_spool, recover, spool_status};
     #[pymodule_export]
-    use super::log_record::capture;
+    use super::log_record::{capture, masked_attributes};
     #[pymodule_export]
     use super::settings::{
         after_fork, before_fork, check_pattern, check_theme, compile_text, context_used, escape, redact, set_hooks,

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::capture::{
-    finish, kept, remember_site, thread as running_thread, Args, Described, Draft, ExceptionTexts, FieldSources, Given,
+    finish, kept, masked, remember_site, thread as running_thread, Args, Described, Draft, ExceptionTexts, FieldSources, Given,
     Rest,
 };
 use crate::entry::is_reserved_name;
@@ -56,6 +56,33 @@ pub fn capture<'py>(
     let given = Given { message, args };
     let time_ns = reader.time_ns()?;
     finish(py, &site, &thread, time_ns, level, &given, fields, &rest, spool.get(), mask, draft)
+}
+
+/// What a formatter written in Python must not be shown of a LogRecord: attribute → what it is shown instead.
+///
+/// The arguments that follow a secret word, and fields with a secret name. Empty for most records. What stands within
+/// other values is found in the formatter's text.
+#[pyfunction]
+pub fn masked_attributes<'py>(py: Python<'py>, record: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
+    let dict = ffi::instance_dict(record)?.cast_into::<PyDict>()?;
+    let reader = Reader { py, dict: &dict };
+    let redactor = runtime::redactor(py);
+    let instead = PyDict::new(py);
+    let (message, args) = (reader.get("msg")?, reader.get("args")?);
+    if args.is_truthy().unwrap_or(false) {
+        let secrets = redactor.plan(&text_of(&message)).secret;
+        let masked = masked(py, &redactor, args.clone(), secrets)?;
+        if !masked.is(&args) {
+            instead.set_item(intern!(py, "args"), masked)?;
+        }
+    }
+    for key in dict.keys() {
+        let name = text_of(&key);
+        if !is_reserved_name(&name) && redactor.secret_key(&name) {
+            instead.set_item(key, redactor.mask())?;
+        }
+    }
+    Ok(instead)
 }
 
 /// The message of a record class that makes its own (`getMessage` overridden, as for `{}`-style records).

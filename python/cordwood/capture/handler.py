@@ -6,6 +6,7 @@ a formatter that the core cannot express runs on the caller's thread; its text t
 
 from __future__ import annotations
 
+import copy
 import logging
 import threading
 import time
@@ -37,6 +38,15 @@ def native_format(formatter: logging.Formatter) -> dict[str, object] | None:
     if plain and _native.compile_text(template, formatter.datefmt):
         return {"kind": "text", "format": template, "date_format": formatter.datefmt}
     return None
+
+
+def _without_secrets(record: logging.LogRecord) -> logging.LogRecord:
+    """The record as a formatter of ours sees it; a copy where something is hidden: other handlers see the original."""
+    instead = _native.masked_attributes(record)
+    if instead:
+        record = copy.copy(record)
+        vars(record).update(instead)
+    return record
 
 
 class SpoolHandler(logging.Handler):
@@ -80,7 +90,7 @@ class SpoolHandler(logging.Handler):
             return None
         _rendering.active = True
         try:
-            return self.format(record)
+            return self.format(_without_secrets(record))
         except Exception as error:  # noqa: BLE001 any formatter, any failure: the record is kept
             report(
                 f"formatter {type(self.formatter).__name__} failed ({type(error).__name__}: {error}); "

@@ -113,11 +113,12 @@ class LoggingManager:
             if not attached:  # silence was asked for: without any handler logging prints warnings itself
                 attached = [(logging.getLogger(), logging.NullHandler())]
             old = self._swap(attached)
-            switched = switches.read(options.folder) if options.folder else {}
+            folder = outlets.folder(options)
+            switched = switches.read(folder) if folder else {}
             self._levels.configure(_levels_of(config), switched)
             loggers.take_over()
             self.config, self.origins, self.faults = config, resolved.origins, resolved.faults
-            self._watch(resolved.file, again, options.folder, switched)
+            self._watch(resolved.file, again, folder, switched)
             _at_exit_once()
             _close(old, EXIT_TIMEOUT)
         return self

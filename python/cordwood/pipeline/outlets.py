@@ -73,6 +73,11 @@ class Outlets:
             outlet.users += 1
             return outlet
 
+    def folder(self, options: SpoolOptions) -> str | None:
+        """Where the records of an open spool wait, which may be the next best place; None where that is in memory."""
+        spool = self.spools.get(options)
+        return None if spool is None else spool.folder
+
     def adopt_format(self, outlet: Outlet, spec: dict[str, object]) -> bool:
         """Write in another format from now on; refused while another handler leads to the same sink."""
         with self.lock:

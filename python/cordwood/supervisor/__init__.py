@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cordwood import _native
 from cordwood.errors import CordwoodError, report
-from cordwood.spool import FOLDER
+from cordwood.spool import FOLDER, spools
 from cordwood.supervisor import port as ports
 from cordwood.supervisor.child import Child
 from cordwood.supervisor.console import ConsoleCopy
@@ -87,15 +87,20 @@ def _port(port: int, *, force_kill: bool, say: Callable[[str], None]) -> int:
 
 
 def recover(log_dir: str) -> None:
-    """Deliver what the command left in the spools of the log directory and the folders in it; says what is not."""
+    """Deliver what the command left in the spools of the log directory and of what is in it; says what is not."""
     folder = Path(log_dir).resolve()  # the core trusts targets below it by their whole path
-    for spool in sorted([*folder.glob(FOLDER), *folder.glob(f"*/{FOLDER}")]):
-        try:
-            found = _native.recover(str(spool))
-        except OSError as error:
-            report(f"{spool} cannot be recovered ({error}); type: cordwood recover {spool.parent}")
-            continue
-        for notice in found["notices"]:
-            report(notice)
-        if found["remaining"]:
-            report(f"{found['remaining']} records are not delivered yet; type: cordwood recover {spool.parent}")
+    for place in [folder, *(sorted(folder.iterdir()) if folder.is_dir() else ())]:
+        for spool in spools(str(place / FOLDER)):
+            _recover(spool, place)
+
+
+def _recover(spool: str, log_dir: Path) -> None:
+    try:
+        found = _native.recover(spool)
+    except OSError as error:
+        report(f"{spool} cannot be recovered ({error}); type: cordwood recover {log_dir}")
+        return
+    for notice in found["notices"]:
+        report(notice)
+    if found["remaining"]:
+        report(f"{found['remaining']} records are not delivered yet; type: cordwood recover {log_dir}")

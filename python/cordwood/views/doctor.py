@@ -14,7 +14,7 @@ from typing import Any
 
 from cordwood import _native
 from cordwood.config import LogConfig, Resolved, resolve, switches
-from cordwood.views.spooled import file_sinks, spool_of
+from cordwood.views.spooled import file_sinks, spools_of
 
 _LATE = 1000  # undelivered records of a sink that are worth a word while somebody delivers
 
@@ -31,10 +31,9 @@ def examine(folder: str | None, config: str | None = None) -> dict[str, Any]:
     """
     resolved = resolve(config)
     log_dir = folder or os.fspath(resolved.config.log_dir)
-    spool = spool_of(log_dir)
-    status = None if spool is None else _status(spool)
+    spools = [_status(spool) for spool in spools_of(log_dir)]
     problems = [*_config_problems(resolved), *_folder_problems(log_dir, given=folder is not None)]
-    if status is not None:
+    for status in spools:
         problems += _spool_problems(status, log_dir)
     return {
         "environment": _environment(),
@@ -44,8 +43,8 @@ def examine(folder: str | None, config: str | None = None) -> dict[str, Any]:
         },
         "log_dir": log_dir,
         "log_dir_bytes": _bytes(log_dir),
-        "switched_levels": {} if spool is None else switches.read(spool),
-        "spool": status,
+        "switched_levels": switches.read(spools[0]["folder"]) if spools else {},
+        "spools": spools,
         "problems": problems,
     }
 
@@ -170,10 +169,9 @@ def sentences(report: Mapping[str, Any]) -> Iterator[str]:
     yield f"log_dir    {report['log_dir']}: {report['log_dir_bytes']} bytes"
     for logger, level in report["switched_levels"].items():
         yield f"           {logger or 'all loggers'} switched to {level}; type: cordwood level {logger or 'root'} reset"
-    spool = report["spool"]
-    if spool is None:
+    if not report["spools"]:
         yield f"spool      none in {report['log_dir']}: nothing has been logged there, or everything went elsewhere"
-    else:
+    for spool in report["spools"]:
         leader = spool["leader"]
         yield f"spool      {spool['folder']}"
         yield f"           {spool['segments']} segments, {spool['bytes']} bytes"

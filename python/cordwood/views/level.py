@@ -10,7 +10,7 @@ import click
 from cordwood.config import resolve, switches
 from cordwood.errors import ConfigError
 from cordwood.spool import spool_folder
-from cordwood.views.spooled import spool_of
+from cordwood.views.spooled import spools_of
 
 RESET = "reset"
 
@@ -27,15 +27,15 @@ def level(logger: str | None, level: str | None, folder: str | None, *, as_json:
     Without a LEVEL: show the switches.
     """
     log_dir = folder or os.fspath(resolve().config.log_dir)
-    spool = spool_of(log_dir) or spool_folder(log_dir)
+    spools = spools_of(log_dir) or [spool_folder(log_dir)]
     if logger is not None and level is None:
         raise click.UsageError(f"Missing argument 'LEVEL': a level's name, or {RESET}.")
     if logger is None or level is None:
-        now = switches.read(spool)
+        now = switches.read(spools[0])
     else:
         wanted = None if level.lower() == RESET else level
         try:
-            now = switches.write(spool, "" if logger == "root" else logger, wanted)
+            now, *_ = [switches.write(spool, "" if logger == "root" else logger, wanted) for spool in spools]
         except OSError as error:
             raise ConfigError("folder", f"{log_dir} cannot be written: {error.strerror}") from None
     if as_json:

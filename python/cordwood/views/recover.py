@@ -7,7 +7,7 @@ from typing import Any
 from cordwood import _native
 from cordwood.errors import NoLogsError
 from cordwood.spool import FOLDER
-from cordwood.views.spooled import spool_of
+from cordwood.views.spooled import spools_of
 
 
 def recover(folder: str) -> dict[str, Any]:
@@ -16,10 +16,17 @@ def recover(folder: str) -> dict[str, Any]:
     Raises:
         NoLogsError: there is no spool in this folder.
     """
-    spool = spool_of(folder)
-    if spool is None:
+    spools = spools_of(folder)
+    if not spools:
         raise NoLogsError(f"{folder}: there is no spool here ({FOLDER}); type: cordwood recover LOG_DIRECTORY")
-    return _native.recover(spool)
+    found = [_native.recover(spool) for spool in reversed(spools)]  # what waited elsewhere is older
+    return {
+        "delivered": sum(one["delivered"] for one in found),
+        "remaining": sum(one["remaining"] for one in found),
+        "led": all(one["led"] for one in found),
+        "sinks": {path: sum(one["sinks"].get(path, 0) for one in found) for one in found for path in one["sinks"]},
+        "notices": [notice for one in found for notice in one["notices"]],
+    }
 
 
 def sentences(report: dict[str, Any], folder: str) -> list[str]:

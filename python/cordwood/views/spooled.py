@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,19 +11,18 @@ from cordwood import _native
 from cordwood.formatters.text import DEFAULT_FORMAT
 from cordwood.query.entries import Entry
 from cordwood.record import Record
-from cordwood.spool import FOLDER, places, spool_folder
+from cordwood.spool import FOLDER, spool_folder, spools
 
 
-def spool_of(folder: str) -> str | None:
-    """The spool of a log directory, or the spool's own folder given as it is; None where there is none.
+def spools_of(folder: str) -> list[str]:
+    """The spools of a log directory, or the spool's own folder given as it is.
 
-    This user's own is preferred: another user's log directory may have another's besides.
+    There are two where the directory could not be used at times; this user's own come first.
     """
     given = Path(folder).resolve()
     if given.name == FOLDER or (given / "leader.lock").exists():
-        return str(given) if given.is_dir() else None
-    found = [place for place in places(spool_folder(folder)) if Path(place).is_dir()]
-    return min(found, key=lambda place: Path(place).stat().st_uid != os.geteuid(), default=None)
+        return [str(given)] if given.is_dir() else []
+    return spools(spool_folder(folder))
 
 
 def file_sinks(spool: str) -> dict[str, dict[str, object]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from cordwood.errors import NoLogsError
 from cordwood.query.entries import SECOND, Entry
 from cordwood.views.follow import LogFile
-from cordwood.views.spooled import as_entries, file_sinks, spool_of, undelivered
+from cordwood.views.spooled import as_entries, file_sinks, spools_of, undelivered
 
 PAUSE = 0.1  # seconds between two looks at the files
 _LATE = 1.0  # seconds: what is still only in the spool after that is shown from there
@@ -35,22 +35,28 @@ class Tail:
         self._next_look = 0.0
         for path in paths:
             self._add(path)
+        self._spools.update(dict.fromkeys(self._spools_of_files()))
+
+    def _spools_of_files(self) -> Iterator[str]:
+        """Spools whose files are all shown: their records do not say for which file they are."""
+        shown = {str(Path(path).resolve()) for path in self._files}
+        for folder in dict.fromkeys(str(Path(path).absolute().parent) for path in self._files):
+            for spool in spools_of(folder):
+                known = {str(spec.get("path")) for spec in file_sinks(spool).values()}
+                if known and known <= shown:
+                    yield spool
 
     def _add(self, path: str) -> None:
         if Path(path).is_dir():
             self._folders.append(path)
-            self._spools.update(dict.fromkeys(filter(None, [spool_of(path)])))
+            spools = spools_of(path)
+            self._spools.update(dict.fromkeys(spools))
             names = _logs_in(path)
-            if not names and spool_of(path) is None:
+            if not names and not spools:
                 raise NoLogsError(f"{path}: there are no logs in this folder (*.log, *.jsonl)")
             self._files.update({name: LogFile(name) for name in names})
         elif Path(path).exists():
             self._files[path] = LogFile(path)
-            spool = spool_of(str(Path(path).absolute().parent))
-            # Records in a spool do not say for which file they are: only a spool of this one file is asked.
-            known = [] if spool is None else [spec.get("path") for spec in file_sinks(spool).values()]
-            if spool is not None and known == [str(Path(path).resolve())]:
-                self._spools[spool] = None
         else:
             raise NoLogsError(f"{path}: there is no such file or folder")
 
