@@ -9,8 +9,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::capture::{
-    finish, kept, masked, remember_site, thread as running_thread, Args, Described, Draft, ExceptionTexts, FieldSources, Given,
-    Rest,
+    finish, kept, masked, remember_site, thread as running_thread, Args, Described, Draft, ExceptionTexts,
+    FieldSources, Given, Rest,
 };
 use crate::entry::is_reserved_name;
 use crate::ffi::{self, types};
