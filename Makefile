@@ -9,7 +9,7 @@ quietly = out=$$($(1) 2>&1) || { echo "$$out"; exit 1; }
 RUST := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name Cargo.toml)
 PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi' -o -path '*/static/*')
 
-.PHONY: help setup demo test lint fmt bench wheel clean
+.PHONY: help setup demo test lint fmt bench faults wheel clean
 .DEFAULT_GOAL := help
 
 help: ## list the verbs
@@ -34,6 +34,9 @@ fmt: .stamps/venv ## format Python and Rust
 bench: .stamps/bench ## figures beside the peers, into docs/figures.md (ROWS=text,json QUICK=1 for a few, quickly)
 	@.venv-bench/bin/python -m benches $(if $(ROWS),--rows $(ROWS)) $(if $(QUICK),--quick)
 	@$(if $(QUICK),true,.venv-bench/bin/python scripts/readme_figures.py)
+
+faults: .stamps/native ## disk and system faults beside stdlib and loguru, into docs/faults.md (NAMES="full_disk …" for a few)
+	@$(PY) -m tests.faults $(NAMES)
 
 wheel: .stamps/wheel ## the abi3 wheel in dist/, tried in fresh environments of each Python found
 	@$(PY) scripts/check.py wheel
