@@ -1,0 +1,1 @@
+"""Databases: one table (`table`), its making and changing (`schema`), and a sink for each database."""
