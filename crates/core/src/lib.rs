@@ -44,6 +44,11 @@ pub mod terminal;
 pub mod leader;
 pub mod worker;
 
+// What was written, read back.
+pub mod when;
+pub mod formats;
+pub mod scan;
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod trial;

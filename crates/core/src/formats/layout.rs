@@ -1,0 +1,322 @@
+//! A line as a pattern: fields with text between them, as a `logging` format string describes it.
+//!
+//! `%(asctime)s [%(levelname)-8s] %(message)s`, the same in `{}` and `$` style, and the table's own patterns, whose times
+//! may have directives: `{ip} - {user} [{time:%d/%b/%Y:%H:%M:%S %z}] …`.
+use std::borrow::Cow;
+
+use memchr::memmem;
+
+use super::{level, Head, Span, NO_TIME};
+use crate::error::{Error, Result};
+use crate::when::{Clock, TimeFormat};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum What {
+    Time(TimeFormat),
+    Level,
+    /// syslog's `<13>`: facility and severity in one number.
+    Priority,
+    Logger,
+    Message,
+    /// Digits, or `-`.
+    Number(String),
+    /// No space within.
+    Word(String),
+    Text(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Part {
+    what: What,
+    /// The text that follows the field.
+    after: Vec<u8>,
+}
+
+/// A compiled pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    name: String,
+    before: Vec<u8>,
+    parts: Vec<Part>,
+    /// A logger may hold spaces: the format is known to be the text's own.
+    lenient: bool,
+}
+
+/// Whether a text holds fields of a format string.
+pub fn is_pattern(text: &str) -> bool {
+    text.contains("%(")
+        || (text.contains('{') && text.contains('}'))
+        || text.contains("$message")
+        || text.contains("${")
+}
+
+/// One field of a pattern, and what is around it.
+struct Token<'a> {
+    before: String,
+    name: &'a str,
+    argument: &'a str,
+}
+
+/// Cuts a pattern into fields and the text between; the last text is the rest.
+fn tokens(pattern: &str) -> Option<(Vec<Token<'_>>, String)> {
+    let percent = pattern.contains("%(");
+    let braces = !percent && pattern.contains('{') && !pattern.contains("${");
+    let mut found = Vec::new();
+    let mut before = String::new();
+    let mut rest = pattern;
+    while let Some(byte) = rest.chars().next() {
+        let (name, argument, length) = if percent && rest.starts_with("%(") {
+            let close = rest.find(')')?;
+            let end = rest[close..].find(|c: char| c.is_ascii_alphabetic())? + close + 1;
+            (&rest[2..close], "", end)
+        } else if percent && rest.starts_with("%%") || braces && (rest.starts_with("{{") || rest.starts_with("}}")) {
+            before.push(byte);
+            rest = &rest[2..];
+            continue;
+        } else if braces && byte == '{' {
+            let close = rest.find('}')?;
+            let (name, argument) = rest[1..close].split_once(':').unwrap_or((&rest[1..close], ""));
+            (name.split('!').next()?, argument, close + 1)
+        } else if !percent && !braces && byte == '$' {
+            let closed = usize::from(rest.starts_with("${"));
+            let start = 1 + closed;
+            let length =
+                rest[start..].find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len() - start);
+            (&rest[start..start + length], "", start + length + closed)
+        } else {
+            before.push(byte);
+            rest = &rest[byte.len_utf8()..];
+            continue;
+        };
+        found.push(Token { before: std::mem::take(&mut before), name, argument });
+        rest = rest.get(length..)?;
+    }
+    Some((found, before))
+}
+
+fn what(token: &Token<'_>, date_format: Option<&str>) -> What {
+    let own = |name: &str| name.to_owned();
+    match token.name {
+        "asctime" => What::Time(TimeFormat::compile(date_format)),
+        "time" | "timestamp" => What::Time(TimeFormat::compile(Some(token.argument))),
+        "created" => What::Time(TimeFormat::compile(Some("%s")).with_fraction()),
+        "levelname" | "level" | "levelno" | "levelprefix" => What::Level,
+        "priority" => What::Priority,
+        "name" | "logger" => What::Logger,
+        "message" => What::Message,
+        "process" | "pid" => What::Number(own("pid")),
+        "lineno" | "line" => What::Number(own("line")),
+        "thread" => What::Number(own("thread")),
+        "status" | "bytes" | "msecs" | "relativeCreated" => What::Number(own(token.name)),
+        "funcName" | "function" => What::Word(own("function")),
+        "filename" => What::Word(own("filename")),
+        "module" | "host" | "ip" | "user" | "method" | "client" => What::Word(own(token.name)),
+        "pathname" | "file" => What::Text(own("pathname")),
+        name => What::Text(own(name)),
+    }
+}
+
+impl Layout {
+    /// From a format string. Fails where it has neither a time nor a level, by which a record's first line is known.
+    pub fn compile(pattern: &str, date_format: Option<&str>) -> Result<Self> {
+        let mut layout = Self::build(pattern, date_format).ok_or_else(|| Error::Setting {
+            field: "format",
+            why: format!("{pattern:?} has no time and no level, by which the first line of a record is known"),
+        })?;
+        layout.lenient = true;
+        Ok(layout)
+    }
+
+    /// A pattern of the table.
+    pub(super) fn of_table(name: &str, pattern: &str) -> Option<Self> {
+        let mut layout = Self::build(pattern, None)?;
+        name.clone_into(&mut layout.name);
+        Some(layout)
+    }
+
+    fn build(pattern: &str, date_format: Option<&str>) -> Option<Self> {
+        let (tokens, rest) = tokens(pattern)?;
+        let mut before = Vec::new();
+        let mut parts: Vec<Part> = Vec::new();
+        for token in &tokens {
+            // `%(asctime)s.%(msecs)03d` is one time.
+            if let (Some(Part { what: What::Time(time), after }), "msecs") = (parts.last_mut(), token.name) {
+                if after.is_empty() && matches!(&*token.before, "." | ",") {
+                    *time = time.clone().with_fraction();
+                    continue;
+                }
+            }
+            match parts.last_mut() {
+                Some(part) => part.after.extend_from_slice(token.before.as_bytes()),
+                None => before.extend_from_slice(token.before.as_bytes()),
+            }
+            parts.push(Part { what: what(token, date_format), after: Vec::new() });
+        }
+        parts.last_mut()?.after.extend_from_slice(rest.as_bytes());
+        // A format of several lines is known by its first.
+        if let Some(cut) = parts.iter().position(|part| part.after.contains(&b'\n')) {
+            parts.truncate(cut + 1);
+            let after = &mut parts[cut].after;
+            after.truncate(memchr::memchr(b'\n', after).unwrap_or(0));
+        }
+        let known = parts.iter().any(|part| matches!(part.what, What::Time(_) | What::Level | What::Priority));
+        known.then(|| Self { name: pattern.to_owned(), before, parts, lenient: false })
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn is_timed(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part.what, What::Time(_)))
+    }
+
+    /// Walks the fields of a line; `take` gets each with its place. None where the line is not of this layout.
+    #[inline]
+    fn walk(&self, line: &[u8], clock: &mut Clock, head: &mut Head, mut take: impl FnMut(&What, Span)) -> Option<()> {
+        let mut at = begins(line, &self.before).then_some(self.before.len())?;
+        for (i, part) in self.parts.iter().enumerate() {
+            if let What::Time(format) = &part.what {
+                let (time, length) = format.parse(&line[at..], clock)?;
+                head.time = time;
+                at += length;
+                at += begins(&line[at..], &part.after).then_some(part.after.len())?;
+                continue;
+            }
+            // What is padded to the right of its column begins with spaces.
+            let rest = &line[at..];
+            let pad = if matches!(part.what, What::Message) {
+                0
+            } else {
+                rest.iter().take_while(|byte| **byte == b' ').count()
+            };
+            let start = at + pad;
+            let rest = &line[start..];
+            let length = if part.after.is_empty() {
+                self.extent(&part.what, rest, i)
+            } else if matches!(part.what, What::Message) && self.lenient {
+                memmem::rfind(rest, &part.after)?
+            } else {
+                find(rest, &part.after)?
+            };
+            let field = rest[..length].trim_ascii_end();
+            self.check(&part.what, field, head)?;
+            let span = Span::new(start, start + field.len());
+            match part.what {
+                What::Logger => head.logger = span,
+                What::Message => head.message = Span::new(start, start + length),
+                _ => {}
+            }
+            take(&part.what, span);
+            at = start + length + part.after.len();
+        }
+        Some(())
+    }
+
+    /// How far a field reaches that no text follows: to the end, or as far as its kind goes.
+    fn extent(&self, what: &What, rest: &[u8], index: usize) -> usize {
+        let last = index + 1 == self.parts.len();
+        match what {
+            What::Number(_) | What::Priority => {
+                rest.iter().take_while(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'.')).count()
+            }
+            What::Level if !last => {
+                // uvicorn's `levelprefix`: "INFO:     ".
+                let word = rest.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+                word + rest[word..].iter().take_while(|byte| matches!(byte, b':' | b' ')).count()
+            }
+            _ if last => rest.len(),
+            _ => rest.iter().take_while(|byte| **byte != b' ').count(),
+        }
+    }
+
+    #[inline]
+    fn check(&self, what: &What, field: &[u8], head: &mut Head) -> Option<()> {
+        match what {
+            What::Level => {
+                let word = field.strip_suffix(b":").unwrap_or(field);
+                head.level = level::in_place(word).max(if self.lenient { level::number(word) } else { 0 });
+                // A level of the application's own ("AUDIT") is known by standing beside a time.
+                let own = || {
+                    head.time != NO_TIME && (1..=16).contains(&word.len()) && word.iter().all(u8::is_ascii_uppercase)
+                };
+                (head.level != 0 || own()).then_some(())
+            }
+            What::Priority => {
+                let number: i64 = std::str::from_utf8(field).ok()?.parse().ok()?;
+                head.level = level::of_syslog(number);
+                (number < 192).then_some(())
+            }
+            What::Number(_) => {
+                let all = |digit: &u8| digit.is_ascii_digit() || matches!(digit, b'.' | b'-');
+                (!field.is_empty() && field.iter().all(all)).then_some(())
+            }
+            What::Word(name) if name == "filename" => (field.contains(&b'.') && !field.contains(&b' ')).then_some(()),
+            What::Word(_) => (!field.is_empty() && !field.contains(&b' ')).then_some(()),
+            What::Logger => (self.lenient || !field.is_empty() && !field.contains(&b' ')).then_some(()),
+            What::Message | What::Text(_) | What::Time(_) => Some(()),
+        }
+    }
+
+    #[inline]
+    pub fn head(&self, line: &[u8], clock: &mut Clock) -> Option<Head> {
+        let mut head = Head::message_only(Span::default());
+        self.walk(line, clock, &mut head, |_, _| {})?;
+        if !self.parts.iter().any(|part| matches!(part.what, What::Message)) {
+            head.message = Span::new(0, line.len());
+        }
+        if head.level == 0 {
+            head.level = self.level_by_status(line, clock);
+        }
+        Some(head)
+    }
+
+    /// Access logs have no level: what failed on the server is an error, what failed by the client a warning.
+    fn level_by_status(&self, line: &[u8], clock: &mut Clock) -> i32 {
+        let is_status = |what: &What| matches!(what, What::Number(name) if name == "status");
+        if !self.parts.iter().any(|part| is_status(&part.what)) {
+            return 0;
+        }
+        let mut found = 0;
+        let _ = self.walk(line, clock, &mut Head::message_only(Span::default()), |what, span| {
+            if is_status(what) {
+                found = match span.of(line).first() {
+                    Some(b'5') => level::ERROR,
+                    Some(b'4') => level::WARNING,
+                    _ => level::INFO,
+                };
+            }
+        });
+        found
+    }
+
+    pub fn fields<'a>(&self, line: &'a [u8], clock: &mut Clock, take: &mut dyn FnMut(&str, Cow<'a, [u8]>)) {
+        let mut head = Head::message_only(Span::default());
+        let _ = self.walk(line, clock, &mut head, |what, span| {
+            if let What::Number(name) | What::Word(name) | What::Text(name) = what {
+                take(name, Cow::Borrowed(span.of(line)));
+            }
+        });
+    }
+}
+
+/// `starts_with` for texts of a few bytes: a loop is over before `memcmp` is called.
+#[inline]
+fn begins(text: &[u8], wanted: &[u8]) -> bool {
+    text.len() >= wanted.len() && text.iter().zip(wanted).all(|(a, b)| a == b)
+}
+
+/// `memmem` for the short texts between fields, of which the first byte is rarely elsewhere.
+#[inline]
+fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
+    let (first, rest) = wanted.split_first()?;
+    let mut at = 0;
+    loop {
+        // Fields are short: a loop finds their end before a vector search has begun.
+        at += text.get(at..)?.iter().position(|byte| byte == first)?;
+        if begins(&text[at + 1..], rest) {
+            return Some(at);
+        }
+        at += 1;
+    }
+}

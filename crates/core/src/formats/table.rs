@@ -1,0 +1,65 @@
+//! The text formats that are known by name: one line each, the stricter before the looser.
+use std::sync::OnceLock;
+
+use super::layout::Layout;
+use super::Format;
+
+/// (name, pattern). A format is added with one line here and its sample in `tests.rs`.
+pub const PATTERNS: &[(&str, &str)] = &[
+    // Python's own, and the five documents'.
+    ("detailed", "{time} - {name} - {level} - {filename}:{line} - {message}"),
+    ("services", "{time} - {name} - {level} - {function}:{line} - {message}"),
+    ("default", "{time} - {name} - {level} - {message}"),
+    ("simple", "{time} - {level} - {message}"),
+    ("process", "{time} [{pid}] [{level}] {message}"),
+    ("process-console", "[{time:%H:%M:%S}] [{pid}] [{level}] {message}"),
+    ("clock-console", "{time:%H:%M:%S} - {level} - {message}"),
+    ("celery", "[{time}: {level}/{process_name}] {message}"),
+    ("django", "[{time:%d/%b/%Y %H:%M:%S}] {message}"),
+    ("loguru", "{time} | {level} | {name}:{function}:{line} - {message}"),
+    ("pipes", "{time} | {level} | {name} | {message}"),
+    ("nginx-error", "{time} [{level}] {pid}#{tid}: {message}"),
+    ("structlog", "{time} [{level}] {message}"),
+    ("brackets", "[{time}] [{level}] [{name}] {message}"),
+    ("gunicorn", "[{time}] [{pid}] [{level}] {message}"),
+    ("flask", "[{time}] {level} in {module}: {message}"),
+    ("named", "{time} {level} [{name}] {message}"),
+    ("spring", "{time}  {level} {pid} --- [{thread_name}] {name} : {message}"),
+    ("colon", "{time} {level} {name}: {message}"),
+    // Web servers and system logs.
+    (
+        "combined",
+        "{ip} - {user} [{time:%d/%b/%Y:%H:%M:%S %z}] \"{message}\" {status} {bytes} \"{referer}\" \"{agent}\"",
+    ),
+    ("common", "{ip} - {user} [{time:%d/%b/%Y:%H:%M:%S %z}] \"{message}\" {status} {bytes}"),
+    ("apache-error", "[{time:%a %b %d %H:%M:%S.%f %Y}] [{module}:{level}] [pid {process_id}] {message}"),
+    ("apache-error-2.2", "[{time:%a %b %d %H:%M:%S %Y}] [{level}] {message}"),
+    ("syslog-5424", "<{priority}>1 {time} {host} {name} {process_id} {message_id} {message}"),
+    ("syslog-priority", "<{priority}>{time:%b %e %H:%M:%S} {host} {name}: {message}"),
+    ("syslog-iso", "{time} {host} {name}[{pid}]: {message}"),
+    ("syslog", "{time:%b %e %H:%M:%S} {host} {name}: {message}"),
+    ("postgresql", "{time} [{pid}] {level}:  {message}"),
+    // Without a time.
+    ("uvicorn-access", "{level}:     {client} - \"{message}\" {status} {phrase}"),
+    ("console", "{level}: {message}"),
+    ("basic", "{level}:{name}:{message}"),
+    ("bracketed-console", "[{level}] {message}"),
+];
+
+/// Every format that recognises itself, JSON and logfmt among them.
+pub fn all() -> &'static [Format] {
+    static ALL: OnceLock<Vec<Format>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let layouts = PATTERNS.iter().filter_map(|(name, pattern)| Layout::of_table(name, pattern));
+        [Format::Json].into_iter().chain(layouts.map(Format::Layout)).chain([Format::Logfmt]).collect()
+    })
+}
+
+/// The format of this name.
+pub fn named(name: &str) -> Option<Format> {
+    match name {
+        "timed" => Some(Format::Timed),
+        "plain" => Some(Format::Plain),
+        _ => all().iter().find(|format| format.name() == name).cloned(),
+    }
+}

@@ -1,0 +1,11 @@
+//! Scanning: bytes of any source → records, in bounded memory, without reading what cannot hold an answer.
+//!
+//! [`Records`] cuts a source into records; [`skip`] moves it on to the next place where a text stands, [`bisect`] to where a
+//! time begins. A source is a file, read with `pread` (a mapping would end the process when somebody cuts the file), or a
+//! stream: compressed files, standard input.
+pub mod bisect;
+pub mod input;
+pub mod records;
+
+pub use input::Input;
+pub use records::{Record, Records};
