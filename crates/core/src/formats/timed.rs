@@ -28,7 +28,7 @@ fn is_logger(line: &[u8], start: usize, end: usize) -> bool {
     let name = &line[start..end];
     let plain = name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
     let named = plain && name.first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
-    let apart = matches!(line.get(end), Some(b':' | b']' | b'|'))
+    let apart = matches!(line.get(end), Some(b':' | b']' | b'|' | b'>' | b')'))
         || line[end..].starts_with(b" - ")
         || line[end..].starts_with(b" | ");
     named && apart
