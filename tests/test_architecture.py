@@ -60,13 +60,13 @@ def test_a_frames_layout() -> None:
 
 def test_the_control_pages_layout() -> None:
     text = section("Control page")
-    assert f"Control page: {constant('spool', 'CONTROL')} bytes" in text
-    words = re.findall(r"pub fn (\w+)\(&self.*\{\n        self\.map\.word(\d+)\((\d+)", source("spool"))
+    assert f"Control page: {constant('control', 'SIZE')} bytes" in text
+    words = re.findall(r"pub fn (\w+)\(&self.*\{\n        self\.map\.word(\d+)\((\d+)", source("control"))
     assert [name for name, _, _ in words] == [
         "sleeping", "segments", "sinks", "freed", "leader", "bytes", "beat", "waited_until", "dropped",
     ]  # fmt: skip
     assert first_cells(text)[1:] == [int(at) for _, _, at in words]
-    reasons = re.findall(r'\("(\w+)", Reason::', source("spool"))
+    reasons = re.findall(r'\("(\w+)", Reason::', source("control"))
     assert f"u64 each: {', '.join(reasons)} |" in text
 
 

@@ -3,230 +3,26 @@
 //! One lock decides who leads; the kernel frees it when its holder dies. For each file sink a batch goes: format →
 //! outbox → file → positions in the segments → outbox done. Whoever takes over finishes what an outbox still holds
 //! before it reads on (see `takeover`).
-use std::path::Path;
+use std::os::unix::fs::OpenOptionsExt;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, OFlags};
-use std::os::unix::fs::OpenOptionsExt;
 
+use crate::control::Reason;
 use crate::error::{Error, Result};
-use crate::failpoint;
-use crate::file::{FileOptions, LogFile};
+use crate::filesink::{FileSink, Notices};
 use crate::fork::Held;
-use crate::fs::{FileSystem, Real};
-use crate::outbox::{Intent, Outbox};
+use crate::os::now_ns;
+use crate::shared::Shared;
 use crate::source::{count_damage, Source, Take};
-use crate::spec::{Format, Kind, Spec};
-use crate::spool::{now_ns, Reason, Shared};
-use crate::takeover;
+use crate::spec::{Kind, Spec};
 
-/// Bytes of lines that one write gets: small enough for the second-level cache.
-const BATCH: usize = 256 << 10;
-/// Batches that one sink gets in a round: others, and what must be tidied, have their turn.
-const TURN: usize = 64;
 /// How long the end of leadership waits for files that are being compressed.
 const COMPRESSION: Duration = Duration::from_millis(500);
 /// Notices that are remembered, so that none is told twice.
 const MOST_TOLD: usize = 256;
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(5));
-/// A sink that has failed for so long is behind: a full spool gives its oldest segments up.
-const PATIENCE: Duration = Duration::from_millis(50);
-
-/// What the leader has to tell: shown once on stderr by the process that leads, and in `doctor`.
-pub type Notices = Vec<String>;
-
-/// A file sink and how it fares.
-struct FileSink {
-    identity: u64,
-    spec: String,
-    format: Format,
-    log: LogFile,
-    outbox: Outbox,
-    batch: Vec<u8>,
-    /// Whether an outbox that somebody else left has been looked into.
-    begun: bool,
-    failing_since: Option<Instant>,
-    pause: Duration,
-    retry_at: Option<Instant>,
-    /// The last turn ended before the records did.
-    has_more: bool,
-}
-
-impl FileSink {
-    fn open(identity: u64, spec: String, shared: &Shared) -> Result<Self> {
-        let parsed = Spec::parse(&spec)?;
-        let options = FileOptions::from_spec(&parsed.json)?;
-        if let Some(folder) = &shared.folder.path {
-            check_target(folder, &options.path)?;
-        }
-        let fs: Arc<dyn FileSystem> = Arc::new(Real);
-        let outbox = open_outbox(&fs, identity, shared)?;
-        let log = LogFile::new(fs, options);
-        let format = parsed.format()?;
-        let (batch, pause) = (Vec::with_capacity(BATCH + (16 << 10)), BACKOFF.0);
-        Ok(Self {
-            identity,
-            spec,
-            format,
-            log,
-            outbox,
-            batch,
-            begun: false,
-            failing_since: None,
-            pause,
-            retry_at: None,
-            has_more: false,
-        })
-    }
-
-    /// Delivers all there is; returns the number of records.
-    fn deliver(&mut self, source: &mut Source, notices: &mut Notices) -> u64 {
-        if self.retry_at.is_some_and(|at| Instant::now() < at) {
-            return 0;
-        }
-        let mut delivered = 0;
-        if !self.begun && self.outbox.damaged() {
-            notices.push(format!(
-                "{}: the outbox was damaged; its batch comes again from the spool",
-                self.log.path().display()
-            ));
-        }
-        let result = self.drain(source, &mut delivered, notices);
-        notices.extend(self.log.notices().iter().map(ToString::to_string));
-        match result {
-            Ok(()) => {
-                if self.failing_since.take().is_some() {
-                    notices.push(format!("{}: written again", self.log.path().display()));
-                }
-                (self.pause, self.retry_at) = (BACKOFF.0, None);
-            }
-            Err(error) => {
-                if self.failing_since.is_none() {
-                    self.failing_since = Some(Instant::now());
-                    notices.push(format!("{error}: records wait in the spool; trying again"));
-                }
-                if self.outbox.pending().is_none() {
-                    // What was read and is kept nowhere comes again, and counts if it is given up.
-                    source.rewind(self.identity);
-                }
-                self.retry_at = Some(Instant::now() + self.pause);
-                self.pause = (self.pause * 2).min(BACKOFF.1);
-            }
-        }
-        delivered
-    }
-
-    fn drain(&mut self, source: &mut Source, delivered: &mut u64, notices: &mut Notices) -> Result<()> {
-        self.has_more = false;
-        if !self.begun || self.failing_since.is_some() {
-            *delivered += self.finish_pending(source)?;
-            self.begun = true;
-        }
-        for _ in 0..TURN {
-            self.has_more = source.has_next(self.identity);
-            if !self.has_more {
-                break;
-            }
-            let (records, more) = self.write_batch(source, notices)?;
-            *delivered += records;
-            self.has_more = more;
-            if !more {
-                break;
-            }
-        }
-        source.commit(self.identity)
-    }
-
-    /// Finishes the batch of a leader that died, or of a write that failed.
-    fn finish_pending(&mut self, source: &mut Source) -> Result<u64> {
-        let Some(intent) = takeover::resume(&mut self.outbox, &mut self.log)? else {
-            source.rewind(self.identity);
-            return Ok(0);
-        };
-        source.adopt(self.identity, &intent.cursors)?;
-        self.outbox.done()?;
-        Ok(intent.records)
-    }
-
-    /// One batch. Returns how many records it had, and whether there may be more.
-    fn write_batch(&mut self, source: &mut Source, notices: &mut Notices) -> Result<(u64, bool)> {
-        self.batch.clear();
-        let mut locked = self.log.lock()?;
-        let mut room = locked.room();
-        let (mut records, mut rotate) = (0, None);
-        let (format, batch) = (&mut self.format, &mut self.batch);
-        let more = source.read(self.identity, |record, line| {
-            let before = batch.len();
-            format.write(record, line, batch);
-            let offset = record.process.utc_offset;
-            if !room.take(batch.len() - before, record.time_ns, offset) {
-                batch.truncate(before);
-                rotate = Some(offset);
-                return Take::Leave;
-            }
-            records += 1;
-            if batch.len() >= BATCH {
-                Take::Last
-            } else {
-                Take::Next
-            }
-        });
-        if records > 0 {
-            let intent = Intent {
-                target: locked.id(),
-                length_before: locked.length(),
-                since_ns: room.since_ns(),
-                records,
-                cursors: source.positions(self.identity),
-            };
-            self.outbox.begin(intent, &self.batch)?;
-            locked.write(&self.batch, room.since_ns())?;
-            failpoint!("leader.written").map_err(|e| Error::io("write", "positions", e))?;
-        }
-        source.commit(self.identity)?;
-        if records > 0 {
-            self.outbox.done()?;
-        }
-        if let Some(offset) = rotate {
-            // A rotation that fails lets the file grow; nothing is lost by it.
-            notices.extend(locked.rotate(offset).err().map(|error| format!("{error}: the file grows until it can")));
-        }
-        Ok((records, more))
-    }
-
-    fn is_behind(&self) -> bool {
-        self.failing_since.is_some_and(|since| since.elapsed() > PATIENCE)
-    }
-}
-
-/// The file of a spool that stands elsewhere than in its log directory: the directories it is for, one a line.
-const LOG_DIRS: &str = "log_dirs";
-
-/// Only files below the log directory, which holds the spool or is named by it, are trusted.
-fn check_target(folder: &Path, target: &Path) -> Result<()> {
-    let named = std::fs::read_to_string(folder.join(LOG_DIRS)).unwrap_or_default();
-    let mut roots = folder.parent().into_iter().chain(named.lines().map(Path::new));
-    let within = roots.any(|root| root.is_absolute() && target.starts_with(root)) && !target.starts_with(folder);
-    if within && !target.components().any(|part| part == std::path::Component::ParentDir) {
-        return Ok(());
-    }
-    Err(Error::Setting { field: "path", why: format!("{} is not below the log directory", target.display()) })
-}
-
-fn open_outbox(fs: &Arc<dyn FileSystem>, identity: u64, shared: &Shared) -> Result<Outbox> {
-    let name = format!("outbox-{identity:016x}");
-    if let Some(folder) = &shared.folder.path {
-        return Outbox::open(Arc::clone(fs), &folder.join(name));
-    }
-    // A spool in memory has nobody to take over from: its outbox needs no name.
-    let path = std::env::temp_dir().join(format!("{name}-{:016x}", crate::spool::random()));
-    let outbox = Outbox::open(Arc::clone(fs), &path);
-    let _ = std::fs::remove_file(&path);
-    outbox
-}
-
 /// The lock of a folder, while it is held.
 pub struct Lock {
     _file: Held,

@@ -11,7 +11,13 @@ pub mod fork;
 pub mod record;
 pub mod frame;
 pub mod segment;
+pub mod control;
+pub mod folder;
+pub mod shared;
 pub mod spool;
+pub mod reader;
+pub mod directory;
+pub mod member;
 pub mod source;
 
 // A record as text.
@@ -41,6 +47,7 @@ pub mod stream;
 // Delivery.
 pub mod spec;
 pub mod terminal;
+pub mod filesink;
 pub mod leader;
 pub mod worker;
 

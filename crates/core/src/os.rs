@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Duration;
 
 use memmap2::{MmapOptions, MmapRaw};
-use rustix::fs::Timespec;
+use rustix::fs::{MemfdFlags, Timespec};
 use rustix::thread::futex;
 
 /// A shared, writable mapping of a file's first bytes. Every access is bounds-checked.
@@ -140,6 +140,37 @@ fn crc32c_sse(seed: u32, bytes: &[u8]) -> u32 {
         crc = _mm_crc32_u64(crc, u64::from_le_bytes(std::array::from_fn(|at| word[at])));
     }
     rest.iter().fold(crc as u32, |crc, byte| _mm_crc32_u8(crc, *byte)) ^ u32::MAX
+}
+
+/// A file of `len` bytes in memory, which no other process can open.
+pub fn memfd(len: u64) -> std::io::Result<File> {
+    let file = File::from(rustix::fs::memfd_create("cordwood", MemfdFlags::CLOEXEC)?);
+    file.set_len(len)?;
+    Ok(file)
+}
+
+/// Sixty-four random bits.
+pub fn random() -> u64 {
+    let mut bytes = [0u8; 8];
+    let got = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
+    match got {
+        Ok(8) => u64::from_le_bytes(bytes),
+        _ => {
+            rustix::time::clock_gettime(rustix::time::ClockId::Monotonic).tv_nsec as u64
+                ^ (u64::from(std::process::id()) << 32)
+        }
+    }
+}
+
+/// Nanoseconds since the epoch.
+pub fn now_ns() -> i64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+    now.tv_sec * 1_000_000_000 + now.tv_nsec
+}
+
+/// The host's name; empty where the system does not tell.
+pub fn hostname() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 #[cfg(test)]

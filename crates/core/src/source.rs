@@ -2,33 +2,26 @@
 //!
 //! Order is strict within a writer: a segment is finished before the next one of the same writer is looked at. Between
 //! writers the earliest record at hand goes first.
-use std::collections::{HashMap, HashSet};
-use std::ffi::{OsStr, OsString};
+use std::collections::HashSet;
+use std::ffi::OsString;
 use std::fs::File;
-use std::hash::{BuildHasherDefault, Hasher};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use rustix::fs::{AtFlags, Dir, FlockOperation, Mode, OFlags};
-
+use crate::control::Reason;
+use crate::directory::Directory;
 use crate::error::{Error, Result};
 use crate::fork::Held;
-use crate::frame::{self, Context, Head, Kind, Lines};
-use crate::record::{Record, Site, Thread};
-use crate::segment::{Reader, Step, MAX_SINKS};
-use crate::spool::{Reason, Shared};
+use crate::frame::Head;
+use crate::member::Member;
+use crate::reader::{Reader, Step};
+use crate::record::Record;
+use crate::shared::Shared;
 
 /// How often a folder is listed although nothing said that it changed.
 const RESCAN: Duration = Duration::from_secs(1);
-/// A frame that does not hold for so long although its writer lives is damaged, not half read.
-const DOUBT: Duration = Duration::from_secs(1);
-/// A prepared segment that nobody uses is removed when it is this old and its maker is dead.
-const UNUSED: Duration = Duration::from_secs(10);
-
 /// Segments that one call reads from, so that their positions fit an outbox.
 const MOST_SEGMENTS: usize = 64;
 
@@ -42,242 +35,11 @@ pub enum Take {
     Leave,
 }
 
-#[derive(Default)]
-struct OffsetHasher(u64);
-
-impl Hasher for OffsetHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, _bytes: &[u8]) {
-        unreachable!("offsets hash as u32");
-    }
-
-    fn write_u32(&mut self, offset: u32) {
-        self.0 = u64::from(offset).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    }
-}
-
-type Offsets<T> = HashMap<u32, T, BuildHasherDefault<OffsetHasher>>;
-
-struct OwnSite {
-    logger: String,
-    level: i32,
-    level_name: String,
-    pathname: String,
-    line: u32,
-    function: String,
-    template: String,
-}
-
-struct OwnThread {
-    ident: u64,
-    pid: u32,
-    name: String,
-    process_name: String,
-}
-
-/// A segment being read, with how far each of its sinks has come.
-struct Member {
-    reader: Reader,
-    name: OsString,
-    /// A frame that did not hold while its writer lived, and since when.
-    doubt: Option<(u64, Instant)>,
-    sites: Offsets<OwnSite>,
-    threads: Offsets<OwnThread>,
-    /// Read so far, and said to be delivered, by bit.
-    cursors: [u64; MAX_SINKS],
-    committed: [u64; MAX_SINKS],
-    sealed: Option<u64>,
-    dead: bool,
-}
-
-impl Member {
-    fn new(reader: Reader, name: OsString) -> Self {
-        let mut committed = [0; MAX_SINKS];
-        for (bit, slot) in committed.iter_mut().enumerate().take(reader.header.sinks.len()) {
-            *slot = reader.delivered(bit);
-        }
-        Self {
-            reader,
-            name,
-            doubt: None,
-            sites: Offsets::default(),
-            threads: Offsets::default(),
-            cursors: committed,
-            committed,
-            sealed: None,
-            dead: false,
-        }
-    }
-
-    /// The seal, looked up until it is there.
-    fn sealed(&mut self) -> Option<u64> {
-        if self.sealed.is_none() {
-            self.sealed = self.reader.sealed();
-        }
-        self.sealed
-    }
-
-    fn is_finished(&mut self, bit: usize) -> bool {
-        let cursor = self.cursors[bit];
-        match self.sealed() {
-            Some(end) => cursor >= end,
-            None => self.dead && self.reader.look(cursor) == Step::End,
-        }
-    }
-
-    /// Moves to the next record for this sink and returns its time; None at the end of what is there.
-    fn advance(&mut self, bit: usize, damaged: &mut u64) -> Option<i64> {
-        loop {
-            let at = self.cursors[bit];
-            if self.sealed.is_some_and(|end| at >= end) {
-                return None;
-            }
-            match self.reader.look(at) {
-                Step::Frame(Kind::Record, stride) => {
-                    let head = self.reader.frame(at).and_then(|frame| Head::read(frame.payload));
-                    match head {
-                        Some(head) if head.sinks >> bit & 1 == 1 => return Some(head.time_ns),
-                        _ => self.cursors[bit] = at + stride as u64,
-                    }
-                }
-                Step::Frame(_, stride) => self.cursors[bit] = at + stride as u64,
-                Step::End if self.is_still_written() => return None,
-                Step::Damaged if self.is_still_written() && !self.is_beyond_doubt(at) => return None,
-                step => {
-                    // What was fetched before the seal may be older than the seal: only a fresh look counts.
-                    self.reader.refresh();
-                    if self.reader.look(at) != step {
-                        continue;
-                    }
-                    let end = self.sealed();
-                    if step == Step::End && end.is_none_or(|end| at >= end) {
-                        return None;
-                    }
-                    self.doubt = None;
-                    let after = self.reader.resynchronise(at);
-                    if after.is_none() && self.is_still_written() {
-                        return None;
-                    }
-                    *damaged += 1;
-                    self.cursors[bit] = after.or(end).unwrap_or(self.reader.header.capacity);
-                }
-            }
-        }
-    }
-
-    fn is_beyond_doubt(&mut self, at: u64) -> bool {
-        match self.doubt {
-            Some((doubted, since)) if doubted == at => since.elapsed() >= DOUBT,
-            _ => {
-                self.doubt = Some((at, Instant::now()));
-                false
-            }
-        }
-    }
-
-    /// A frame that looks torn while its writer lives may be one whose bytes were fetched as they were written.
-    fn is_still_written(&mut self) -> bool {
-        self.sealed().is_none() && !self.dead
-    }
-
-    fn learn(&mut self, head: &Head) -> Option<()> {
-        if !self.sites.contains_key(&head.site) {
-            let payload = self.reader.payload(head.site, Kind::Site)?;
-            let (site, template) = frame::site(&payload)?;
-            let own = OwnSite {
-                logger: site.logger.to_owned(),
-                level: site.level,
-                level_name: site.level_name.to_owned(),
-                pathname: site.pathname.to_owned(),
-                line: site.line,
-                function: site.function.to_owned(),
-                template: template.to_owned(),
-            };
-            self.sites.insert(head.site, own);
-        }
-        if !self.threads.contains_key(&head.thread) {
-            let payload = self.reader.payload(head.thread, Kind::Thread)?;
-            let thread = frame::thread(&payload)?;
-            let (name, process_name) = (thread.name.to_owned(), thread.process_name.to_owned());
-            self.threads.insert(head.thread, OwnThread { ident: thread.ident, pid: thread.pid, name, process_name });
-        }
-        Some(())
-    }
-
-    /// The record at the cursor, decoded.
-    fn record(&self, bit: usize) -> Option<(Record<'_>, Lines<'_>)> {
-        let frame = self.reader.frame(self.cursors[bit])?;
-        let head = Head::read(frame.payload)?;
-        let (site, thread) = (self.sites.get(&head.site)?, self.threads.get(&head.thread)?);
-        let context = Context {
-            site: Site {
-                logger: &site.logger,
-                level: site.level,
-                level_name: &site.level_name,
-                pathname: &site.pathname,
-                line: site.line,
-                function: &site.function,
-            },
-            template: &site.template,
-            thread: Thread {
-                ident: thread.ident,
-                pid: thread.pid,
-                name: &thread.name,
-                process_name: &thread.process_name,
-            },
-            process: &self.reader.header.process,
-            first_sequence: self.reader.header.first_sequence,
-        };
-        frame::record(&frame, &context)
-    }
-}
-
 /// Which segments a source reads.
 enum Scope {
     Folder(Directory),
     /// One process's, and the folder they are in: None for memory.
     Own(Arc<Shared>, Option<Directory>),
-}
-
-/// A folder held open: another that takes its name is not mistaken for it.
-struct Directory {
-    path: PathBuf,
-    open: Option<Held>,
-}
-
-impl Directory {
-    fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), open: Held::open(|| File::open(path)).ok() }
-    }
-
-    /// The names of its segments; None if it cannot be listed.
-    fn list(&self) -> Option<Vec<OsString>> {
-        let entries = Dir::read_from(&**self.open.as_ref()?).ok()?;
-        let names = entries.filter_map(|entry| Some(OsStr::from_bytes(entry.ok()?.file_name().to_bytes()).to_owned()));
-        Some(names.filter(|name| Path::new(name).extension().is_some_and(|ending| ending == "seg")).collect())
-    }
-
-    /// Opens a file of one's own: no link, no other owner.
-    fn open(&self, name: &OsStr) -> Option<Held> {
-        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let folder = self.open.as_ref()?;
-        let open = || Ok(File::from(rustix::fs::openat(&**folder, name, flags, Mode::empty())?));
-        let file = Held::open(open).ok()?;
-        let found = file.metadata().ok()?;
-        (found.is_file() && found.uid() == rustix::process::geteuid().as_raw()).then_some(file)
-    }
-
-    fn has(&self, name: &OsStr) -> bool {
-        let Some(folder) = &self.open else { return false };
-        rustix::fs::statat(&**folder, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
-    }
-
-    fn remove(&self, name: &OsStr) -> bool {
-        self.open.as_ref().is_some_and(|folder| rustix::fs::unlinkat(&**folder, name, AtFlags::empty()).is_ok())
-    }
 }
 
 impl Scope {
@@ -598,21 +360,7 @@ impl Source {
             return 0;
         }
         let known: HashSet<&OsString> = self.members.iter().map(|member| &member.name).collect();
-        let mut freed = 0;
-        for name in folder.list().unwrap_or_default() {
-            if known.contains(&name) || self.ignored.contains(&name) {
-                continue;
-            }
-            let Some(file) = folder.open(&name) else { continue };
-            let Ok(found) = file.metadata() else { continue };
-            let old =
-                found.modified().is_ok_and(|at| SystemTime::now().duration_since(at).is_ok_and(|age| age > UNUSED));
-            if old && is_unlocked(&file) && matches!(Reader::open(file, &folder.path), Ok(None)) && folder.remove(&name)
-            {
-                freed += found.len();
-            }
-        }
-        freed
+        folder.remove_unused(|name| known.contains(name) || self.ignored.contains(name))
     }
 
     /// How many segments there are.
@@ -627,8 +375,7 @@ impl Source {
     /// Bytes of all segments of the folder, prepared ones among them.
     pub fn bytes_on_disk(&self) -> u64 {
         let Some(folder) = self.scope.directory() else { return self.bytes() };
-        let names = folder.list().unwrap_or_default();
-        names.iter().filter_map(|name| folder.open(name)?.metadata().ok()).map(|found| found.len()).sum()
+        folder.bytes()
     }
 
     /// Bytes of all segments at hand.
@@ -636,43 +383,12 @@ impl Source {
         self.members.iter().map(|member| member.reader.header.capacity).sum()
     }
 
-    /// Finds out which writers are dead. A lock that can be had has no owner.
+    /// Finds out which writers are dead.
     pub fn find_dead(&mut self) {
         if matches!(self.scope, Scope::Own(..)) {
             return;
         }
-        for member in &mut self.members {
-            if !member.dead && member.sealed().is_none() {
-                member.dead = is_unlocked(&member.reader.file);
-                if member.dead {
-                    // What was fetched while it lived may be older than its last record.
-                    member.reader.refresh();
-                }
-            }
-        }
-    }
-}
-
-impl Member {
-    /// Whether every sink is done with it, or what is left is for a process that has died.
-    fn is_done(&mut self, by_folder: bool) -> bool {
-        let sinks = self.reader.header.sinks.clone();
-        let sealed = self.sealed();
-        let dead = by_folder && (self.dead || (sealed.is_some() && is_unlocked(&self.reader.file)));
-        if sealed.is_none() && !dead {
-            return false;
-        }
-        sinks.iter().enumerate().all(|(bit, sink)| {
-            if sink.local && dead {
-                return true;
-            }
-            // Somebody else may deliver this sink: what counts is what the segment says.
-            let said = self.reader.delivered(bit);
-            match self.sealed {
-                Some(end) => said >= end,
-                None => self.reader.look(said) == Step::End,
-            }
-        })
+        self.members.iter_mut().for_each(Member::find_dead);
     }
 }
 
@@ -682,14 +398,6 @@ struct Chain {
     bit: usize,
     end: usize,
     time: i64,
-}
-
-fn is_unlocked(file: &File) -> bool {
-    if rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive).is_err() {
-        return false;
-    }
-    let _ = rustix::fs::flock(file, FlockOperation::Unlock);
-    true
 }
 
 /// Counts frames that were damage in the folder's own counter.

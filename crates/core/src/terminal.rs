@@ -2,11 +2,12 @@
 use std::io;
 use std::sync::atomic::Ordering;
 
+use crate::control::Reason;
 use crate::error::Result;
 use crate::record::Record;
+use crate::shared::Shared;
 use crate::source::{Source, Take};
 use crate::spec::{Format, Kind, Spec};
-use crate::spool::{Reason, Shared};
 use crate::stream::Stream;
 
 /// Bytes that one write to a pipe gets.

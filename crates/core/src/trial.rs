@@ -2,12 +2,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::folder::Folder;
 use crate::frame::{put_site, put_text, put_thread, Head, Kind};
 use crate::leader::{Leader, Lock};
+use crate::os::now_ns;
 use crate::record::{Process, Site, Thread};
 use crate::segment::SinkId;
 use crate::spec::identity;
-use crate::spool::{frame_bytes, now_ns, Folder, Room, Spool};
+use crate::spool::{frame_bytes, Room, Spool};
 
 pub const SINK: &str = "file";
 

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crate::control::Reason;
 use crate::leader::{Leader, Lock};
 use crate::os::{block_signals, futex_wait};
+use crate::shared::Shared;
 use crate::source::Source;
 use crate::spec::Spec;
-use crate::spool::{Reason, Shared};
 use crate::stream::{Standard, Stream};
 use crate::terminal::Pipe;
 

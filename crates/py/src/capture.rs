@@ -460,7 +460,7 @@ impl Ready<'_> {
         }
     }
 
-    fn show(&self, state: &mut crate::spool::State, mask: u32, draft: &Draft<'_>) {
+    fn show(&self, state: &mut crate::state::State, mask: u32, draft: &Draft<'_>) {
         let Some((site, template)) = frame::site(&self.site.payload) else { return };
         let Some(thread) = frame::thread(&self.thread.payload) else { return };
         let process = state.spool.process.clone();

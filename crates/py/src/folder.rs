@@ -4,10 +4,11 @@ use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cordwood_core::folder::Folder;
 use cordwood_core::names::Form;
 use cordwood_core::record::Process;
 use cordwood_core::source::{open_folder, Source, Take};
-use cordwood_core::spool::{Folder, Spool};
+use cordwood_core::spool::Spool;
 use cordwood_core::worker;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};

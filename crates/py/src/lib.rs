@@ -12,6 +12,7 @@ mod runtime;
 mod settings;
 mod site;
 mod spool;
+mod state;
 mod value;
 
 use pyo3::exceptions::PyImportError;

@@ -1,7 +1,7 @@
 use super::*;
+use crate::folder::Folder;
 use crate::record::Message;
 use crate::spec::identity;
-use crate::spool::Folder;
 use crate::trial::{segments, spool_path, Writer, SINK};
 
 fn texts(source: &mut Source) -> Vec<String> {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::trial::{lead, segments, spool_path, Writer};
+use crate::trial::{lead, segments, Writer};
 
 #[test]
 fn a_full_spool_says_so_and_takes_again_when_room_is_freed() {
@@ -51,36 +51,4 @@ fn a_sink_that_nobody_reads_the_spool_for_holds_no_segment() {
     writer.spool.resume(0);
     writer.log("another line");
     assert!(!writer.spool.is_delivered(u32::MAX, writer.spool.mark()));
-}
-
-#[test]
-fn another_folder_of_the_same_name_is_not_the_one_that_was_opened() {
-    let outer = tempfile::tempdir().unwrap();
-    let path = spool_path(outer.path());
-    let folder = Folder::open(&path).unwrap();
-    assert!(folder.is_there());
-    std::fs::rename(&path, outer.path().join("aside")).unwrap();
-    assert!(!folder.is_there());
-    let _other = Folder::open(&path).unwrap();
-    assert!(!folder.is_there());
-}
-
-#[test]
-fn a_control_page_of_the_wrong_size_is_put_aside() {
-    let outer = tempfile::tempdir().unwrap();
-    let path = spool_path(outer.path());
-    std::fs::create_dir(&path).unwrap();
-    std::fs::write(path.join("control"), b"short").unwrap();
-    assert!(Folder::open(&path).unwrap().is_there());
-}
-
-#[test]
-fn whoever_died_waiting_for_room_does_not_wait_for_ever() {
-    let control = Folder::anonymous().unwrap().control;
-    control.ask_for_room(Duration::from_secs(1));
-    assert!(control.is_waited_for());
-    for past_or_impossible in [now_ns() as u64 - 1, u64::MAX] {
-        control.waited_until().store(past_or_impossible, Ordering::Relaxed);
-        assert!(!control.is_waited_for());
-    }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::segment::{Prepared, Segment, SinkId};
 use crate::trial::process;
 
 fn written(capacity: usize, passed: u32, records: usize) -> (tempfile::NamedTempFile, Segment) {

@@ -1,0 +1,127 @@
+//! A spool's folder: what stands in it, who may use it, and how a segment is made there.
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+use rustix::fs::{FallocateFlags, FlockOperation};
+
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::fork::Held;
+use crate::os::{memfd, random};
+use crate::segment::Prepared;
+
+/// A spool's folder, or the anonymous memory that stands in for one.
+pub struct Folder {
+    pub path: Option<PathBuf>,
+    pub control: Control,
+    /// The control page's file: whoever finds another in its place is not in this folder any more.
+    control_file: (u64, u64),
+}
+
+impl Folder {
+    /// Opens or makes the folder, mode 0700. Refused: another user's, a symbolic link, a network file system.
+    pub fn open(path: &Path) -> Result<Self> {
+        match std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path) {
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(Error::io("create", path, e)),
+            _ => {}
+        }
+        let found = std::fs::symlink_metadata(path).map_err(|e| Error::io("look at", path, e))?;
+        let refuse = |why| Err(Error::Format { path: path.to_owned(), offset: 0, why });
+        if !found.is_dir() {
+            return refuse("the spool must be a folder, not a link or a file");
+        }
+        if found.uid() != rustix::process::geteuid().as_raw() {
+            return refuse("the spool belongs to another user");
+        }
+        if is_network(path)? {
+            return refuse("a spool on a network file system is not safe");
+        }
+        let sinks = path.join("sinks");
+        match std::fs::DirBuilder::new().mode(0o700).create(&sinks) {
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(Error::io("create", sinks, e)),
+            _ => {}
+        }
+        let (control, control_file) = Control::open(&path.join("control"))?;
+        Ok(Self { path: Some(path.to_owned()), control, control_file })
+    }
+
+    /// A spool in memory: it survives nothing but lets the process go on.
+    pub fn anonymous() -> Result<Self> {
+        Ok(Self { path: None, control: Control::anonymous()?, control_file: (0, 0) })
+    }
+
+    /// True while the folder on disk is still the one that was opened.
+    pub fn is_there(&self) -> bool {
+        let Some(path) = &self.path else { return true };
+        match std::fs::symlink_metadata(path.join("control")) {
+            Ok(found) => (found.dev(), found.ino()) == self.control_file,
+            Err(e) => e.kind() != io::ErrorKind::NotFound,
+        }
+    }
+
+    pub fn sink_path(&self, identity: u64) -> Option<PathBuf> {
+        Some(self.path.as_ref()?.join("sinks").join(format!("{identity:016x}.json")))
+    }
+
+    /// Writes a sink's options where every leader finds them; unchanged ones are left alone.
+    pub fn describe_sink(&self, identity: u64, spec: &str) -> Result<()> {
+        let Some(path) = self.sink_path(identity) else { return Ok(()) };
+        if std::fs::read(&path).is_ok_and(|old| old == spec.as_bytes()) {
+            return Ok(());
+        }
+        if let Some(folder) = path.parent() {
+            // Deleted, or never made because something stood there; the write below says what is wrong.
+            let _ = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        }
+        let fresh = path.with_extension(format!("{:016x}", random()));
+        std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&fresh)
+            .and_then(|file| file.write_all_at(spec.as_bytes(), 0))
+            .and_then(|()| std::fs::rename(&fresh, &path))
+            .map_err(|e| Error::io("write", &path, e))?;
+        self.control.sinks().fetch_add(1, Ordering::Release);
+        self.control.wake();
+        Ok(())
+    }
+
+    /// Makes a segment's file, locked and with every block allocated.
+    pub fn new_segment(&self, salt: u64, capacity: usize) -> Result<Prepared> {
+        let Some(folder) = &self.path else {
+            let file = memfd(capacity as u64).map_err(|e| Error::io("create", "anonymous memory", e))?;
+            let prepared = Prepared::new(Held::new(file), None, capacity);
+            let prepared = prepared.map_err(|e| Error::io("map", "memory", e))?;
+            self.control.bytes().fetch_add(capacity as u64, Ordering::Relaxed);
+            return Ok(prepared);
+        };
+        let path = folder.join(format!("{salt:016x}.seg"));
+        let failed = |what, e: io::Error| {
+            let _ = std::fs::remove_file(&path);
+            Error::io(what, &path, e)
+        };
+        let mut options = std::fs::OpenOptions::new();
+        options.read(true).write(true).create_new(true).mode(0o600);
+        let file = Held::open(|| options.open(&path)).map_err(|e| Error::io("create", &path, e))?;
+        rustix::fs::flock(&*file, FlockOperation::NonBlockingLockExclusive).map_err(|e| failed("lock", e.into()))?;
+        // Every block is allocated now: a full disk is an error here and never a SIGBUS later.
+        rustix::fs::fallocate(&*file, FallocateFlags::empty(), 0, capacity as u64)
+            .map_err(|e| failed("allocate", e.into()))?;
+        let prepared = Prepared::new(file, Some(path.clone()), capacity).map_err(|e| failed("map", e))?;
+        self.control.bytes().fetch_add(capacity as u64, Ordering::Relaxed);
+        Ok(prepared)
+    }
+}
+
+fn is_network(path: &Path) -> Result<bool> {
+    const NETWORKS: [u32; 6] = [0x6969, 0xFF53_4D42, 0xFE53_4D42, 0x517B, 0x0102_1997, 0x0BD0_0BD0];
+    let found = rustix::fs::statfs(path).map_err(|e| Error::io("look at", path, e))?;
+    Ok(NETWORKS.contains(&(found.f_type as u32)))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -1,0 +1,23 @@
+use super::*;
+use crate::trial::spool_path;
+
+#[test]
+fn another_folder_of_the_same_name_is_not_the_one_that_was_opened() {
+    let outer = tempfile::tempdir().unwrap();
+    let path = spool_path(outer.path());
+    let folder = Folder::open(&path).unwrap();
+    assert!(folder.is_there());
+    std::fs::rename(&path, outer.path().join("aside")).unwrap();
+    assert!(!folder.is_there());
+    let _other = Folder::open(&path).unwrap();
+    assert!(!folder.is_there());
+}
+
+#[test]
+fn a_control_page_of_the_wrong_size_is_put_aside() {
+    let outer = tempfile::tempdir().unwrap();
+    let path = spool_path(outer.path());
+    std::fs::create_dir(&path).unwrap();
+    std::fs::write(path.join("control"), b"short").unwrap();
+    assert!(Folder::open(&path).unwrap().is_there());
+}

@@ -1,0 +1,239 @@
+//! A segment being read: its call sites and threads, and how far each of its sinks has come.
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::time::{Duration, Instant};
+
+use crate::directory::is_unlocked;
+use crate::frame::{self, Context, Head, Kind, Lines};
+use crate::reader::{Reader, Step};
+use crate::record::{Record, Site, Thread};
+use crate::segment::MAX_SINKS;
+
+/// A frame that does not hold for so long although its writer lives is damaged, not half read.
+const DOUBT: Duration = Duration::from_secs(1);
+
+#[derive(Default)]
+struct OffsetHasher(u64);
+
+impl Hasher for OffsetHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _bytes: &[u8]) {
+        unreachable!("offsets hash as u32");
+    }
+
+    fn write_u32(&mut self, offset: u32) {
+        self.0 = u64::from(offset).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+}
+
+type Offsets<T> = HashMap<u32, T, BuildHasherDefault<OffsetHasher>>;
+
+struct OwnSite {
+    logger: String,
+    level: i32,
+    level_name: String,
+    pathname: String,
+    line: u32,
+    function: String,
+    template: String,
+}
+
+struct OwnThread {
+    ident: u64,
+    pid: u32,
+    name: String,
+    process_name: String,
+}
+
+/// A segment being read, with how far each of its sinks has come.
+pub struct Member {
+    pub reader: Reader,
+    pub name: OsString,
+    /// A frame that did not hold while its writer lived, and since when.
+    doubt: Option<(u64, Instant)>,
+    sites: Offsets<OwnSite>,
+    threads: Offsets<OwnThread>,
+    /// Read so far, and said to be delivered, by bit.
+    pub cursors: [u64; MAX_SINKS],
+    pub committed: [u64; MAX_SINKS],
+    pub sealed: Option<u64>,
+    pub dead: bool,
+}
+
+impl Member {
+    pub fn new(reader: Reader, name: OsString) -> Self {
+        let mut committed = [0; MAX_SINKS];
+        for (bit, slot) in committed.iter_mut().enumerate().take(reader.header.sinks.len()) {
+            *slot = reader.delivered(bit);
+        }
+        Self {
+            reader,
+            name,
+            doubt: None,
+            sites: Offsets::default(),
+            threads: Offsets::default(),
+            cursors: committed,
+            committed,
+            sealed: None,
+            dead: false,
+        }
+    }
+
+    /// The seal, looked up until it is there.
+    pub fn sealed(&mut self) -> Option<u64> {
+        if self.sealed.is_none() {
+            self.sealed = self.reader.sealed();
+        }
+        self.sealed
+    }
+
+    pub fn is_finished(&mut self, bit: usize) -> bool {
+        let cursor = self.cursors[bit];
+        match self.sealed() {
+            Some(end) => cursor >= end,
+            None => self.dead && self.reader.look(cursor) == Step::End,
+        }
+    }
+
+    /// Moves to the next record for this sink and returns its time; None at the end of what is there.
+    pub fn advance(&mut self, bit: usize, damaged: &mut u64) -> Option<i64> {
+        loop {
+            let at = self.cursors[bit];
+            if self.sealed.is_some_and(|end| at >= end) {
+                return None;
+            }
+            match self.reader.look(at) {
+                Step::Frame(Kind::Record, stride) => {
+                    let head = self.reader.frame(at).and_then(|frame| Head::read(frame.payload));
+                    match head {
+                        Some(head) if head.sinks >> bit & 1 == 1 => return Some(head.time_ns),
+                        _ => self.cursors[bit] = at + stride as u64,
+                    }
+                }
+                Step::Frame(_, stride) => self.cursors[bit] = at + stride as u64,
+                Step::End if self.is_still_written() => return None,
+                Step::Damaged if self.is_still_written() && !self.is_beyond_doubt(at) => return None,
+                step => {
+                    // What was fetched before the seal may be older than the seal: only a fresh look counts.
+                    self.reader.refresh();
+                    if self.reader.look(at) != step {
+                        continue;
+                    }
+                    let end = self.sealed();
+                    if step == Step::End && end.is_none_or(|end| at >= end) {
+                        return None;
+                    }
+                    self.doubt = None;
+                    let after = self.reader.resynchronise(at);
+                    if after.is_none() && self.is_still_written() {
+                        return None;
+                    }
+                    *damaged += 1;
+                    self.cursors[bit] = after.or(end).unwrap_or(self.reader.header.capacity);
+                }
+            }
+        }
+    }
+
+    fn is_beyond_doubt(&mut self, at: u64) -> bool {
+        match self.doubt {
+            Some((doubted, since)) if doubted == at => since.elapsed() >= DOUBT,
+            _ => {
+                self.doubt = Some((at, Instant::now()));
+                false
+            }
+        }
+    }
+
+    /// A frame that looks torn while its writer lives may be one whose bytes were fetched as they were written.
+    fn is_still_written(&mut self) -> bool {
+        self.sealed().is_none() && !self.dead
+    }
+
+    pub fn learn(&mut self, head: &Head) -> Option<()> {
+        if !self.sites.contains_key(&head.site) {
+            let payload = self.reader.payload(head.site, Kind::Site)?;
+            let (site, template) = frame::site(&payload)?;
+            let own = OwnSite {
+                logger: site.logger.to_owned(),
+                level: site.level,
+                level_name: site.level_name.to_owned(),
+                pathname: site.pathname.to_owned(),
+                line: site.line,
+                function: site.function.to_owned(),
+                template: template.to_owned(),
+            };
+            self.sites.insert(head.site, own);
+        }
+        if !self.threads.contains_key(&head.thread) {
+            let payload = self.reader.payload(head.thread, Kind::Thread)?;
+            let thread = frame::thread(&payload)?;
+            let (name, process_name) = (thread.name.to_owned(), thread.process_name.to_owned());
+            self.threads.insert(head.thread, OwnThread { ident: thread.ident, pid: thread.pid, name, process_name });
+        }
+        Some(())
+    }
+
+    /// The record at the cursor, decoded.
+    pub fn record(&self, bit: usize) -> Option<(Record<'_>, Lines<'_>)> {
+        let frame = self.reader.frame(self.cursors[bit])?;
+        let head = Head::read(frame.payload)?;
+        let (site, thread) = (self.sites.get(&head.site)?, self.threads.get(&head.thread)?);
+        let context = Context {
+            site: Site {
+                logger: &site.logger,
+                level: site.level,
+                level_name: &site.level_name,
+                pathname: &site.pathname,
+                line: site.line,
+                function: &site.function,
+            },
+            template: &site.template,
+            thread: Thread {
+                ident: thread.ident,
+                pid: thread.pid,
+                name: &thread.name,
+                process_name: &thread.process_name,
+            },
+            process: &self.reader.header.process,
+            first_sequence: self.reader.header.first_sequence,
+        };
+        frame::record(&frame, &context)
+    }
+
+    /// Finds out whether its writer is dead. A lock that can be had has no owner.
+    pub fn find_dead(&mut self) {
+        if !self.dead && self.sealed().is_none() {
+            self.dead = is_unlocked(&self.reader.file);
+            if self.dead {
+                // What was fetched while it lived may be older than its last record.
+                self.reader.refresh();
+            }
+        }
+    }
+
+    /// Whether every sink is done with it, or what is left is for a process that has died.
+    pub fn is_done(&mut self, by_folder: bool) -> bool {
+        let sinks = self.reader.header.sinks.clone();
+        let sealed = self.sealed();
+        let dead = by_folder && (self.dead || (sealed.is_some() && is_unlocked(&self.reader.file)));
+        if sealed.is_none() && !dead {
+            return false;
+        }
+        sinks.iter().enumerate().all(|(bit, sink)| {
+            if sink.local && dead {
+                return true;
+            }
+            // Somebody else may deliver this sink: what counts is what the segment says.
+            let said = self.reader.delivered(bit);
+            match self.sealed {
+                Some(end) => said >= end,
+                None => self.reader.look(said) == Step::End,
+            }
+        })
+    }
+}

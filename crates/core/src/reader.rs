@@ -1,0 +1,210 @@
+//! A reader's end of a segment, by `pread`: a file cut short by somebody else gives fewer bytes, where a mapping would
+//! raise SIGBUS.
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::fork::Held;
+use crate::frame::{self, Found, Frame, Kind};
+use crate::segment::{Header, HEADER, ORDINAL, POSITIONS, SEALED};
+
+/// No segment is larger; a header that says so lies.
+const LARGEST: u64 = 1 << 31;
+/// Bytes that the search for the next whole frame may check, in segment lengths: what claims to be long is not read
+/// again and again.
+const SEARCH: u64 = 4;
+/// What a reader fetches at once, at least and at most.
+const WINDOW: (usize, usize) = (4 << 10, 256 << 10);
+
+/// A segment being read.
+pub struct Reader {
+    pub file: Held,
+    pub path: PathBuf,
+    pub header: Header,
+    pub ordinal: u64,
+    window: Vec<u8>,
+    window_at: u64,
+    /// How much of `window` holds bytes of the file.
+    filled: usize,
+    next_fetch: usize,
+}
+
+/// What a reader finds at a position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// A frame of this kind, this many bytes long with padding.
+    Frame(Kind, usize),
+    End,
+    Damaged,
+}
+
+impl Reader {
+    /// Opens a segment; None if it was prepared and is not in use (yet).
+    pub fn open(file: Held, path: &Path) -> Result<Option<Self>> {
+        let mut head = [0u8; HEADER];
+        let got = read_at(&file, &mut head, 0).map_err(|e| Error::io("read", path, e))?;
+        if got < HEADER || head[ORDINAL..ORDINAL + 8] == [0; 8] {
+            return Ok(None);
+        }
+        let ordinal = u64::from_le_bytes(head[ORDINAL..ORDINAL + 8].try_into().map_err(|_| Error::Format {
+            path: path.to_owned(),
+            offset: ORDINAL as u64,
+            why: "no ordinal",
+        })?);
+        let mut header = Header::parse(&head, path)?;
+        // What is read at once and kept is bounded by what is there, not by what the header says.
+        let len = file.metadata().map_err(|e| Error::io("look at", path, e))?.len();
+        header.capacity = header.capacity.min(len).min(LARGEST);
+        let path = path.to_owned();
+        Ok(Some(Self {
+            file,
+            path,
+            header,
+            ordinal,
+            window: Vec::new(),
+            window_at: 0,
+            filled: 0,
+            next_fetch: WINDOW.0,
+        }))
+    }
+
+    fn word(&self, at: usize) -> u64 {
+        let mut bytes = [0u8; 8];
+        match read_at(&self.file, &mut bytes, at as u64) {
+            Ok(8) => u64::from_le_bytes(bytes),
+            _ => 0,
+        }
+    }
+
+    /// Where the last frame ends, once the writer said so.
+    pub fn sealed(&self) -> Option<u64> {
+        Some(self.word(SEALED)).filter(|end| *end != 0).map(|end| self.clamped(end))
+    }
+
+    /// How far the sink of this bit has come.
+    pub fn delivered(&self, bit: usize) -> u64 {
+        self.clamped(self.word(POSITIONS + bit * 8))
+    }
+
+    fn clamped(&self, position: u64) -> u64 {
+        position.clamp(HEADER as u64, self.header.capacity.max(HEADER as u64))
+    }
+
+    /// Moves a sink's position forward, never back; only whoever delivers that sink calls this.
+    pub fn deliver(&self, bit: usize, position: u64) -> Result<()> {
+        let position = position.max(self.word(POSITIONS + bit * 8));
+        self.file
+            .write_all_at(&position.to_le_bytes(), (POSITIONS + bit * 8) as u64)
+            .map_err(|e| Error::io("write", &self.path, e))
+    }
+
+    /// The bit of the sink with this identity, if this segment's records may be for it.
+    pub fn bit(&self, identity: u64) -> Option<usize> {
+        self.header.sinks.iter().position(|sink| sink.identity == identity)
+    }
+
+    /// Forgets what was fetched, so that the next look sees what was appended since.
+    pub fn refresh(&mut self) {
+        self.filled = 0;
+        self.next_fetch = WINDOW.0;
+    }
+
+    /// Makes sure that the frame at `position`, if there is one, is in memory.
+    pub fn look(&mut self, position: u64) -> Step {
+        let mut wanted = frame::HEADER;
+        loop {
+            let start = position.wrapping_sub(self.window_at) as usize;
+            if position < self.window_at || start >= self.filled || self.filled - start < wanted {
+                let before = self.filled.saturating_sub(start);
+                self.fetch(position, wanted);
+                if self.filled < wanted && (self.filled <= before || self.filled < frame::HEADER) {
+                    return Step::End;
+                }
+            }
+            let bytes = self.at(position);
+            let room = self.header.capacity.saturating_sub(position) as usize;
+            match frame::read(self.header.salt(), position as u32, bytes, room) {
+                Found::Frame(frame) => return Step::Frame(frame.kind, frame.stride),
+                Found::End => return Step::End,
+                Found::Damaged => return Step::Damaged,
+                Found::Partial(len) if len <= bytes.len() || wanted >= len => return Step::Damaged,
+                Found::Partial(len) => wanted = len,
+            }
+        }
+    }
+
+    fn at(&self, position: u64) -> &[u8] {
+        let start = position.wrapping_sub(self.window_at) as usize;
+        self.window.get(start..self.filled).unwrap_or(&[])
+    }
+
+    fn fetch(&mut self, position: u64, wanted: usize) {
+        let len = self.next_fetch.max(wanted).min(self.header.capacity.saturating_sub(position) as usize);
+        self.next_fetch = (self.next_fetch * 4).min(WINDOW.1);
+        if self.window.len() < len {
+            self.window.resize(len, 0);
+        }
+        self.window_at = position;
+        self.filled = read_at(&self.file, &mut self.window[..len], position).unwrap_or(0);
+    }
+
+    /// The frame that `look` found at `position`.
+    pub fn frame(&self, position: u64) -> Option<Frame<'_>> {
+        match frame::read_trusted(self.at(position)) {
+            Found::Frame(frame) => Some(frame),
+            _ => None,
+        }
+    }
+
+    /// A frame's payload anywhere in the segment: a site's or a thread's.
+    pub fn payload(&self, offset: u32, kind: Kind) -> Option<Vec<u8>> {
+        let mut head = [0u8; frame::HEADER];
+        read_at(&self.file, &mut head, offset.into()).ok().filter(|got| *got == head.len())?;
+        let len = u32::from_le_bytes(head[..4].try_into().ok()?) as usize;
+        if len < frame::HEADER || len as u64 > self.header.capacity {
+            return None;
+        }
+        let mut bytes = vec![0u8; len];
+        read_at(&self.file, &mut bytes, offset.into()).ok().filter(|got| *got == len)?;
+        match frame::read(self.header.salt(), offset, &bytes, len) {
+            Found::Frame(frame) if frame.kind == kind => Some(frame.payload.to_vec()),
+            _ => None,
+        }
+    }
+
+    /// The next position after `damaged` at which a whole frame stands.
+    pub fn resynchronise(&mut self, damaged: u64) -> Option<u64> {
+        let end = self.sealed().unwrap_or(self.header.capacity);
+        let mut position = (damaged + 8) & !7;
+        let mut budget = self.header.capacity * SEARCH;
+        while position + frame::HEADER as u64 <= end {
+            if let Step::Frame(..) = self.look(position) {
+                return Some(position);
+            }
+            let claim = self.at(position).first_chunk().map_or(0, |len| u32::from_le_bytes(*len));
+            if u64::from(claim) <= end - position {
+                budget = budget.checked_sub(claim.into())?;
+            }
+            position += 8;
+        }
+        None
+    }
+}
+
+fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> std::io::Result<usize> {
+    let mut done = 0;
+    while done < bytes.len() {
+        match file.read_at(&mut bytes[done..], offset + done as u64) {
+            Ok(0) => break,
+            Ok(n) => done += n,
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(done)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -1,0 +1,178 @@
+//! What a process's writer shares with its delivery thread.
+use std::ffi::OsString;
+use std::fs::File;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::folder::Folder;
+use crate::os::{futex_wake, random};
+use crate::segment::{Prepared, Segment};
+
+/// What the writer shares with its delivery thread.
+pub struct Shared {
+    pub folder: Folder,
+    pub writer: u128,
+    /// The capacity wanted of the next segment; 0 = none is wanted.
+    wanted: AtomicU64,
+    inner: Mutex<Inner>,
+    /// 1 while this process's delivery thread sleeps without being the leader.
+    pub sleeping: AtomicU32,
+    pub stop: AtomicBool,
+    /// The writer went on elsewhere: the delivery thread ends when all that was written here is delivered.
+    pub leaving: AtomicBool,
+    /// Set while some sink of this process runs in this process alone.
+    pub has_local: AtomicBool,
+    /// The folder on disk is gone: the writer begins anew.
+    pub lost: AtomicBool,
+    /// Set while this process leads the folder. (Process ids do not tell: in containers they repeat.)
+    pub leading: AtomicBool,
+    /// Counts rounds of this process's leadership that found nothing to deliver.
+    pub idle_rounds: AtomicU64,
+}
+
+#[derive(Default)]
+struct Inner {
+    /// Console sinks that the delivery thread has not met yet.
+    locals: Vec<(u64, String)>,
+    /// Options of file sinks where there is no folder to keep them.
+    specs: Vec<(u64, String)>,
+    prepared: Option<Prepared>,
+    /// Full segments whose records are not all delivered; dropped (unmapped) by the delivery thread.
+    sealed: Vec<Segment>,
+    /// Segments without a name, for a reader in this process.
+    nameless: Vec<(u64, File)>,
+}
+
+impl Shared {
+    pub fn new(folder: Folder) -> Arc<Self> {
+        Arc::new(Self {
+            folder,
+            writer: u128::from(random()) << 64 | u128::from(random()),
+            wanted: AtomicU64::new(0),
+            inner: Mutex::default(),
+            sleeping: AtomicU32::new(0),
+            stop: AtomicBool::new(false),
+            leaving: AtomicBool::new(false),
+            has_local: AtomicBool::new(false),
+            lost: AtomicBool::new(false),
+            leading: AtomicBool::new(false),
+            idle_rounds: AtomicU64::new(0),
+        })
+    }
+
+    /// The writer wants its next segment made ahead of time, so large.
+    pub fn want(&self, capacity: u64) {
+        self.wanted.store(capacity, Ordering::Release);
+        self.wake_own_or_leader();
+    }
+
+    /// The segment that was made ahead of time, if there is one.
+    pub fn take_prepared(&self) -> Option<Prepared> {
+        self.inner().prepared.take()
+    }
+
+    /// Keeps a full segment mapped until it is delivered.
+    pub fn keep_sealed(&self, segment: Segment) {
+        self.inner().sealed.push(segment);
+    }
+
+    /// True if `test` holds for every full segment that is not delivered yet.
+    pub fn all_sealed(&self, test: impl FnMut(&Segment) -> bool) -> bool {
+        self.inner().sealed.iter().all(test)
+    }
+
+    /// Lends a segment without a name to readers in this process.
+    pub fn lend(&self, ordinal: u64, file: File) {
+        self.inner().nameless.push((ordinal, file));
+    }
+
+    fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// True while this process leads the folder.
+    pub fn leads(&self) -> bool {
+        self.leading.load(Ordering::Acquire)
+    }
+
+    /// Wakes whoever delivers: the folder's leader, and this process's own thread.
+    pub fn wake(&self) {
+        self.folder.control.wake();
+        self.wake_own();
+    }
+
+    pub fn wake_own(&self) {
+        if self.sleeping.swap(0, Ordering::SeqCst) == 1 {
+            futex_wake(&self.sleeping);
+        }
+    }
+
+    /// The delivery thread sleeps on one of two words, depending on whether it leads.
+    fn wake_own_or_leader(&self) {
+        self.wake_own();
+        if self.leads() {
+            self.folder.control.wake();
+        }
+    }
+
+    /// Delivery thread: makes the next segment ahead of time, and lets go of delivered ones.
+    pub fn housekeeping(&self) {
+        let wanted = self.wanted.swap(0, Ordering::AcqRel) as usize;
+        if wanted > 0 && !self.stop.load(Ordering::Acquire) && self.inner().prepared.is_none() {
+            if let Ok(prepared) = self.folder.new_segment(random(), wanted) {
+                self.inner().prepared = Some(prepared);
+            }
+        }
+        let done: Vec<Segment> = {
+            let mut inner = self.inner();
+            let all = std::mem::take(&mut inner.sealed);
+            let (done, rest) =
+                all.into_iter().partition(|segment| segment.is_delivered(u32::MAX, segment.position() as u64));
+            inner.sealed = rest;
+            let kept: Vec<u64> = inner.sealed.iter().map(Segment::ordinal).collect();
+            let newest = inner.nameless.last().map_or(0, |(ordinal, _)| *ordinal);
+            inner.nameless.retain(|(ordinal, _)| *ordinal == newest || kept.contains(ordinal));
+            done
+        };
+        if self.folder.path.is_none() && !done.is_empty() {
+            self.folder.control.release(done.iter().map(|segment| segment.capacity() as u64).sum());
+        }
+        drop(done);
+    }
+
+    /// At the end: a segment that was made ahead of time is not needed any more.
+    pub fn discard_prepared(&self) {
+        let Some(prepared) = self.inner().prepared.take() else { return };
+        let path = prepared.path.as_ref().filter(|_| self.folder.is_there());
+        if path.is_some_and(|path| std::fs::remove_file(path).is_ok()) {
+            self.folder.control.release(prepared.capacity() as u64);
+        }
+    }
+
+    pub fn add_local(&self, identity: u64, spec: String) {
+        self.inner().locals.push((identity, spec));
+        self.has_local.store(true, Ordering::Relaxed);
+        self.wake();
+    }
+
+    pub fn take_new_locals(&self) -> Vec<(u64, String)> {
+        std::mem::take(&mut self.inner().locals)
+    }
+
+    pub fn keep_spec(&self, identity: u64, spec: &str) {
+        let mut inner = self.inner();
+        inner.specs.retain(|(known, _)| *known != identity);
+        inner.specs.push((identity, spec.to_owned()));
+    }
+
+    pub fn spec(&self, identity: u64) -> Option<String> {
+        self.inner().specs.iter().find(|(known, _)| *known == identity).map(|(_, spec)| spec.clone())
+    }
+
+    /// Segments without a name, under numbers that stand for names.
+    pub fn nameless(&self) -> Vec<(OsString, Option<File>)> {
+        let inner = self.inner();
+        let files = inner.nameless.iter();
+        files.map(|(ordinal, file)| (OsString::from(ordinal.to_string()), file.try_clone().ok())).collect()
+    }
+}

@@ -1,0 +1,236 @@
+//! What a process's end of a spool is made of, and what a fork or a deleted folder makes anew.
+use std::sync::atomic::Ordering;
+use std::sync::Arc;
+
+use cordwood_core::error::Error;
+use cordwood_core::folder::Folder;
+use cordwood_core::os::{hostname, ForkFlag};
+use cordwood_core::record::Process;
+use cordwood_core::segment::{SinkId, MAX_SINKS};
+use cordwood_core::source::Source;
+use cordwood_core::spec::{Kind, Spec};
+use cordwood_core::spool::{Mark, Spool};
+use cordwood_core::terminal::Terminal;
+use cordwood_core::worker::Worker;
+use pyo3::exceptions::PyOSError;
+use pyo3::prelude::*;
+
+use crate::runtime;
+
+/// UTC offsets change at multiples of a quarter of an hour.
+const QUARTER_NS: i64 = 15 * 60 * 1_000_000_000;
+
+/// A sink as it was added; remembered so that a forked child can begin anew.
+pub struct Sink {
+    pub id: SinkId,
+    spec: String,
+    pub terminal: Option<Terminal>,
+    /// Its place may be given to another.
+    pub removed: bool,
+}
+
+impl Sink {
+    /// Delivered by the thread of this process, in batches.
+    fn is_pipe(&self) -> bool {
+        self.id.local
+            && self.terminal.is_none()
+            && !self.removed
+            && Spec::parse(&self.spec).is_ok_and(|spec| matches!(spec.kind, Kind::Console(_)))
+    }
+}
+
+/// What changes with a fork.
+pub struct State {
+    pub spool: Spool,
+    pub fork: ForkFlag,
+    pub worker: Option<Worker>,
+    /// The end of a folder that was deleted while in use, until all that it has is delivered.
+    pub former: Option<(Spool, Option<Worker>)>,
+    pub sinks: Vec<Sink>,
+    /// A reader for each sink that Python delivers, by bit.
+    pub sources: Vec<Option<Source>>,
+    offset_checked_ns: i64,
+    pub thread_failed: bool,
+}
+
+impl State {
+    pub fn new(py: Python<'_>, folder: Folder, max_bytes: u64) -> PyResult<Self> {
+        let (utc_offset, zone) = runtime::zone(py)?;
+        let process = Process {
+            pid: std::process::id(),
+            hostname: hostname(),
+            utc_offset,
+            zone,
+            start_ns: runtime::start_ns(py)?,
+            segment: 0,
+        };
+        let fork = ForkFlag::new().map_err(|e| PyOSError::new_err(e.to_string()))?;
+        Ok(Self {
+            spool: Spool::new(folder, max_bytes, process),
+            fork,
+            worker: None,
+            former: None,
+            sinks: Vec::new(),
+            sources: Vec::new(),
+            offset_checked_ns: 0,
+            thread_failed: false,
+        })
+    }
+
+    pub fn add(&mut self, id: SinkId, spec: &str, terminal: Option<Terminal>) -> Result<usize, Error> {
+        if !id.local {
+            self.spool.shared.keep_spec(id.identity, spec);
+            self.spool.shared.folder.describe_sink(id.identity, spec)?;
+        }
+        let sink = Sink { id, spec: spec.to_owned(), terminal, removed: false };
+        self.place(sink)
+    }
+
+    /// Gives a sink its bit: the one it has, a new one, or one whose sink was removed.
+    fn place(&mut self, sink: Sink) -> Result<usize, Error> {
+        let id = sink.id;
+        let is_terminal = sink.terminal.is_some();
+        let known = self.sinks.iter().position(|known| known.id == id);
+        let bit = match known {
+            Some(bit) => bit,
+            None if self.sinks.len() < MAX_SINKS => self.sinks.len(),
+            None => self.sinks.iter().position(|known| known.removed).ok_or_else(|| Error::Setting {
+                field: "sinks",
+                why: format!("at most {MAX_SINKS} sinks a process"),
+            })?,
+        };
+        if bit == self.sinks.len() {
+            self.sinks.push(sink);
+            self.sources.push(None);
+            self.spool.sinks.push(id);
+        } else {
+            self.sinks[bit] = sink;
+            self.spool.sinks[bit] = id;
+        }
+        if known.is_none() {
+            self.sources[bit] = None;
+            self.spool.retire();
+        }
+        if is_terminal {
+            self.spool.pass_over(bit);
+        } else {
+            self.spool.resume(bit);
+        }
+        Ok(bit)
+    }
+
+    pub fn remove(&mut self, bit: usize) {
+        let Some(sink) = self.sinks.get_mut(bit) else { return };
+        let unread = sink.id.local && !sink.is_pipe();
+        sink.terminal = None;
+        sink.removed = true;
+        if unread {
+            self.spool.pass_over(bit);
+        }
+    }
+
+    /// The pipes among the sinks, for a thread that begins.
+    pub fn announce_pipes(&self) {
+        for sink in self.sinks.iter().filter(|sink| sink.is_pipe()) {
+            self.spool.shared.add_local(sink.id.identity, sink.spec.clone());
+        }
+    }
+
+    /// True when what was appended before the mark is delivered, here and where this process wrote before.
+    pub fn is_delivered(&mut self, mark: Mark) -> bool {
+        let left = self.former.as_ref().is_some_and(|(spool, worker)| {
+            !spool.is_delivered(u32::MAX, spool.mark()) && worker.as_ref().is_some_and(|worker| !worker.has_ended())
+        });
+        if !left {
+            self.former = None;
+        }
+        !left && self.spool.is_delivered(u32::MAX, mark)
+    }
+
+    /// A new zone offset begins a new segment, whose header carries it.
+    pub fn check_zone(&mut self, py: Python<'_>, time_ns: i64) {
+        let quarter = time_ns.div_euclid(QUARTER_NS);
+        if quarter == self.offset_checked_ns {
+            return;
+        }
+        self.offset_checked_ns = quarter;
+        if let Ok((offset, zone)) = runtime::zone(py) {
+            if offset != self.spool.process.utc_offset || zone != self.spool.process.zone {
+                self.spool.process.utc_offset = offset;
+                self.spool.process.zone = zone;
+                self.spool.retire();
+            }
+        }
+    }
+
+    /// Takes the sinks of a state that ends, each with its bit.
+    pub fn take_over(&mut self, old: &mut Self, forked: bool) {
+        for (bit, sink) in old.sinks.drain(..).enumerate() {
+            if !sink.id.local {
+                self.spool.shared.keep_spec(sink.id.identity, &sink.spec);
+                // Where it cannot be written now, the one that stands there is as good.
+                let _ = self.spool.shared.folder.describe_sink(sink.id.identity, &sink.spec);
+            }
+            let removed = sink.removed;
+            let _ = self.place(sink);
+            if removed {
+                self.remove(bit);
+            }
+        }
+        self.announce_pipes();
+        if !forked {
+            // What Python has not read of the old segments comes first.
+            for (fresh, source) in self.sources.iter_mut().zip(old.sources.drain(..)) {
+                *fresh = source.map(|mut source| {
+                    source.follow(Arc::clone(&self.spool.shared));
+                    source
+                });
+            }
+        }
+    }
+
+    /// The end of a state: in a forked child nothing of it is touched; else its thread delivers what it has.
+    pub fn end(mut self, fresh: &mut Self, forked: bool) {
+        if forked {
+            // Its thread does not exist here: joining it would never end.
+            for worker in [self.worker.take(), self.former.take().and_then(|(_, worker)| worker)].into_iter().flatten()
+            {
+                worker.forget();
+            }
+            return;
+        }
+        self.spool.retire();
+        if let Some(worker) = &self.worker {
+            worker.leave();
+        }
+        fresh.former = Some((self.spool, self.worker));
+    }
+
+    pub fn ensure_worker(&mut self) {
+        if self.worker.is_some() || self.thread_failed {
+            return;
+        }
+        match Worker::start(Arc::clone(&self.spool.shared)) {
+            Ok(worker) => self.worker = Some(worker),
+            // No thread can be had: records wait in the spool for another process, or for the flush at exit.
+            Err(_) => self.thread_failed = true,
+        }
+    }
+
+    pub fn generation(&self) -> u32 {
+        self.spool.shared.folder.control.segments().load(Ordering::Acquire)
+    }
+
+    /// The terminals among these sinks.
+    pub fn terminals(&mut self, bits: u32) -> impl Iterator<Item = (usize, &mut Terminal)> {
+        self.sinks
+            .iter_mut()
+            .enumerate()
+            .filter(move |(bit, _)| bits >> bit & 1 == 1)
+            .filter_map(|(bit, sink)| Some((bit, sink.terminal.as_mut()?)))
+    }
+
+    pub fn terminal_bits(&self) -> u32 {
+        self.sinks.iter().enumerate().fold(0, |bits, (bit, sink)| bits | u32::from(sink.terminal.is_some()) << bit)
+    }
+}
