@@ -172,7 +172,7 @@ def test_only_plain_handlers_of_the_standard_streams_are_set_aside() -> None:
     assert ROOT.handlers[: len(others) + 2] == [*others, own, memory]
     assert plain not in ROOT.handlers
     cordwood.shutdown()
-    assert [*others, own, memory, plain] == ROOT.handlers
+    assert [*others, plain, own, memory] == ROOT.handlers
 
 
 def test_caplog_sees_every_record(caplog: pytest.LogCaptureFixture) -> None:
@@ -376,3 +376,15 @@ def test_no_level_falls_back_while_another_configuration_takes_over(monkeypatch:
         patch.setattr(logging.Logger, "setLevel", watch)
         cordwood.configure(level="INFO")
     assert seen == [logging.INFO]
+
+
+def test_shutdown_gives_the_root_s_handlers_back_in_their_order() -> None:
+    root = logging.getLogger()
+    first, second, third = logging.StreamHandler(), logging.NullHandler(), logging.StreamHandler(sys.stdout)
+    root.handlers = [first, second, third]
+    cordwood.configure(log_dir="logs")
+    added = logging.NullHandler()
+    root.addHandler(added)
+    cordwood.configure(log_dir="logs")
+    cordwood.shutdown()
+    assert root.handlers == [first, second, third, added]

@@ -341,6 +341,7 @@ class Telling(logging.Formatter):
         (("%(token)s of %(id)s", {"token": "S3CRET", "id": 7}), {}, "*** of 7 | {'token': '***', 'id': 7} | -"),
         (("paid",), {"api_key": "S3CRET"}, "paid | () | ***"),
     ],
+    ids=["an argument", "an item", "a field"],
 )
 def test_C8_a_formatter_of_one_s_own_is_not_shown_secrets_and_foreign_handlers_see_the_original(
     log: logging.Logger, call: tuple[str, ...], extra: dict[str, str], line: str
@@ -353,3 +354,15 @@ def test_C8_a_formatter_of_one_s_own_is_not_shown_secrets_and_foreign_handlers_s
     assert written() == [line]
     (record,) = foreign.buffer
     assert "S3CRET" in record.getMessage() + getattr(record, "api_key", "")
+
+
+def test_a_formatter_of_one_s_own_is_shown_the_context_and_other_handlers_are_not(log: logging.Logger) -> None:
+    ours, foreign = Handler("app.log"), logging.handlers.BufferingHandler(10)
+    ours.setFormatter(Telling("%(request_id)s %(message)s"))
+    log.addHandler(ours)
+    log.addHandler(foreign)
+    with cordwood.context(request_id="r-81", api_key="S3CRET"):
+        log.warning("paid")
+    assert written() == ["r-81 paid | () | ***"]
+    (record,) = foreign.buffer
+    assert not hasattr(record, "request_id")

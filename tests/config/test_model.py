@@ -54,6 +54,7 @@ def test_sizes_are_numbers_or_text_with_a_unit(written: str | int, size: int) ->
         ({"level": -1}, "level: -1 is not a level"),
         ({"max_bytes": "10 XB"}, "max_bytes: '10 XB' is not a size"),
         ({"max_bytes": -1}, "max_bytes: -1 is not a size"),
+        ({"max_message_bytes": 0}, "max_message_bytes: 0 leaves nothing of a message; allowed: a size from 256 bytes"),
         ({"backup_count": "many"}, "backup_count: 'many' is not a count"),
         ({"log_dir": None}, "log_dir: None is not a path"),
         ({"log_dir": ""}, "log_dir: '' is not a path"),

@@ -21,6 +21,7 @@ from tests.logged import Logged
 
 log = logging.getLogger("shop")
 app = Celery("shop", broker="memory://", backend="cache+memory://")
+app.conf.broker_transport_options = {"polling_interval": 0.01}
 
 
 @app.task(name="shop.work")  # type: ignore[untyped-decorator]
@@ -31,14 +32,23 @@ def work(n: int) -> int:
     return n + 1
 
 
-@pytest.fixture
-def worker(logged: Logged) -> Iterator[None]:
+@pytest.fixture(scope="module")
+def running() -> Iterator[None]:
+    """One worker for all tests: it takes seconds to stop."""
     undo = take_over()
+    root = logging.getLogger()
+    level, before = root.level, list(root.handlers)
+    root.setLevel(logging.INFO)  # Celery looks once whether that is enabled
     with start_worker(app, pool="solo", perform_ping_check=False, loglevel="INFO"):
+        assert root.handlers == before, "Celery configured no logging of its own"
         yield
-        kinds = {type(handler) for handler in logging.getLogger().handlers}
-        assert logging.StreamHandler not in kinds, "Celery configured no logging of its own"
+    root.setLevel(level)
     undo()
+
+
+@pytest.fixture
+def worker(running: None, logged: Logged) -> None:
+    """A worker that logs into this test's memory."""
 
 
 def ended(logged: Logged, count: int) -> list[Any]:
@@ -58,7 +68,7 @@ def test_a_tasks_id_and_name_are_in_its_records_and_in_no_others(logged: Logged)
         "at work 2": {"task_id": results[1].id, "celery_task": "shop.work"},
     }
     assert [result.get(timeout=30) for result in results] == [2, 3]
-    assert any("succeeded" in message for message in logged.messages("celery"))
+    wait_until(lambda: any("succeeded" in message for message in logged.messages("celery")), "no word of success")
 
 
 @pytest.mark.usefixtures("worker")
@@ -95,9 +105,9 @@ if __name__ != "__main__":
     )
     take_over()
 app = Celery("tasks", broker="filesystem://")
-app.conf.broker_transport_options = dict.fromkeys(
-    ["data_folder_in", "data_folder_out", "control_folder"], "queue"
-)
+app.conf.broker_transport_options = {
+    **dict.fromkeys(["data_folder_in", "data_folder_out", "control_folder"], "queue"), "polling_interval": 0.05,
+}
 
 @app.task(name="tasks.work")
 def work():

@@ -55,7 +55,7 @@ def address(logged: Logged) -> Iterator[str]:
         return Response(parts())
 
     with make_server("127.0.0.1", 0, app.wsgi_app, handler_class=Quiet) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()

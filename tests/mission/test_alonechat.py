@@ -270,6 +270,56 @@ class _forever:  # noqa: N801 asyncio.timeout came with 3.11
     async def __aexit__(self, *_: object) -> None: ...
 
 
+WITH_HOOKS = """
+import sys
+from AloneChat.core.logging import auto_configure, get_logger
+from AloneChat.core.server import HookContext, HookPhase, UnifiedWebSocketManager, make_app
+
+auto_configure("production")
+manager = UnifiedWebSocketManager()
+
+def log_connection(ctx: HookContext) -> HookContext:
+    logger = get_logger("hooks.connection")
+    if ctx.phase == HookPhase.POST_CONNECT:
+        logger.info("User connected: %s", ctx.user_id)
+    elif ctx.phase == HookPhase.POST_DISCONNECT:
+        logger.info("User disconnected: %s", ctx.user_id)
+    return ctx
+
+def failing(ctx: HookContext) -> HookContext:
+    raise LookupError("no such hook")
+
+manager.register_hook(HookPhase.POST_CONNECT, failing)
+manager.register_hook(HookPhase.POST_CONNECT, log_connection)
+manager.register_hook(HookPhase.POST_DISCONNECT, log_connection)
+
+import uvicorn
+uvicorn.run(make_app(manager), host="127.0.0.1", port=int(sys.argv[1]), log_config=None)
+"""
+
+
+def test_L6_a_real_connection_goes_through_hooks_and_log_and_a_failing_hook_does_not_end_it(
+    start: Start, tmp_path: Path
+) -> None:
+    pytest.importorskip("uvicorn")
+    port = free_port()
+    (tmp_path / "chat.py").write_text(WITH_HOOKS)
+    server = start("alonechat", ["chat.py", str(port)], PYTHONWARNINGS="ignore")
+    assert asyncio.run(chat(port)) == "hello"
+    server.send_signal(signal.SIGINT)
+    server.wait(30)
+    lines = (tmp_path / "logs/prod/alonechat.log").read_text().splitlines()
+    ours = [line.partition(" - ")[2] for line in lines if " - hooks.connection - " in line or ".websocket - " in line]
+    assert [re.sub(r" - [\w<>]+\.py:\d+ - ", " - ", line) for line in ours] == [
+        "cordwood.websocket - INFO - WebSocket connect, user john_doe",
+        "cordwood.websocket - ERROR - hook failing failed in POST_CONNECT; it is passed over",
+        "hooks.connection - INFO - User connected: john_doe",
+        "cordwood.websocket - INFO - WebSocket disconnect, user john_doe",
+        "hooks.connection - INFO - User disconnected: john_doe",
+    ]
+    assert "LookupError: no such hook" in lines
+
+
 @pytest.mark.parametrize("how", ["option", "variable"])
 def test_L7_the_server_starts_in_the_environment_that_is_asked_for(start: Start, tmp_path: Path, how: str) -> None:
     pytest.importorskip("uvicorn")

@@ -53,6 +53,13 @@ def test_H1_shared_code_asks_the_environment(run: Run, tmp_path: Path, variable:
     assert ("CHAINNER_PROCESS_TYPE: 'hst' is not host or worker" in said) is (variable == "hst")
 
 
+def test_H1_a_directory_that_is_given_wins_over_the_environment(run: Run, tmp_path: Path) -> None:
+    run("chainner", "from logger import setup_logger; setup_logger('worker', 'given')", CORDWOOD_LOG_DIR="variable")
+    assert (tmp_path / "given/worker.log").exists()
+    run("chainner", "from logger import get_logger; get_logger('worker')", CORDWOOD_LOG_DIR="variable")
+    assert (tmp_path / "variable/worker.log").exists()
+
+
 def test_H2_formats_and_first_line_are_the_documented_ones(run: Run, tmp_path: Path) -> None:
     done = run(
         "chainner",

@@ -226,6 +226,43 @@ def test_C6_the_switch_by_editing_the_configuration_file(
     program.communicate()
 
 
+def test_C7_files_rotated_by_others_figures_and_alerts(run: Run, tmp_path: Path) -> None:
+    """Rename and copytruncate as logrotate does them (with the real one: tests/integrations/test_logrotate.py)."""
+    done = run(
+        "clipizi",
+        """
+        import os, pathlib, shutil
+        from api.config.logging import get_job_logger
+        import cordwood, prometheus_client
+        from cordwood.integrations.alert import AlertSink
+        from cordwood.integrations.prometheus import Collector
+
+        logger, told = get_job_logger(), []
+        logger.parent.addHandler(cordwood.Handler(sink=AlertSink(told.append, threshold=2), level="ERROR"))
+        os.makedirs("elsewhere")
+        def log(text):
+            logger.error("%s", text)
+            cordwood.flush()
+        log("before")
+        os.rename("logs/services.log", "elsewhere/renamed.log")
+        log("after rename")
+        shutil.copy("logs/services.log", "elsewhere/copied.log")
+        os.truncate("logs/services.log", 0)
+        log("after copytruncate")
+        print([alert.count for alert in told])
+        registry = prometheus_client.CollectorRegistry()
+        registry.register(Collector(cordwood.stats))
+        spool = str(pathlib.Path("logs/.cordwood").resolve())
+        print(registry.get_sample_value("cordwood_records_undelivered", {"spool": spool}))
+        """,
+    )
+    assert done.stdout == "[2]\n0.0\n"
+    texts = [(tmp_path / name).read_text() for name in ("elsewhere/renamed.log", "elsewhere/copied.log")]
+    texts.append((tmp_path / "logs/services.log").read_text())
+    assert [text.rpartition(" - ")[2] for text in texts] == ["before\n", "after rename\n", "after copytruncate\n"]
+    assert [text.count("\n") for text in texts] == [1, 1, 1]
+
+
 def test_C8_secrets_reach_no_destination_and_e_mail_and_user_ids_do(run: Run, tmp_path: Path) -> None:
     card, jwt = (
         "4111 1111 1111 1111",

@@ -25,14 +25,14 @@ _set_up: dict[str, None] = {}  # process types of this process, in the order the
 
 
 def setup_logger(
-    process_type: str, log_dir: str | os.PathLike[str] | None = None, log_level: int | str = "INFO"
+    process_type: str, log_dir: str | os.PathLike[str] | None = None, log_level: int | str | None = None
 ) -> logging.Logger:
     """Log as this type of process from now on, and say so in its file.
 
     Args:
         process_type: `host` or `worker`.
         log_dir: the directory of the log files; None is the documented one.
-        log_level: the least level logged.
+        log_level: the least level logged; None is CORDWOOD_LEVEL, INFO without it.
 
     Raises:
         ConfigError: there is no such type of process, or no such level.
@@ -45,9 +45,11 @@ def setup_logger(
             _set_up.clear()
         elif log_dir is None and _set_up:
             log_dir = current.log_dir
-        preset = chainner(*dict.fromkeys([*_set_up, process_type]), log_dir=log_dir)
-        preset.level = log_level
-        manager = cordwood.configure(preset=preset)
+        given = {"log_dir": log_dir, "level": log_level}  # an argument wins over the environment
+        manager = cordwood.configure(
+            preset=chainner(*dict.fromkeys([*_set_up, process_type]), log_dir=log_dir),
+            **{name: value for name, value in given.items() if value is not None},
+        )
         _set_up[process_type] = None
     logger = cordwood.get_logger(process_type)
     assert manager.config is not None

@@ -13,6 +13,7 @@ import time
 from typing import Any
 
 from cordwood import _native
+from cordwood.capture import context
 from cordwood.errors import report
 
 
@@ -40,13 +41,20 @@ def native_format(formatter: logging.Formatter) -> dict[str, object] | None:
     return None
 
 
-def _without_secrets(record: logging.LogRecord) -> logging.LogRecord:
-    """The record as a formatter of ours sees it; a copy where something is hidden: other handlers see the original."""
-    instead = _native.masked_attributes(record)
+def _as_shown(record: logging.LogRecord) -> logging.LogRecord:
+    """The record as a formatter of ours sees it: with the context's fields, without secrets.
+
+    A copy where that makes a difference, for other handlers see the original.
+    """
+    fields = context.current()
+    shown = copy.copy(record) if fields else record
+    for name, value in (fields or {}).items():
+        vars(shown).setdefault(name, value)
+    instead = _native.masked_attributes(shown)
     if instead:
-        record = copy.copy(record)
-        vars(record).update(instead)
-    return record
+        shown = copy.copy(shown)
+        vars(shown).update(instead)
+    return shown
 
 
 class SpoolHandler(logging.Handler):
@@ -90,7 +98,7 @@ class SpoolHandler(logging.Handler):
             return None
         _rendering.active = True
         try:
-            return self.format(_without_secrets(record))
+            return self.format(_as_shown(record))
         except Exception as error:  # noqa: BLE001 any formatter, any failure: the record is kept
             report(
                 f"formatter {type(self.formatter).__name__} failed ({type(error).__name__}: {error}); "

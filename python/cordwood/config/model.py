@@ -336,7 +336,7 @@ class LogConfig(Settings):
     file_mode: int | str = setting(values.mode, 0o600)
     file_group: int | str | None = setting(optional(values.group), None)
     sync: Literal["interval", "level", "always"] = setting(choice("interval", "level", "always"), "interval")
-    max_message_bytes: int | str = setting(values.size, MEGABYTE)
+    max_message_bytes: int | str = setting(values.message_size, MEGABYTE)
     sinks: tuple[SinkConfig, ...] = _setting_of(_sinks, tuple)
     console: ConsoleConfig = _setting_of(_section(ConsoleConfig), ConsoleConfig)
     spool: SpoolConfig = _setting_of(_section(SpoolConfig), SpoolConfig)

@@ -23,6 +23,7 @@ _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 _UNITS = {"": 1, "b": 1, "k": 1024, "kb": 1024, "m": 1024**2, "mb": 1024**2, "g": 1024**3, "gb": 1024**3}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)", re.ASCII)
+_SHORTEST_MESSAGE = 256
 _NAMED_TIMES = ("midnight", "day", "hour", "minute")
 _ANY_PERMISSION = 0o777
 _OWNER = 0o600
@@ -83,6 +84,14 @@ def size(field: str, value: object) -> int:
         if match and match[2] in _UNITS:
             return int(float(match[1]) * _UNITS[match[2]])
     raise ConfigError(field, f"{value!r} is not a size", "a number of bytes, or text such as '10 MB'")
+
+
+def message_size(field: str, value: object) -> int:
+    """A size that leaves something of a message."""
+    bytes_ = size(field, value)
+    if bytes_ < _SHORTEST_MESSAGE:
+        raise ConfigError(field, f"{value!r} leaves nothing of a message", f"a size from {_SHORTEST_MESSAGE} bytes")
+    return bytes_
 
 
 def count(field: str, value: object) -> int:

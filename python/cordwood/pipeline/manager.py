@@ -55,6 +55,7 @@ class LoggingManager:
         self._lock = threading.RLock()
         self._attached: list[tuple[logging.Logger, logging.Handler]] = []
         self._set_aside: list[logging.Handler] = []  # root handlers that wrote to the console before
+        self._order: list[logging.Handler] = []  # the root's handlers as they stood when some were set aside
         self._levels = Levels()
         self._watcher: Watcher | None = None
         self.config, self.origins, self.faults = None, {}, ()
@@ -131,6 +132,8 @@ class LoggingManager:
         old, self._attached = self._attached, attached
         with logging._lock:  # type: ignore[attr-defined]  # noqa: SLF001 what addHandler itself holds
             aside = [handler for handler in root.handlers if _writes_to_console(handler)]
+            if aside:
+                self._order += [handler for handler in root.handlers if handler not in self._order]
             for logger in dict.fromkeys([root, *(logger for logger, _ in (*old, *attached))]):
                 gone = [handler for owner, handler in old if owner is logger] + (aside if logger is root else [])
                 kept = [handler for handler in logger.handlers if handler not in gone]
@@ -221,15 +224,21 @@ class LoggingManager:
             remaining = self.flush(timeout)
             loggers.give_back()
             old = self._swap([])
-            root = logging.getLogger()
-            for handler in self._set_aside:
-                root.addHandler(handler)
+            self._bring_back()
             self._stop_watching()
             self._levels.give_back()
-            self._set_aside = []
             self.config, self.origins, self.faults = None, {}, ()
             _close(old, deadline - time.monotonic())
         return remaining
+
+    def _bring_back(self) -> None:
+        """The handlers that were set aside, each in its old place among those that are still there."""
+        root = logging.getLogger()
+        with logging._lock:  # type: ignore[attr-defined]  # noqa: SLF001 as in _swap
+            present = [*root.handlers, *(handler for handler in self._set_aside if handler not in root.handlers)]
+            ordered = [handler for handler in self._order if handler in present]
+            root.handlers = [*ordered, *(handler for handler in present if handler not in ordered)]
+        self._set_aside, self._order = [], []
 
     def flush(self, timeout: float = 5.0) -> int:
         """Wait until all records of this process are delivered.

@@ -13,8 +13,19 @@ from cordwood.record import LEVELS
 _LAST_PORT = 65535
 
 
+class _Port(click.ParamType[int]):
+    name = "port"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """A port's number."""
+        text = str(value)
+        if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= _LAST_PORT):
+            self.fail(f"{text!r} is not a port: a number from 1 to {_LAST_PORT}.", param, ctx)
+        return int(text)
+
+
 @click.command(context_settings={"allow_interspersed_args": False})
-@click.option("-p", "--port", type=click.IntRange(1, _LAST_PORT), help="Run on this port, or the next that is free.")
+@click.option("-p", "--port", type=_Port(), help="Run on this port, or the next that is free.")
 @click.option("-l", "--level", metavar="LEVEL", help=f"Log level: {', '.join(LEVELS)}.")
 @click.option("-f", "--force-kill", is_flag=True, help="End who holds the port: own processes only, politely first.")
 @click.option("-d", "--log-dir", help="Where the console's copy goes.  [default: CORDWOOD_LOG_DIR, else logs]")
