@@ -158,15 +158,18 @@ def test_every_public_name_is_documented() -> None:
         assert getattr(cordwood, name).__doc__
 
 
-def test_the_picture_shows_what_is_printed_today() -> None:
+@pytest.mark.parametrize("name", script("docs/pictures.py").SCENES)
+def test_a_picture_shows_what_is_printed_today(name: str) -> None:
     pictures = script("docs/pictures.py")
 
     def words(svg: str) -> str:
         return re.sub(r"\d+", "0", html.unescape(re.sub(r"<[^>]*>|\n", "", svg)))
 
-    committed = (ROOT / "docs" / "pictures" / "output.svg").read_text(encoding="utf-8")
+    committed = (ROOT / "docs" / "pictures" / f"{name}.svg").read_text(encoding="utf-8")
     assert ET.fromstring(committed).tag.endswith("svg")
-    assert words(committed) == words(pictures.svg(list(pictures.rows()))), "type: python docs/pictures.py"
+    assert words(committed) == words(pictures.svg(name, pictures.screen(name))), f"type: python docs/pictures.py {name}"
+    shown = [page for page in PAGES if f"pictures/{name}.svg)" in page.read_text(encoding="utf-8")]
+    assert shown, "a picture belongs to a page"
 
 
 def test_the_figures_fill_their_section_of_the_readme_and_no_more() -> None:
