@@ -6,16 +6,21 @@ import os
 import signal
 import subprocess
 
-from tests.faults.harness import Scene, faketime, fault
+from tests.faults.harness import Scene, faketime, fault, wait_until
 
 
 @fault("No thread can be made", rows="29", needs=["strace"])
 def no_threads(scene: Scene) -> None:
-    """`strace` fails every clone with EAGAIN from the first record on; 3,000 records; then lets go; 100 more."""
+    """`strace` fails every clone with EAGAIN from the first record on; 3,000 records; then lets go; records go on."""
     writer = scene.start()
     with scene.traced(writer, "-e", "inject=clone,clone3:error=EAGAIN"):
         writer.log(3000)
-    writer.log(100)
+
+    def resumed() -> bool:
+        writer.log(1)
+        return scene.file.exists() and scene.file.stat().st_size > 0
+
+    wait_until(resumed, "delivery", pause=0.05)
 
 
 @fault("Every process is PID 1", rows="31", needs=["unshare"], silent=True)

@@ -37,7 +37,7 @@ def next_process(scene: Scene) -> None:
     writer.flush()
 
 
-@fault("Bits flip in the spool", rows="15", spool=True, loses=True, silent=True)
+@fault("Bits flip in the spool", rows="15", spool=True, loses=True)
 def bit_flips(scene: Scene) -> None:
     """A process is killed with 2,000 records in its spool; 20 bits among them flip; the next process logs 100."""
     die_with_records(scene)
@@ -50,7 +50,7 @@ def bit_flips(scene: Scene) -> None:
     next_process(scene)
 
 
-@fault("The spool's last bytes are torn", rows="15", spool=True, loses=True, silent=True)
+@fault("The spool's last bytes are torn", rows="15", spool=True, loses=True, cut=True)
 def torn_tail(scene: Scene) -> None:
     """A process is killed with 2,000 records in its spool; its segment is cut within a frame; the next logs 100."""
     die_with_records(scene)
@@ -59,7 +59,7 @@ def torn_tail(scene: Scene) -> None:
     next_process(scene)
 
 
-@fault("A frame claims to be gigabytes long", rows="15, 54", spool=True, loses=True, silent=True)
+@fault("A frame claims to be gigabytes long", rows="15, 54", spool=True, loses=True)
 def garbage_length(scene: Scene) -> None:
     """A process is killed with 2,000 records in its spool; the length of one becomes 4 GB; the next logs 100."""
     die_with_records(scene)

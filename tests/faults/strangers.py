@@ -126,6 +126,8 @@ def folder_at_path(scene: Scene) -> None:
     scene.file.mkdir()
     writer = scene.start()
     writer.log(1000)
+    if scene.is_cordwood:
+        wait_until(writer.errors.read_bytes, "a word about the folder")
     scene.file.rmdir()
     writer.log(100)
 
@@ -136,6 +138,8 @@ def fifo_at_path(scene: Scene) -> None:
     os.mkfifo(scene.file)
     writer = scene.start()
     writer.log(500)
+    if scene.is_cordwood:
+        wait_until(writer.errors.read_bytes, "a word about the pipe")
     scene.file.unlink()
     writer.log(100)
 

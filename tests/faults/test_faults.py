@@ -9,7 +9,6 @@ import pytest
 from tests.faults.harness import Scene, lacking
 from tests.faults.table import FAULTS
 
-DAMAGE = "damage is counted by place, not by record"
 KNOWN = {
     "full_disk": "while the disk is full the spool cannot grow and loses (counted): it should grow in memory",
     "no_inodes": "as full_disk",
@@ -19,15 +18,7 @@ KNOWN = {
     "truncated_mapping": "SIGBUS kills the application",
     "truncated_control": "SIGBUS kills the application",
     "spool_deleted": "segments made ahead of time lose their names with the folder: what they get is not found",
-    "transient_eio": "each failure and each success is said",
-    "spool_full": "each segment given up is said",
-    "no_locks": "a spool without locks loses all: it should be refused when it is opened",
-    "no_fallocate": "a spool without fallocate loses all: zeros should be written",
-    "no_threads": "nothing is said",
     "no_memory": "the core aborts the process where an allocation fails",
-    "torn_tail": DAMAGE,
-    "garbage_length": DAMAGE,
-    "bit_flips": DAMAGE,
 }
 
 
@@ -38,6 +29,6 @@ def test_a_fault_ends_as_promised(name: str, tmp_path: Path, request: pytest.Fix
     for missing in filter(None, map(lacking, fault.needs)):
         pytest.skip(missing)
     if name in KNOWN:
-        request.applymarker(pytest.mark.xfail(reason=KNOWN[name], strict=KNOWN[name] != DAMAGE))
+        request.applymarker(pytest.mark.xfail(reason=KNOWN[name], strict=True))
     outcome = Scene("cordwood", tmp_path / "scene").run(fault.inject)
     assert not fault.complaints(outcome)

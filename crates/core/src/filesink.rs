@@ -39,6 +39,8 @@ pub struct FileSink {
     pub failing_since: Option<Instant>,
     pause: Duration,
     pub retry_at: Option<Instant>,
+    /// Records that a full spool took from it since it began to fail.
+    pub given_up: u64,
     /// The last turn ended before the records did.
     pub has_more: bool,
 }
@@ -66,6 +68,7 @@ impl FileSink {
             failing_since: None,
             pause,
             retry_at: None,
+            given_up: 0,
             has_more: false,
         })
     }
@@ -87,7 +90,11 @@ impl FileSink {
         match result {
             Ok(()) => {
                 if self.failing_since.take().is_some() {
-                    notices.push(format!("{}: written again", self.log.path().display()));
+                    let path = self.log.path().display();
+                    notices.push(match std::mem::take(&mut self.given_up) {
+                        0 => format!("{path}: written again"),
+                        lost => format!("{path}: written again; the full spool gave up {lost} records for it"),
+                    });
                 }
                 (self.pause, self.retry_at) = (BACKOFF.0, None);
             }

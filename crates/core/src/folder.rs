@@ -1,10 +1,12 @@
 //! A spool's folder: what stands in it, who may use it, and how a segment is made there.
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use rustix::fs::{FallocateFlags, FlockOperation};
+use rustix::io::Errno;
 
 use crate::control::Control;
 use crate::error::{Error, Result};
@@ -21,7 +23,8 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Opens or makes the folder, mode 0700. Refused: another user's, a symbolic link, a network file system.
+    /// Opens or makes the folder, mode 0700. Refused: another user's, a symbolic link, a network file system, one that
+    /// has no locks.
     pub fn open(path: &Path) -> Result<Self> {
         match std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path) {
             Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(Error::io("create", path, e)),
@@ -38,6 +41,7 @@ impl Folder {
         if is_network(path)? {
             return refuse("a spool on a network file system is not safe");
         }
+        check_locks(path)?;
         let sinks = path.join("sinks");
         match std::fs::DirBuilder::new().mode(0o700).create(&sinks) {
             Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(Error::io("create", sinks, e)),
@@ -108,12 +112,25 @@ impl Folder {
         let file = Held::open(|| options.open(&path)).map_err(|e| Error::io("create", &path, e))?;
         rustix::fs::flock(&*file, FlockOperation::NonBlockingLockExclusive).map_err(|e| failed("lock", e.into()))?;
         // Every block is allocated now: a full disk is an error here and never a SIGBUS later.
-        rustix::fs::fallocate(&*file, FallocateFlags::empty(), 0, capacity as u64)
-            .map_err(|e| failed("allocate", e.into()))?;
+        allocate(&file, capacity).map_err(|e| failed("allocate", e))?;
         let prepared = Prepared::new(file, Some(path.clone()), capacity).map_err(|e| failed("map", e))?;
         self.control.bytes().fetch_add(capacity as u64, Ordering::Relaxed);
         Ok(prepared)
     }
+}
+
+fn allocate(file: &File, capacity: usize) -> io::Result<()> {
+    match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, capacity as u64) {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => file.write_all_at(&vec![0; capacity], 0),
+        done => Ok(done?),
+    }
+}
+
+/// A lock nobody else takes: what matters is whether there are any.
+fn check_locks(path: &Path) -> Result<()> {
+    let fail = |e: io::Error| Error::io("lock", path, e);
+    let folder = File::open(path).map_err(fail)?;
+    rustix::fs::flock(&folder, FlockOperation::NonBlockingLockShared).map_err(|e| fail(e.into()))
 }
 
 fn is_network(path: &Path) -> Result<bool> {

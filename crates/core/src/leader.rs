@@ -114,7 +114,10 @@ impl Leader {
         if waiting || delivered == 0 || self.reaped.elapsed() > Duration::from_millis(20) {
             self.reap(waiting);
         }
-        count_damage(&self.shared, &mut self.source);
+        let damaged = count_damage(&self.shared, &mut self.source);
+        if damaged > 0 {
+            self.notices.push(format!("the spool was damaged; {damaged} records of it are lost"));
+        }
         delivered
     }
 
@@ -189,7 +192,10 @@ impl Leader {
                 if let Some(lost) = self.source.give_up_oldest(identity) {
                     let control = &self.shared.folder.control;
                     control.dropped(Reason::SinkBehind).fetch_add(lost, Ordering::Relaxed);
-                    self.notices.push(format!("{name}: the spool is full; {lost} records for it are given up"));
+                    if let Some(sink) = self.sinks.iter_mut().find(|sink| sink.identity == identity) {
+                        sink.given_up += lost;
+                    }
+                    self.notices.push(format!("{name}: the spool is full; its oldest records are given up"));
                 }
             }
             freed = self.source.reap();

@@ -5,6 +5,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::time::{Duration, Instant};
 
 use crate::directory::is_unlocked;
+use crate::error::Result;
 use crate::frame::{self, Context, Head, Kind, Lines};
 use crate::reader::{Reader, Step};
 use crate::record::{Record, Site, Thread};
@@ -12,6 +13,8 @@ use crate::segment::MAX_SINKS;
 
 /// A frame that does not hold for so long although its writer lives is damaged, not half read.
 const DOUBT: Duration = Duration::from_secs(1);
+/// A count that nobody has taken yet.
+const UNKNOWN: u64 = u64::MAX;
 
 #[derive(Default)]
 struct OffsetHasher(u64);
@@ -60,6 +63,11 @@ pub struct Member {
     /// Read so far, and said to be delivered, by bit.
     pub cursors: [u64; MAX_SINKS],
     pub committed: [u64; MAX_SINKS],
+    /// Records lost to damage between the two, by bit. How many tells the record after it: `gap` until that is met.
+    pub lost: [u64; MAX_SINKS],
+    gap: [bool; MAX_SINKS],
+    /// Records of the segment up to the cursor, by bit; [`UNKNOWN`] until one was met.
+    met: [u64; MAX_SINKS],
     pub sealed: Option<u64>,
     pub dead: bool,
 }
@@ -78,6 +86,9 @@ impl Member {
             threads: Offsets::default(),
             cursors: committed,
             committed,
+            lost: [0; MAX_SINKS],
+            gap: [false; MAX_SINKS],
+            met: [UNKNOWN; MAX_SINKS],
             sealed: None,
             dead: false,
         }
@@ -100,15 +111,19 @@ impl Member {
     }
 
     /// Moves to the next record for this sink and returns its time; None at the end of what is there.
-    pub fn advance(&mut self, bit: usize, damaged: &mut u64) -> Option<i64> {
+    pub fn advance(&mut self, bit: usize) -> Option<i64> {
         loop {
             let at = self.cursors[bit];
             if self.sealed.is_some_and(|end| at >= end) {
+                self.end_gap(bit, None);
                 return None;
             }
             match self.reader.look(at) {
                 Step::Frame(Kind::Record, stride) => {
-                    let head = self.reader.frame(at).and_then(|frame| Head::read(frame.payload));
+                    let frame = self.reader.frame(at);
+                    let (sequence, head) = (frame.map(|f| f.sequence), frame.and_then(|f| Head::read(f.payload)));
+                    self.end_gap(bit, sequence);
+                    self.met[bit] = sequence.map_or(UNKNOWN, |sequence| u64::from(sequence) + 1);
                     match head {
                         Some(head) if head.sinks >> bit & 1 == 1 => return Some(head.time_ns),
                         _ => self.cursors[bit] = at + stride as u64,
@@ -125,6 +140,7 @@ impl Member {
                     }
                     let end = self.sealed();
                     if step == Step::End && end.is_none_or(|end| at >= end) {
+                        self.end_gap(bit, None);
                         return None;
                     }
                     self.doubt = None;
@@ -132,11 +148,34 @@ impl Member {
                     if after.is_none() && self.is_still_written() {
                         return None;
                     }
-                    *damaged += 1;
+                    if self.met[bit] == UNKNOWN {
+                        self.met[bit] = self.reader.records_before(at);
+                    }
+                    self.gap[bit] = true;
                     self.cursors[bit] = after.or(end).unwrap_or(self.reader.header.capacity);
                 }
             }
         }
+    }
+
+    /// Counts what damage took, now that the record after it is met. At a segment's end it may have been any number.
+    fn end_gap(&mut self, bit: usize, sequence: Option<u32>) {
+        if std::mem::take(&mut self.gap[bit]) {
+            self.lost[bit] += sequence.map_or(1, |sequence| u64::from(sequence).saturating_sub(self.met[bit]));
+        }
+    }
+
+    /// Goes (back) to where the sink is said to have come; what was read beyond counts as never read.
+    pub fn rewind(&mut self, bit: usize) {
+        self.cursors[bit] = self.committed[bit];
+        (self.lost[bit], self.gap[bit], self.met[bit]) = (0, false, UNKNOWN);
+    }
+
+    /// Says that the sink has all that was read; returns how many records damage took of it.
+    pub fn commit(&mut self, bit: usize) -> Result<u64> {
+        self.reader.deliver(bit, self.cursors[bit])?;
+        self.committed[bit] = self.cursors[bit];
+        Ok(std::mem::take(&mut self.lost[bit]))
     }
 
     fn is_beyond_doubt(&mut self, at: u64) -> bool {

@@ -173,6 +173,23 @@ impl Reader {
         }
     }
 
+    /// How many records stand, or stood, before a position: one more than the sequence of the last whole one.
+    pub fn records_before(&mut self, end: u64) -> u64 {
+        let (mut position, mut records) = (HEADER as u64, 0);
+        while position < end {
+            match self.look(position) {
+                Step::Frame(kind, stride) => {
+                    let sequence = self.frame(position).map_or(0, |frame| u64::from(frame.sequence));
+                    records = if kind == Kind::Record { sequence + 1 } else { records };
+                    position += stride as u64;
+                }
+                Step::Damaged => position = self.resynchronise(position).unwrap_or(end),
+                Step::End => break,
+            }
+        }
+        records
+    }
+
     /// The next position after `damaged` at which a whole frame stands.
     pub fn resynchronise(&mut self, damaged: u64) -> Option<u64> {
         let end = self.sealed().unwrap_or(self.header.capacity);

@@ -61,6 +61,7 @@ pub struct Source {
     generation: u32,
     /// Members that the last `read` took records from.
     taken: Vec<usize>,
+    /// Records that damage took, of what was committed since somebody last asked.
     pub damaged: u64,
 }
 
@@ -139,7 +140,7 @@ impl Source {
         for member in &mut self.members {
             if let Some(bit) = member.reader.bit(identity) {
                 member.committed[bit] = member.committed[bit].max(member.reader.delivered(bit));
-                member.cursors[bit] = member.committed[bit];
+                member.rewind(bit);
             }
         }
     }
@@ -154,7 +155,7 @@ impl Source {
     pub fn rewind(&mut self, identity: u64) {
         for member in &mut self.members {
             if let Some(bit) = member.reader.bit(identity) {
-                member.cursors[bit] = member.committed[bit];
+                member.rewind(bit);
             }
         }
     }
@@ -204,7 +205,7 @@ impl Source {
         for at in start..end {
             let member = &mut self.members[at];
             let Some(bit) = member.reader.bit(identity) else { continue };
-            if let Some(time) = member.advance(bit, &mut self.damaged) {
+            if let Some(time) = member.advance(bit) {
                 return Some(Chain { member: at, bit, end, time });
             }
             if !member.is_finished(bit) {
@@ -223,7 +224,7 @@ impl Source {
         let taken = if let Some((record, lines)) = known.and_then(|()| member.record(bit)) {
             take(&record, lines.get(bit as u32))
         } else {
-            self.damaged += 1;
+            member.lost[bit] += 1;
             Take::Next
         };
         if taken != Take::Leave {
@@ -255,9 +256,7 @@ impl Source {
     pub fn commit(&mut self, identity: u64) -> Result<()> {
         let moved: Vec<_> = self.moved(identity).collect();
         for (at, bit) in moved {
-            let member = &mut self.members[at];
-            member.reader.deliver(bit, member.cursors[bit])?;
-            member.committed[bit] = member.cursors[bit];
+            self.damaged += self.members[at].commit(bit)?;
         }
         Ok(())
     }
@@ -277,10 +276,9 @@ impl Source {
             }
             for member in &mut self.members {
                 if let (true, Some(bit)) = (member.reader.header.salt() == *salt, member.reader.bit(identity)) {
-                    let position = member.committed[bit].max(*position);
-                    member.cursors[bit] = position;
-                    member.committed[bit] = position;
-                    member.reader.deliver(bit, position)?;
+                    member.committed[bit] = member.committed[bit].max(*position);
+                    member.rewind(bit);
+                    self.damaged += member.commit(bit)?;
                 }
             }
         }
@@ -325,13 +323,13 @@ impl Source {
         let bit = self.members[oldest].reader.bit(identity)?;
         let member = &mut self.members[oldest];
         let mut lost = 0;
-        while member.advance(bit, &mut self.damaged).is_some() {
+        while member.advance(bit).is_some() {
             let Step::Frame(_, stride) = member.reader.look(member.cursors[bit]) else { break };
             member.cursors[bit] += stride as u64;
             lost += 1;
         }
-        member.committed[bit] = member.cursors[bit];
-        let _ = member.reader.deliver(bit, member.cursors[bit]);
+        member.committed[bit] = member.cursors[bit]; // Also where that cannot be written: it is given up.
+        self.damaged += member.commit(bit).unwrap_or(0);
         Some(lost)
     }
 
@@ -400,12 +398,11 @@ struct Chain {
     time: i64,
 }
 
-/// Counts frames that were damage in the folder's own counter.
-pub fn count_damage(shared: &Shared, source: &mut Source) {
+/// Counts records that damage took in the folder's own counter; returns how many more there are.
+pub fn count_damage(shared: &Shared, source: &mut Source) -> u64 {
     let damaged = std::mem::take(&mut source.damaged);
-    if damaged > 0 {
-        shared.folder.control.dropped(Reason::Damaged).fetch_add(damaged, Ordering::Relaxed);
-    }
+    shared.folder.control.dropped(Reason::Damaged).fetch_add(damaged, Ordering::Relaxed);
+    damaged
 }
 
 /// A reader of a folder that is not this process's own, for views.

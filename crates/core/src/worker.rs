@@ -1,4 +1,5 @@
 //! The delivery thread of a process: its own console, the next segment, and the folder's files when it leads.
+use std::collections::HashMap;
 use std::sync::atomic::{fence, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -23,6 +24,8 @@ const NAP: Duration = Duration::from_micros(200);
 const STALLED: Duration = Duration::from_millis(20);
 /// Somebody waits for room for so long already: sinks of this process that lag give their oldest segment up.
 const PATIENCE: Duration = Duration::from_millis(50);
+/// What was said is not said again for so long.
+const QUIET: Duration = Duration::from_secs(60);
 /// A thread whose writer went on elsewhere ends when nothing came for so long.
 const LEAVE: Duration = Duration::from_secs(3);
 
@@ -121,13 +124,14 @@ struct Loop {
     pressed: Option<Instant>,
     /// When something was delivered last.
     active: Instant,
+    said: Said,
 }
 
 impl Loop {
     fn new(shared: Arc<Shared>) -> Self {
         let now = Instant::now();
-        let (own, pipes, leader) = (None, Vec::new(), None);
-        Self { shared, own, pipes, leader, tried: None, looked: now, pressed: None, active: now }
+        let (own, pipes, leader, said) = (None, Vec::new(), None, Said::default());
+        Self { shared, own, pipes, leader, tried: None, looked: now, pressed: None, active: now, said }
     }
 
     fn run(&mut self) {
@@ -176,7 +180,7 @@ impl Loop {
                 self.shared.idle_rounds.fetch_add(1, Ordering::Release);
             }
             delivered += found;
-            say(&leader.take_notices());
+            self.said.say(&leader.take_notices());
         }
         if self.looked.elapsed() > IDLE {
             self.looked = Instant::now();
@@ -265,15 +269,40 @@ fn give_up_local(source: &mut Source, pipes: &[Pipe], shared: &Shared) {
     shared.folder.control.wake();
 }
 
-/// Says on stderr what the user should hear of, if stderr takes it.
-fn say(texts: &[String]) {
-    if texts.is_empty() {
-        return;
-    }
-    if let Ok(mut stream) = Stream::open(Standard::Error) {
-        for text in texts {
-            let _ = stream.write(format!("cordwood: {text}\n").as_bytes());
+/// What was said on stderr: the same again only after a minute, with how often it was left out in between.
+#[derive(Default)]
+struct Said {
+    texts: HashMap<String, (Instant, u64)>,
+}
+
+impl Said {
+    /// Says what the user should hear of, if stderr takes it.
+    fn say(&mut self, texts: &[String]) {
+        if texts.is_empty() {
+            return;
         }
+        let Ok(mut stream) = Stream::open(Standard::Error) else { return };
+        for line in texts.iter().filter_map(|text| self.line(text, Instant::now())) {
+            let _ = stream.write(line.as_bytes());
+        }
+    }
+
+    /// The line to write now, if any. Texts that differ in their counts alone are the same.
+    fn line(&mut self, text: &str, now: Instant) -> Option<String> {
+        let is_count = |word: &&str| !word.bytes().all(|byte| byte.is_ascii_digit());
+        let key: String = text.split(' ').filter(is_count).collect();
+        self.texts.retain(|known, (said, _)| *known == key || now - *said < QUIET);
+        let mut again = String::new();
+        match self.texts.get_mut(&key) {
+            Some((said, left_out)) if now - *said < QUIET => {
+                *left_out += 1;
+                return None;
+            }
+            Some((_, left_out)) if *left_out > 0 => again = format!(" ({left_out} more in between)"),
+            _ => {}
+        }
+        self.texts.insert(key, (now, 0));
+        Some(format!("cordwood: {text}{again}\n"))
     }
 }
 
@@ -331,6 +360,17 @@ mod tests {
             assert!(Instant::now() < end, "it did not come");
             std::thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    #[test]
+    fn the_same_is_said_once_a_minute_whatever_its_counts() {
+        let (mut said, now) = (Said::default(), Instant::now());
+        assert_eq!(said.line("7 records of /a7.log", now).unwrap(), "cordwood: 7 records of /a7.log\n");
+        assert_eq!(said.line("9 records of /a7.log", now), None);
+        assert!(said.line("7 records of /a8.log", now).is_some());
+        let line = said.line("1 records of /a7.log", now + QUIET).unwrap();
+        assert_eq!(line, "cordwood: 1 records of /a7.log (1 more in between)\n");
+        assert_eq!(said.texts.len(), 1);
     }
 
     #[test]

@@ -80,7 +80,14 @@ impl PySpool {
             state.check_zone(py, time_ns);
             let found = state.spool.reserve(bytes);
             // Also where there is no room: it may be this thread that makes some.
-            state.ensure_worker();
+            if let Err(error) = state.ensure_worker() {
+                drop(state);
+                runtime::report(
+                    py,
+                    &format!("no thread can be made ({error}): records wait in the spool; trying again"),
+                );
+                continue;
+            }
             let shared = match found {
                 Room::Ready => return Reserved::Ready,
                 Room::Failed(error) => {
@@ -169,9 +176,10 @@ impl PySpool {
         let deadline = Instant::now() + timeout;
         let mut pause = Duration::from_micros(50);
         let (mark, seen) = self.with_state(py, |state| {
-            state.thread_failed = false;
+            state.thread_wanted = None;
             if state.spool.appended() > 0 {
-                state.ensure_worker();
+                // What cannot be delivered is left, and said to be.
+                let _ = state.ensure_worker();
             }
             (state.spool.mark(), state.spool.shared.idle_rounds.load(Ordering::Acquire))
         })?;

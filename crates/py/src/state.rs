@@ -1,6 +1,7 @@
 //! What a process's end of a spool is made of, and what a fork or a deleted folder makes anew.
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use cordwood_core::error::Error;
 use cordwood_core::folder::Folder;
@@ -17,6 +18,8 @@ use pyo3::prelude::*;
 
 use crate::runtime;
 
+/// How long after a thread could not be made it is tried again.
+const THREAD_PAUSE: Duration = Duration::from_secs(1);
 /// UTC offsets change at multiples of a quarter of an hour.
 const QUARTER_NS: i64 = 15 * 60 * 1_000_000_000;
 
@@ -50,7 +53,8 @@ pub struct State {
     /// A reader for each sink that Python delivers, by bit.
     pub sources: Vec<Option<Source>>,
     offset_checked_ns: i64,
-    pub thread_failed: bool,
+    /// No thread could be had: when to try again.
+    pub thread_wanted: Option<Instant>,
 }
 
 impl State {
@@ -73,7 +77,7 @@ impl State {
             sinks: Vec::new(),
             sources: Vec::new(),
             offset_checked_ns: 0,
-            thread_failed: false,
+            thread_wanted: None,
         })
     }
 
@@ -206,15 +210,14 @@ impl State {
         fresh.former = Some((self.spool, self.worker));
     }
 
-    pub fn ensure_worker(&mut self) {
-        if self.worker.is_some() || self.thread_failed {
-            return;
+    /// Errors: no thread can be had. Records wait in the spool until one can, or for another process.
+    pub fn ensure_worker(&mut self) -> std::io::Result<()> {
+        if self.worker.is_some() || self.thread_wanted.is_some_and(|at| Instant::now() < at) {
+            return Ok(());
         }
-        match Worker::start(Arc::clone(&self.spool.shared)) {
-            Ok(worker) => self.worker = Some(worker),
-            // No thread can be had: records wait in the spool for another process, or for the flush at exit.
-            Err(_) => self.thread_failed = true,
-        }
+        self.thread_wanted = Some(Instant::now() + THREAD_PAUSE);
+        self.worker = Some(Worker::start(Arc::clone(&self.spool.shared))?);
+        Ok(())
     }
 
     pub fn generation(&self) -> u32 {
