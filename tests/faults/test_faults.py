@@ -18,7 +18,6 @@ KNOWN = {
     "truncated_mapping": "SIGBUS kills the application",
     "truncated_control": "SIGBUS kills the application",
     "spool_deleted": "segments made ahead of time lose their names with the folder: what they get is not found",
-    "no_memory": "the core aborts the process where an allocation fails",
 }
 
 

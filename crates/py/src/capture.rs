@@ -8,7 +8,7 @@ use cordwood_core::frame::{self, Head, Kind, HEAD};
 use cordwood_core::record::{self as model, Exception};
 use cordwood_core::redact::Redactor;
 use cordwood_core::spool::frame_bytes;
-use pyo3::exceptions::PyException;
+use pyo3::exceptions::{PyException, PyMemoryError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyMapping, PyString, PyTuple};
@@ -19,7 +19,7 @@ use crate::plan::{self, Plan};
 use crate::runtime::{self, caches, names, ThreadEntry, CONTEXT_USED};
 use crate::site::{self, Key, Site, Template};
 use crate::spool::{now, PySpool, Reserved};
-use crate::value::{pack_argument, pack_field, text_of, unprintable, with_text};
+use crate::value::{pack_argument, pack_field, start_of, text_of, unprintable, with_text};
 
 /// A record being put together: its flags and the payload after the fixed part.
 pub struct Draft<'py> {
@@ -60,11 +60,15 @@ impl<'py> Draft<'py> {
     }
 }
 
+/// Beyond a cut so much is looked at, because a secret that begins before it may end behind it.
+const MARGIN: usize = 16 << 10;
+
 /// A text as it is kept: redacted, and cut. What lies far behind the cut is not even looked at, so that a text of any size
 /// costs its caller no more than the longest that may be kept.
 pub fn kept<'a>(redactor: &Redactor, text: &'a str, most: usize) -> Cow<'a, str> {
-    /// Beyond the cut so much is looked at, because a secret that begins before it may end behind it.
-    const MARGIN: usize = 16 << 10;
+    if text.len() > LARGE && !has_memory(COPIES * text.len().min(most)) {
+        return Cow::Owned(format!("(a text of {} bytes: there was no memory for it)", text.len()));
+    }
     if text.len() <= most {
         return redactor.redact_text(text);
     }
@@ -73,7 +77,16 @@ pub fn kept<'a>(redactor: &Redactor, text: &'a str, most: usize) -> Cow<'a, str>
     Cow::Owned(format!("{} … [{} bytes cut]", &near[..end], text.len() - end))
 }
 
-fn floor_char(text: &str, mut at: usize) -> usize {
+/// Larger texts are asked for memory first: an allocation that fails ends the process.
+const LARGE: usize = 64 << 10;
+/// So often a text is copied on its way into a file, at most.
+const COPIES: usize = 8;
+
+fn has_memory(bytes: usize) -> bool {
+    Vec::<u8>::new().try_reserve_exact(bytes).is_ok()
+}
+
+pub fn floor_char(text: &str, mut at: usize) -> usize {
     at = at.min(text.len());
     while !text.is_char_boundary(at) {
         at -= 1;
@@ -211,7 +224,8 @@ pub fn put_message<'py>(
             Ok(())
         }
         Err(error) => {
-            let text = with_text(&format, |text| failed_message(py, redactor, text, &given.args, secrets, &error));
+            let text =
+                with_text(&format, |text| failed_message(py, redactor, text, &given.args, secrets, &error, most));
             draft.text(&kept(redactor, &text, most));
             reraise_if_not_exception(py, &error)
         }
@@ -260,7 +274,8 @@ pub fn masked<'py>(
     Ok(copy.into_any())
 }
 
-/// What is kept of a message whose arguments do not fit its template.
+/// What is kept of a message whose arguments do not fit its template, or for which there is no memory: of each text so
+/// much that not all of that is copied again.
 fn failed_message(
     py: Python<'_>,
     redactor: &Redactor,
@@ -268,15 +283,18 @@ fn failed_message(
     args: &Args<'_, '_>,
     secrets: u64,
     error: &PyErr,
+    most: usize,
 ) -> String {
+    let most = if error.is_instance_of::<PyMemoryError>(py) { MARGIN } else { most };
     let mut shown = Vec::new();
     let _ = args.each(|index, arg| {
         let secret = index < 64 && secrets >> index & 1 == 1;
-        shown.push(if secret { redactor.mask().to_owned() } else { text_of(&arg) });
+        shown.push(if secret { redactor.mask().to_owned() } else { start_of(&arg, most) });
         true
     });
     let kind = error.get_type(py).name().map_or_else(|_| String::from("Exception"), |name| name.to_string());
     let why = error.value(py).str().map_or_else(|_| String::new(), |text| with_text(text.as_any(), str::to_owned));
+    let template = &template[..floor_char(template, most)];
     format!("{template} [arguments: {}; not formatted: {kind}: {why}]", shown.join(", "))
 }
 

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use pyo3::Borrowed;
 
-use crate::capture::{kept, Taken};
+use crate::capture::{floor_char, kept, Taken};
 use crate::ffi::{self, types};
 
 /// How deep nested lists and mappings are followed; beyond, their text stands.
@@ -33,6 +33,14 @@ fn escaped(object: &Bound<'_, PyAny>) -> String {
 pub fn text_of(object: &Bound<'_, PyAny>) -> String {
     match object.str() {
         Ok(text) => with_text(text.as_any(), str::to_owned),
+        Err(error) => unprintable(object, &error),
+    }
+}
+
+/// The first `most` bytes of `str(object)`.
+pub fn start_of(object: &Bound<'_, PyAny>, most: usize) -> String {
+    match object.str() {
+        Ok(text) => with_text(text.as_any(), |text| text[..floor_char(text, most)].to_owned()),
         Err(error) => unprintable(object, &error),
     }
 }
