@@ -15,7 +15,9 @@ FRAMES = 2000
 
 
 def segments(scene: Scene) -> list[Path]:
-    return sorted(path for path in scene.spool.glob("*.seg") if path.read_bytes()[1024:1032] != bytes(8))
+    """Those in use, the oldest first."""
+    used = [(path.read_bytes()[1024:1032], path) for path in scene.spool.glob("*.seg")]
+    return [path for ordinal, path in sorted(used) if ordinal != bytes(8)]
 
 
 def die_with_records(scene: Scene) -> Writer:
@@ -63,10 +65,10 @@ def torn_tail(scene: Scene) -> None:
 def garbage_length(scene: Scene) -> None:
     """A process is killed with 2,000 records in its spool; the length of one becomes 4 GB; the next logs 100."""
     die_with_records(scene)
-    for path in segments(scene):
+    for path in segments(scene)[:1]:
         data = bytearray(path.read_bytes())
         at = HEADER
-        for _ in range(FRAMES // 2):
+        for _ in range(FRAMES // 4):
             (length,) = struct.unpack_from("<I", data, at)
             at += (length + 7) & ~7
         struct.pack_into("<I", data, at, 0xFFFF_FFF0)

