@@ -88,7 +88,7 @@ def frozen_leader(scene: Scene) -> None:
 
 @fault("Memory runs out (RLIMIT_AS)", rows="30", silent=True)
 def no_memory(scene: Scene) -> None:
-    """`setrlimit` leaves the process 30 MB of address space; five messages of 24 MB and 3,000 records; lifted; 100 more."""
+    """`setrlimit` leaves 30 MB of address space; five messages of 24 MB and 3,000 records; lifted; 100 more."""
     writer = scene.start()
     writer.log(100)
     writer.do(

@@ -28,6 +28,7 @@ def test_a_fault_ends_as_promised(name: str, tmp_path: Path, request: pytest.Fix
     for missing in filter(None, map(lacking, fault.needs)):
         pytest.skip(missing)
     if name in KNOWN:
-        request.applymarker(pytest.mark.xfail(reason=KNOWN[name], strict=name != "spool_deleted")  # a race)
+        strict = name != "spool_deleted"  # a race
+        request.applymarker(pytest.mark.xfail(reason=KNOWN[name], strict=strict))
     outcome = Scene("cordwood", tmp_path / "scene").run(fault.inject)
     assert not fault.complaints(outcome)
