@@ -44,6 +44,9 @@ pub mod outbox;
 pub mod takeover;
 pub mod stream;
 
+// Text read back.
+pub mod mine;
+
 // Delivery.
 pub mod spec;
 pub mod terminal;

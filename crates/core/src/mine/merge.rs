@@ -1,0 +1,224 @@
+//! Which skeletons are one template.
+//!
+//! Skeletons that are the same but for one place, where each has another word, are merged when that place behaves like a
+//! variable: it takes many values, or it is a place where values stand (after `=`, between quotes, after a word that names
+//! are expected after), or a variable stands there already in most of the messages. What they say never matters.
+use std::collections::{BTreeMap, HashMap};
+
+use super::miner::{SPACE, VARIABLE};
+use super::variable::mix;
+use super::words;
+
+/// So many different words at one place are a variable.
+const MANY: usize = 5;
+/// After a word that names follow.
+const NAMES: usize = 3;
+/// At the beginning, where the program's own words mostly stand.
+const AT_FIRST: usize = 12;
+/// Right after `=`, or alone between quotes.
+const VALUES: usize = 2;
+const ROUNDS: usize = 6;
+
+pub struct Member {
+    pub words: Vec<u32>,
+    /// The skeletons in it.
+    pub numbers: Vec<u32>,
+    /// Messages.
+    pub weight: u64,
+}
+
+/// Merge until nothing more can be: those that remain.
+pub fn merge<'a>(members: Vec<Member>, text: &dyn Fn(u32) -> &'a [u8]) -> Vec<Member> {
+    let mut all: Vec<Option<Member>> = members.into_iter().map(Some).collect();
+    let mut by_words: HashMap<Vec<u32>, usize> = HashMap::new();
+    for (at, member) in all.iter().enumerate() {
+        if let Some(member) = member {
+            by_words.insert(member.words.clone(), at);
+        }
+    }
+    for _ in 0..ROUNDS {
+        let mut changed = fill_brackets(&mut all, &mut by_words, text);
+        let groups = groups(&all, text);
+        let (many, few): (Vec<_>, Vec<_>) =
+            groups.into_iter().partition(|(place, group)| takes_many(&all, *place, group, text));
+        for together in connected(&many, all.len()) {
+            unite(&mut all, &mut by_words, &together);
+            changed = true;
+        }
+        for (place, group) in few {
+            let group: Vec<usize> = group.into_iter().filter(|at| all[*at].is_some()).collect();
+            if group.len() > 1 && same_elsewhere(&all, place, &group) && is_variable_already(&all, place, &group, text) {
+                unite(&mut all, &mut by_words, &group);
+                changed = true;
+            }
+        }
+        if !changed {
+            break;
+        }
+    }
+    all.into_iter().flatten().collect()
+}
+
+/// Brackets that hold one variable here and words with a variable there are the same brackets.
+fn fill_brackets<'a>(
+    all: &mut [Option<Member>],
+    by_words: &mut HashMap<Vec<u32>, usize>,
+    text: &dyn Fn(u32) -> &'a [u8],
+) -> bool {
+    let mut changed = false;
+    for at in 0..all.len() {
+        let Some(member) = &all[at] else { continue };
+        let one_of = |word: u32, signs: &[u8]| word > SPACE && text(word).len() == 1 && signs.contains(&text(word)[0]);
+        let opens: Vec<usize> = (0..member.words.len()).filter(|place| one_of(member.words[*place], b"([")).collect();
+        for open in opens {
+            let Some(Member { words, .. }) = &all[at] else { break };
+            let close = (open + 1..words.len()).find(|place| one_of(words[*place], b")]")).unwrap_or(open);
+            let held = &words[(open + 1).min(close)..close];
+            if held.len() < 2 || !held.contains(&VARIABLE) {
+                continue;
+            }
+            let mut general = words.clone();
+            general.splice(open + 1..close, [VARIABLE]);
+            let context = general.iter().filter(|word| is_word(**word, text)).count();
+            if let Some(other) = by_words.get(&general).copied().filter(|_| context >= 2) {
+                if let (Some(special), Some(whole)) = (all[at].take(), all[other].as_mut()) {
+                    by_words.remove(&special.words);
+                    whole.numbers.extend(special.numbers);
+                    whole.weight += special.weight;
+                    changed = true;
+                }
+                break;
+            }
+        }
+    }
+    changed
+}
+
+/// Those that differ at one place only, largest group first.
+fn groups<'a>(all: &[Option<Member>], text: &dyn Fn(u32) -> &'a [u8]) -> Vec<(usize, Vec<usize>)> {
+    let mut groups: HashMap<(u64, usize), Vec<usize>> = HashMap::new();
+    for (at, member) in all.iter().enumerate() {
+        let Some(member) = member else { continue };
+        let of = |place: usize| mix(u64::from(member.words[place]) << 32 | (place as u64 + 1));
+        let whole = (0..member.words.len()).fold(mix(member.words.len() as u64), |sum, place| sum.wrapping_add(of(place)));
+        for place in 0..member.words.len() {
+            if is_word(member.words[place], text) || member.words[place] == VARIABLE {
+                groups.entry((whole.wrapping_sub(of(place)), place)).or_default().push(at);
+            }
+        }
+    }
+    let mut found: Vec<(usize, Vec<usize>)> =
+        groups.into_iter().filter(|(_, group)| group.len() > 1).map(|((_, place), group)| (place, group)).collect();
+    found.sort_by(|one, other| other.1.len().cmp(&one.1.len()).then_with(|| (&one.1, one.0).cmp(&(&other.1, other.0))));
+    found
+}
+
+fn is_word<'a>(word: u32, text: &dyn Fn(u32) -> &'a [u8]) -> bool {
+    word > SPACE && text(word).first().is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_' || *b >= 128)
+}
+
+/// What stands around a place.
+struct Around<'a> {
+    /// Words elsewhere.
+    context: usize,
+    /// The separator right before and right after, and the word before a space.
+    sign: &'a [u8],
+    after: &'a [u8],
+    word: &'a [u8],
+}
+
+fn around<'a>(words: &[u32], place: usize, text: &dyn Fn(u32) -> &'a [u8]) -> Around<'a> {
+    let told = |at: Option<usize>| at.and_then(|at| words.get(at)).filter(|word| **word > SPACE).map_or(&b""[..], |word| text(*word));
+    let spaced = place >= 2 && words[place - 1] == SPACE;
+    Around {
+        context: words.iter().enumerate().filter(|(at, word)| *at != place && is_word(**word, text)).count(),
+        sign: told(place.checked_sub(1)),
+        after: told(Some(place + 1)),
+        word: if spaced { told(Some(place - 2)) } else { b"" },
+    }
+}
+
+/// Enough different words for what stands around them.
+fn takes_many<'a>(all: &[Option<Member>], place: usize, group: &[usize], text: &dyn Fn(u32) -> &'a [u8]) -> bool {
+    let Some(first) = group.first().and_then(|at| all[*at].as_ref()) else { return false };
+    let around = around(&first.words, place, text);
+    let enough = match around.sign {
+        b"=" => VALUES,
+        b"\"" | b"'" if around.after == around.sign => VALUES,
+        _ if words::names_follow(around.word) => NAMES,
+        _ if place == 0 => AT_FIRST,
+        _ => MANY,
+    };
+    around.context > 0 && group.len() >= enough
+}
+
+/// A variable stands there in most of the messages, or in some of them at a place of values.
+fn is_variable_already<'a>(all: &[Option<Member>], place: usize, group: &[usize], text: &dyn Fn(u32) -> &'a [u8]) -> bool {
+    let members = || group.iter().filter_map(|at| all[*at].as_ref());
+    let Some(first) = members().next() else { return false };
+    let around = around(&first.words, place, text);
+    let variable: u64 = members().filter(|member| member.words[place] == VARIABLE).map(|member| member.weight).sum();
+    let total: u64 = members().map(|member| member.weight).sum();
+    let value = matches!(around.sign, b"=" | b":" | b"(" | b"[" | b"/") || (around.after == around.sign && !around.after.is_empty());
+    variable > 0 && place > 0 && around.context >= 2 && (value || variable * 4 >= total * 3)
+}
+
+/// Whether the members of a group, found before others were merged, still differ at one place only.
+fn same_elsewhere(all: &[Option<Member>], place: usize, group: &[usize]) -> bool {
+    let Some(first) = group.first().and_then(|at| all[*at].as_ref()) else { return false };
+    group.iter().filter_map(|at| all[*at].as_ref()).all(|member| {
+        member.words.len() == first.words.len()
+            && member.words.iter().zip(&first.words).enumerate().all(|(at, (one, other))| at == place || one == other)
+    })
+}
+
+/// Groups that share members are one.
+fn connected(groups: &[(usize, Vec<usize>)], members: usize) -> Vec<Vec<usize>> {
+    fn root(parents: &mut [usize], mut at: usize) -> usize {
+        while parents[at] != at {
+            parents[at] = parents[parents[at]];
+            at = parents[at];
+        }
+        at
+    }
+    let mut parents: Vec<usize> = (0..members).collect();
+    for (_, group) in groups {
+        for pair in group.windows(2) {
+            let (one, other) = (root(&mut parents, pair[0]), root(&mut parents, pair[1]));
+            parents[one.max(other)] = one.min(other);
+        }
+    }
+    let mut together: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for at in 0..members {
+        together.entry(root(&mut parents, at)).or_default().push(at);
+    }
+    together.into_values().filter(|group| group.len() > 1).collect()
+}
+
+/// Make one of members of one length: what differs among them is a variable.
+fn unite(all: &mut [Option<Member>], by_words: &mut HashMap<Vec<u32>, usize>, group: &[usize]) {
+    let mut parts = group.iter().filter_map(|at| all[*at].take());
+    let Some(mut one) = parts.next() else { return };
+    by_words.remove(&one.words);
+    for part in parts {
+        by_words.remove(&part.words);
+        for (word, other) in one.words.iter_mut().zip(&part.words) {
+            if word != other {
+                *word = VARIABLE;
+            }
+        }
+        one.numbers.extend(part.numbers);
+        one.weight += part.weight;
+    }
+    // The general form may stand there already.
+    let at = match by_words.get(&one.words).copied() {
+        Some(at) => at,
+        None => group[0],
+    };
+    if let Some(other) = all[at].take() {
+        one.numbers.extend(other.numbers);
+        one.weight += other.weight;
+    }
+    by_words.insert(one.words.clone(), at);
+    all[at] = Some(one);
+}
