@@ -1,16 +1,28 @@
 //! The way most messages go: known shapes, as a tree of the texts between variables.
 //!
-//! A message's parts are determined by its bytes alone, so at most one shape fits. A node holds the texts that may come
-//! next, sorted; those that begin the rest of the message are tried, the longest first. After a text comes a variable, or the end.
+//! A message's parts are determined by its bytes alone, so at most one shape fits, and the order of trying is no matter. A
+//! node holds the texts that may come next; after a text comes a variable, or the end.
 use super::lex::{parts, variable, Part};
 
-/// Texts that begin one another, at most so deep, in a node.
-const TRIED: usize = 16;
+/// As many are tried one by one.
+const FEW: usize = 3;
+/// Bytes of a text that are compared as one number.
+const HEAD: usize = 8;
 
 pub struct Shapes {
-    nodes: Vec<Vec<Branch>>,
+    nodes: Vec<Node>,
+    branches: Vec<Branch>,
     count: usize,
     most: usize,
+}
+
+/// The texts that may come next.
+#[derive(Default)]
+struct Node {
+    /// Of a head or more, sorted by head and text.
+    long: Vec<(u64, u32)>,
+    /// Shorter ones: the head, and the bits of it that count.
+    short: Vec<(u64, u64, u32)>,
 }
 
 struct Branch {
@@ -21,9 +33,42 @@ struct Branch {
     then: Option<u32>,
 }
 
+/// The first bytes, the first in the highest place.
+#[inline]
+fn head(text: &[u8]) -> u64 {
+    match text.first_chunk::<HEAD>() {
+        Some(bytes) => u64::from_be_bytes(*bytes),
+        None => {
+            let mut bytes = [0; HEAD];
+            bytes[..text.len()].copy_from_slice(text);
+            u64::from_be_bytes(bytes)
+        }
+    }
+}
+
+/// The bits of a head that a text of this length fills.
+fn filled(length: usize) -> u64 {
+    if length == 0 { 0 } else { u64::MAX << (64 - 8 * length.min(HEAD)) }
+}
+
+/// How many of the first `count` places are so, when those that are come first.
+#[inline]
+fn bisect(count: usize, is: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (0, count);
+    while low < high {
+        let middle = (low + high) / 2;
+        if is(middle) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low
+}
+
 impl Shapes {
     pub fn new(most: usize) -> Self {
-        Self { nodes: vec![Vec::new()], count: 0, most }
+        Self { nodes: vec![Node::default()], branches: Vec::new(), count: 0, most }
     }
 
     /// The skeleton of a message whose shape is known.
@@ -33,35 +78,62 @@ impl Shapes {
     }
 
     fn walk(&self, node: u32, text: &[u8], at: usize) -> Option<u32> {
-        let branches = &self.nodes[node as usize];
+        let node = &self.nodes[node as usize];
         let rest = &text[at..];
-        let mut upto = branches.len();
-        if upto > 4 {
-            upto = branches.partition_point(|branch| *branch.text <= *rest);
-        }
-        for _ in 0..TRIED {
-            let branch = loop {
-                upto = upto.checked_sub(1)?;
-                if rest.starts_with(&branches[upto].text) {
-                    break &branches[upto];
-                }
-                // What sorts before this one and still begins the rest is no longer than what both share.
-                if upto > 4 {
-                    let shared = branches[upto].text.iter().zip(rest).take_while(|(one, other)| one == other).count();
-                    upto = branches[..upto].partition_point(|branch| *branch.text <= rest[..shared]);
-                }
-            };
-            let after = at + branch.text.len();
-            if after == text.len() {
-                return branch.end;
-            }
-            if let (Some(then), Some(end)) = (branch.then, variable(text, after)) {
-                if let Some(found) = self.walk(then, text, end) {
+        let of_rest = head(rest);
+        if !node.long.is_empty() && rest.len() >= HEAD {
+            let from = node.long.partition_point(|(head, _)| *head < of_rest);
+            let same = node.long[from..].iter().take_while(|(head, _)| *head == of_rest).count();
+            if same > 0 {
+                if let Some(found) = self.among(&node.long[from..from + same], text, at) {
                     return Some(found);
                 }
             }
         }
+        for (head, filled, branch) in &node.short {
+            if of_rest & filled == *head {
+                let branch = &self.branches[*branch as usize];
+                if branch.text.len() <= rest.len() {
+                    if let Some(found) = self.follow(branch, text, at + branch.text.len()) {
+                        return Some(found);
+                    }
+                }
+            }
+        }
         None
+    }
+
+    /// Among texts of one head, sorted.
+    #[inline]
+    fn among(&self, texts: &[(u64, u32)], text: &[u8], at: usize) -> Option<u32> {
+        let rest = &text[at + HEAD..];
+        let tail = |place: usize| &self.branches[texts[place].1 as usize].text[HEAD..];
+        let mut upto = texts.len();
+        if upto > FEW {
+            upto = bisect(upto, |place| tail(place) <= rest);
+        }
+        while upto > 0 {
+            upto -= 1;
+            if rest.starts_with(tail(upto)) {
+                let branch = &self.branches[texts[upto].1 as usize];
+                if let Some(found) = self.follow(branch, text, at + branch.text.len()) {
+                    return Some(found);
+                }
+            } else if upto > FEW {
+                // What sorts before this and begins the rest is no longer than what this one shares with it.
+                let shared = tail(upto).iter().zip(rest).take_while(|(one, other)| one == other).count();
+                upto = bisect(upto, |place| tail(place) <= &rest[..shared]);
+            }
+        }
+        None
+    }
+
+    #[inline]
+    fn follow(&self, branch: &Branch, text: &[u8], after: usize) -> Option<u32> {
+        if after == text.len() {
+            return branch.end;
+        }
+        self.walk(branch.then?, text, variable(text, after)?)
     }
 
     /// Remember a message's shape, unless there are too many.
@@ -74,30 +146,40 @@ impl Shapes {
         for (part, range) in parts(text) {
             if part == Part::Variable {
                 let branch = self.branch(node, &text[from..range.start]);
-                node = match self.nodes[node as usize][branch].then {
-                    Some(next) => next,
-                    None => {
-                        let next = self.nodes.len() as u32;
-                        self.nodes.push(Vec::new());
-                        self.nodes[node as usize][branch].then = Some(next);
-                        next
-                    }
-                };
+                let next = self.nodes.len() as u32;
+                node = *self.branches[branch as usize].then.get_or_insert(next);
+                if node == next {
+                    self.nodes.push(Node::default());
+                }
                 from = range.end;
             }
         }
         let branch = self.branch(node, &text[from..]);
-        self.nodes[node as usize][branch].end = Some(skeleton);
+        self.branches[branch as usize].end = Some(skeleton);
     }
 
-    fn branch(&mut self, node: u32, text: &[u8]) -> usize {
-        let branches = &mut self.nodes[node as usize];
-        match branches.binary_search_by(|branch| (*branch.text).cmp(text)) {
-            Ok(found) => found,
-            Err(place) => {
-                branches.insert(place, Branch { text: text.into(), end: None, then: None });
-                place
-            }
+    /// The branch of this text, a new one if there is none.
+    fn branch(&mut self, node: u32, text: &[u8]) -> u32 {
+        let new = self.branches.len() as u32;
+        let (node, of_text) = (&mut self.nodes[node as usize], head(text));
+        let found = if text.len() >= HEAD {
+            let place = node.long.binary_search_by(|(head, branch)| {
+                head.cmp(&of_text).then_with(|| (*self.branches[*branch as usize].text).cmp(text))
+            });
+            place.map(|place| node.long[place].1).unwrap_or_else(|place| {
+                node.long.insert(place, (of_text, new));
+                new
+            })
+        } else {
+            let known = node.short.iter().find(|(_, _, branch)| *self.branches[*branch as usize].text == *text);
+            known.map(|(_, _, branch)| *branch).unwrap_or_else(|| {
+                node.short.push((of_text, filled(text.len()), new));
+                new
+            })
+        };
+        if found == new {
+            self.branches.push(Branch { text: text.into(), end: None, then: None });
         }
+        found
     }
 }
