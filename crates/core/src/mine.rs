@@ -15,12 +15,14 @@
 mod lex;
 mod merge;
 mod miner;
+mod plain;
 mod shapes;
 mod skeleton;
 mod variable;
 mod words;
 
 pub use miner::{Limits, Miner, Template};
+pub use plain::plain;
 pub use variable::{Kind, Values};
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod entry;
 mod ffi;
 mod folder;
 mod log_record;
+mod mine;
 mod plan;
 mod record;
 mod runtime;
@@ -26,6 +27,8 @@ mod _native {
     use super::folder::{pack, read_spool, recover, spool_status};
     #[pymodule_export]
     use super::log_record::{capture, masked_attributes};
+    #[pymodule_export]
+    use super::mine::mine_plain;
     #[pymodule_export]
     use super::settings::{
         after_fork, before_fork, check_pattern, check_theme, compile_text, context_used, escape, redact, set_hooks,

@@ -15,6 +15,7 @@ import click
 
 from cordwood.errors import CordwoodError
 from cordwood.query.entries import Entry
+from cordwood.views.analyze import analyze
 from cordwood.views.archive import archive, prune
 from cordwood.views.level import level
 from cordwood.views.run import run
@@ -120,6 +121,7 @@ def demo(folder: Path | None, *, as_json: bool) -> int:
     return 0 if demonstrate(folder, click.echo, as_json=as_json) else 1
 
 
+main.add_command(analyze)
 main.add_command(archive)
 main.add_command(prune)
 main.add_command(level)

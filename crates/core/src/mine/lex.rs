@@ -85,8 +85,7 @@ pub fn variable(text: &[u8], start: usize) -> Option<usize> {
 #[inline]
 fn word(text: &[u8], start: usize) -> (usize, u8) {
     let (mut end, mut found) = (start, 0);
-    loop {
-        let Some(&byte) = text.get(end) else { break };
+    while let Some(&byte) = text.get(end) {
         let of = class(byte);
         if of & WORD == 0 {
             // The colon of a URL is part of it.
@@ -111,7 +110,7 @@ fn word(text: &[u8], start: usize) -> (usize, u8) {
 
 /// Whether a word without digits is one all the same: a path, a dotted name, a long hexadecimal number, a truth value.
 fn is_variable(word: &[u8], found: u8) -> bool {
-    let count = |wanted: u8| word.iter().filter(|b| **b == wanted).count();
+    let count = |wanted: u8| memchr::memchr_iter(wanted, word).count();
     (found & SLASH != 0 && (word[0] == b'/' || word.starts_with(b"./") || word.starts_with(b"~/") || count(b'/') > 1))
         || (found & DOT != 0 && count(b'.') > 1)
         || (word.len() >= LONG_HEX && word.iter().all(u8::is_ascii_hexdigit))

@@ -47,7 +47,8 @@ pub fn merge<'a>(members: Vec<Member>, text: &dyn Fn(u32) -> &'a [u8]) -> Vec<Me
         }
         for (place, group) in few {
             let group: Vec<usize> = group.into_iter().filter(|at| all[*at].is_some()).collect();
-            if group.len() > 1 && same_elsewhere(&all, place, &group) && is_variable_already(&all, place, &group, text) {
+            if group.len() > 1 && same_elsewhere(&all, place, &group) && is_variable_already(&all, place, &group, text)
+            {
                 unite(&mut all, &mut by_words, &group);
                 changed = true;
             }
@@ -100,7 +101,8 @@ fn groups<'a>(all: &[Option<Member>], text: &dyn Fn(u32) -> &'a [u8]) -> Vec<(us
     for (at, member) in all.iter().enumerate() {
         let Some(member) = member else { continue };
         let of = |place: usize| mix(u64::from(member.words[place]) << 32 | (place as u64 + 1));
-        let whole = (0..member.words.len()).fold(mix(member.words.len() as u64), |sum, place| sum.wrapping_add(of(place)));
+        let whole =
+            (0..member.words.len()).fold(mix(member.words.len() as u64), |sum, place| sum.wrapping_add(of(place)));
         for place in 0..member.words.len() {
             if is_word(member.words[place], text) || member.words[place] == VARIABLE {
                 groups.entry((whole.wrapping_sub(of(place)), place)).or_default().push(at);
@@ -128,7 +130,9 @@ struct Around<'a> {
 }
 
 fn around<'a>(words: &[u32], place: usize, text: &dyn Fn(u32) -> &'a [u8]) -> Around<'a> {
-    let told = |at: Option<usize>| at.and_then(|at| words.get(at)).filter(|word| **word > SPACE).map_or(&b""[..], |word| text(*word));
+    let told = |at: Option<usize>| {
+        at.and_then(|at| words.get(at)).filter(|word| **word > SPACE).map_or(&b""[..], |word| text(*word))
+    };
     let spaced = place >= 2 && words[place - 1] == SPACE;
     Around {
         context: words.iter().enumerate().filter(|(at, word)| *at != place && is_word(**word, text)).count(),
@@ -153,13 +157,19 @@ fn takes_many<'a>(all: &[Option<Member>], place: usize, group: &[usize], text: &
 }
 
 /// A variable stands there in most of the messages, or in some of them at a place of values.
-fn is_variable_already<'a>(all: &[Option<Member>], place: usize, group: &[usize], text: &dyn Fn(u32) -> &'a [u8]) -> bool {
+fn is_variable_already<'a>(
+    all: &[Option<Member>],
+    place: usize,
+    group: &[usize],
+    text: &dyn Fn(u32) -> &'a [u8],
+) -> bool {
     let members = || group.iter().filter_map(|at| all[*at].as_ref());
     let Some(first) = members().next() else { return false };
     let around = around(&first.words, place, text);
     let variable: u64 = members().filter(|member| member.words[place] == VARIABLE).map(|member| member.weight).sum();
     let total: u64 = members().map(|member| member.weight).sum();
-    let value = matches!(around.sign, b"=" | b":" | b"(" | b"[" | b"/") || (around.after == around.sign && !around.after.is_empty());
+    let value = matches!(around.sign, b"=" | b":" | b"(" | b"[" | b"/")
+        || (around.after == around.sign && !around.after.is_empty());
     variable > 0 && place > 0 && around.context >= 2 && (value || variable * 4 >= total * 3)
 }
 

@@ -21,7 +21,7 @@ pub struct Limits {
     pub shapes: usize,
     /// Skeletons before they are merged.
     pub skeletons: usize,
-    /// Skeletons ever, the merged ones too; later ones are told apart by their first word only.
+    /// Skeletons ever, the merged ones too.
     pub ever: usize,
     /// Messages of a skeleton whose values are all looked at; then one of `every`.
     pub values: u64,
@@ -63,6 +63,8 @@ pub struct Miner {
     parents: Vec<u32>,
     known: HashMap<Box<[u32]>, u32>,
     merged_once: bool,
+    /// Merging no longer makes room: what is new is told apart by its first word only.
+    full: bool,
     messages: u64,
 }
 
@@ -110,6 +112,7 @@ impl Miner {
             parents: Vec::new(),
             known: HashMap::new(),
             merged_once: false,
+            full: false,
             messages: 0,
         }
     }
@@ -158,12 +161,13 @@ impl Miner {
         let words = self.numbered(text, &pieces);
         let number = match self.near(&words) {
             Some(number) => number,
-            None if self.skeletons.len() >= self.limits.ever => self.coarse(text, &words),
+            None if self.full => self.coarse(text, &words),
             None => self.add_skeleton(text, words),
         };
         self.shapes.learn(text, number);
-        if self.known.len() > self.limits.skeletons {
+        if self.known.len() >= self.limits.skeletons && !self.full {
             self.merge();
+            self.full = self.known.len() > self.limits.skeletons / 4 * 3 || self.skeletons.len() > self.limits.ever;
         }
         number
     }
@@ -204,7 +208,7 @@ impl Miner {
         if let Some(number) = self.known.get(&general) {
             return *number;
         }
-        let one = if self.known.len() < self.limits.skeletons { general.to_vec() } else { vec![VARIABLE] };
+        let one = if self.known.len() < self.limits.skeletons / 4 * 5 { general.to_vec() } else { vec![VARIABLE] };
         match self.known.get(one.as_slice()) {
             Some(number) => *number,
             None => self.add_skeleton(text, one),
@@ -265,7 +269,11 @@ impl Miner {
             .enumerate()
             .filter_map(|(number, skeleton)| {
                 let skeleton = skeleton.as_ref()?;
-                Some(Member { words: skeleton.words.to_vec(), numbers: vec![number as u32], weight: self.weight(number) })
+                Some(Member {
+                    words: skeleton.words.to_vec(),
+                    numbers: vec![number as u32],
+                    weight: self.weight(number),
+                })
             })
             .collect();
         for merged in merge::merge(members, &|word| &self.words.texts[word as usize]) {
@@ -329,7 +337,8 @@ impl Miner {
     /// Merge, and tell the templates by frequency, with the numbers of the skeletons that `add` gave for each.
     pub fn templates(&mut self) -> (Vec<Template>, Vec<u32>) {
         self.merge();
-        let mut roots: Vec<u32> = (0..self.skeletons.len() as u32).filter(|n| self.skeletons[*n as usize].is_some()).collect();
+        let mut roots: Vec<u32> =
+            (0..self.skeletons.len() as u32).filter(|n| self.skeletons[*n as usize].is_some()).collect();
         let total = self.totals();
         roots.sort_by_key(|root| (std::cmp::Reverse(total[*root as usize]), self.first(*root)));
         let mut places = vec![0; self.skeletons.len()];
@@ -337,8 +346,10 @@ impl Miner {
             places[*root as usize] = place as u32;
         }
         let of: Vec<u32> = (0..self.skeletons.len() as u32).map(|n| places[self.root(n) as usize]).collect();
-        let mut templates: Vec<Template> =
-            roots.iter().filter_map(|root| Some(self.template(self.skeletons[*root as usize].as_ref()?, total[*root as usize]))).collect();
+        let mut templates: Vec<Template> = roots
+            .iter()
+            .filter_map(|root| Some(self.template(self.skeletons[*root as usize].as_ref()?, total[*root as usize])))
+            .collect();
         self.keep_apart(&roots, &mut templates);
         (templates, of)
     }
@@ -381,7 +392,8 @@ impl Miner {
             while let Some(other) = seen.get(&templates[at].text).copied() {
                 let bare = self.bare(roots[at]);
                 if bare == templates[at].text || seen.contains_key(&bare) {
-                    templates[at].text.push_str(&format!(" #{}", at - other + 1));
+                    let number = at - other + 1;
+                    templates[at].text = format!("{} #{number}", templates[at].text);
                 } else {
                     templates[at].text = bare;
                 }

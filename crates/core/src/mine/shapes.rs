@@ -36,19 +36,22 @@ struct Branch {
 /// The first bytes, the first in the highest place.
 #[inline]
 fn head(text: &[u8]) -> u64 {
-    match text.first_chunk::<HEAD>() {
-        Some(bytes) => u64::from_be_bytes(*bytes),
-        None => {
-            let mut bytes = [0; HEAD];
-            bytes[..text.len()].copy_from_slice(text);
-            u64::from_be_bytes(bytes)
-        }
+    let mut bytes = [0; HEAD];
+    if let Some(first) = text.first_chunk::<HEAD>() {
+        bytes = *first;
+    } else {
+        bytes[..text.len()].copy_from_slice(text);
     }
+    u64::from_be_bytes(bytes)
 }
 
 /// The bits of a head that a text of this length fills.
 fn filled(length: usize) -> u64 {
-    if length == 0 { 0 } else { u64::MAX << (64 - 8 * length.min(HEAD)) }
+    if length == 0 {
+        0
+    } else {
+        u64::MAX << (64 - 8 * length.min(HEAD))
+    }
 }
 
 /// How many of the first `count` places are so, when those that are come first.
@@ -56,7 +59,7 @@ fn filled(length: usize) -> u64 {
 fn bisect(count: usize, is: impl Fn(usize) -> bool) -> usize {
     let (mut low, mut high) = (0, count);
     while low < high {
-        let middle = (low + high) / 2;
+        let middle = usize::midpoint(low, high);
         if is(middle) {
             low = middle + 1;
         } else {
@@ -166,16 +169,20 @@ impl Shapes {
             let place = node.long.binary_search_by(|(head, branch)| {
                 head.cmp(&of_text).then_with(|| (*self.branches[*branch as usize].text).cmp(text))
             });
-            place.map(|place| node.long[place].1).unwrap_or_else(|place| {
-                node.long.insert(place, (of_text, new));
-                new
-            })
+            match place {
+                Ok(place) => node.long[place].1,
+                Err(place) => {
+                    node.long.insert(place, (of_text, new));
+                    new
+                }
+            }
         } else {
             let known = node.short.iter().find(|(_, _, branch)| *self.branches[*branch as usize].text == *text);
-            known.map(|(_, _, branch)| *branch).unwrap_or_else(|| {
+            let known = known.map(|(_, _, branch)| *branch);
+            if known.is_none() {
                 node.short.push((of_text, filled(text.len()), new));
-                new
-            })
+            }
+            known.unwrap_or(new)
         };
         if found == new {
             self.branches.push(Branch { text: text.into(), end: None, then: None });

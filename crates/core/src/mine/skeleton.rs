@@ -104,9 +104,7 @@ fn values_by_place(text: &[u8], pieces: &mut [Piece]) {
 
 /// Three hexadecimal pairs with colons between, and more, even if all are letters.
 fn hardware_addresses(text: &[u8], pieces: &mut [Piece]) {
-    let pair = |piece: Option<&Piece>| {
-        matches!(piece, Some(Text(range)) if range.len() == 2 && text[range.clone()].iter().all(u8::is_ascii_hexdigit))
-    };
+    let pair = |piece: Option<&Piece>| matches!(piece, Some(Text(range)) if range.len() == 2 && text[range.clone()].iter().all(u8::is_ascii_hexdigit));
     for at in 0..pieces.len() {
         let colons = is(text, pieces.get(at + 1), b":") && is(text, pieces.get(at + 3), b":");
         if colons && pair(pieces.get(at)) && pair(pieces.get(at + 2)) && pair(pieces.get(at + 4)) {
@@ -129,7 +127,8 @@ fn bounded(text: &[u8], pieces: &[Piece], at: usize) -> bool {
     let state = |piece: &Piece| matches!(piece, Text(range) if words::state(&text[range.clone()]));
     let left = skip(at.checked_sub(1), false).and_then(|index| pieces.get(index));
     let right = skip(Some(at + 1), true).and_then(|index| pieces.get(index));
-    let open = left.is_some_and(|piece| one_of(text, Some(piece), b"([=:,{") || state(piece) || matches!(piece, Variable(_)));
+    let open =
+        left.is_some_and(|piece| one_of(text, Some(piece), b"([=:,{") || state(piece) || matches!(piece, Variable(_)));
     let close = right.is_none_or(|piece| one_of(text, Some(piece), b")],;}") || state(piece));
     open && close
 }
@@ -226,7 +225,7 @@ fn dates_and_units(text: &[u8], pieces: &mut Vec<Piece>) {
     for _ in 0..3 {
         for at in 0..pieces.len() {
             let Text(range) = pieces[at].clone() else { continue };
-            if words::calendar(&text[range.clone()]) && (number(pieces, at, true) || number(pieces, at, false)) {
+            if (number(pieces, at, true) || number(pieces, at, false)) && words::calendar(&text[range.clone()]) {
                 pieces[at] = Variable(range);
             }
         }
@@ -239,8 +238,10 @@ fn dates_and_units(text: &[u8], pieces: &mut Vec<Piece>) {
         };
         let gap = usize::from(pieces[at - 1] == Space);
         // `bytes=17` is a name.
-        let is_unit = words::unit(&text[range.clone()]) && !one_of(text, pieces.get(at + 1), b"=:");
-        if let (Some(Variable(value)), true) = (before(pieces, at, 1 + gap).cloned(), is_unit) {
+        let is_unit = || words::unit(&text[range.clone()]) && !one_of(text, pieces.get(at + 1), b"=:");
+        if let Some(Variable(value)) =
+            before(pieces, at, 1 + gap).cloned().filter(|piece| matches!(piece, Variable(_)) && is_unit())
+        {
             pieces.splice(at - 1 - gap..=at, [Variable(value.start..range.end)]);
             at -= gap;
             at = without_repeated_size(text, pieces, at - 1, words::size(&text[range])) + 1;
@@ -289,7 +290,11 @@ fn join_last(text: &[u8], done: &mut Vec<Piece>) -> bool {
         done.splice(n - 2.., [Variable(last.start - 1..last.end)]);
         return true;
     }
-    if n >= 3 && is(text, done.get(n - 2), b":") && is(text, done.get(n - 3), b":") && (n == 3 || starts_value(text, &done[n - 4])) {
+    if n >= 3
+        && is(text, done.get(n - 2), b":")
+        && is(text, done.get(n - 3), b":")
+        && (n == 3 || starts_value(text, &done[n - 4]))
+    {
         done.splice(n - 3.., [Variable(last.start - 2..last.end)]);
         return true;
     }
@@ -300,7 +305,9 @@ fn join_last(text: &[u8], done: &mut Vec<Piece>) -> bool {
         at -= 1;
         match &done[at] {
             // `3 ms, 7 rows` are two values, `3, 7` is a list.
-            Variable(first) if !gap.is_empty() && done[n - 2] == Space && text[first.clone()].contains(&b' ') => return false,
+            Variable(first) if !gap.is_empty() && done[n - 2] == Space && text[first.clone()].contains(&b' ') => {
+                return false
+            }
             Variable(first) => {
                 let whole = first.start..last.end;
                 done.splice(at.., [Variable(whole)]);
@@ -350,9 +357,9 @@ fn without_lists(text: &[u8], mut pieces: Vec<Piece>) -> Vec<Piece> {
             let group = at..at + size;
             let repeats = (1..).take_while(|n| {
                 let from = at + n * size;
-                pieces.get(from..from + size).is_some_and(|other| {
-                    pieces[group.clone()].iter().zip(other).all(|(one, other)| same(one, other))
-                })
+                pieces
+                    .get(from..from + size)
+                    .is_some_and(|other| pieces[group.clone()].iter().zip(other).all(|(one, other)| same(one, other)))
             });
             let count = 1 + repeats.count();
             if count >= LIST && pieces[group.clone()].iter().any(|piece| matches!(piece, Variable(_))) {

@@ -28,8 +28,8 @@ pub enum Kind {
 
 /// In the order of `Kind`.
 pub const KINDS: [&str; 15] = [
-    "integer", "number", "size", "duration", "time", "hex", "uuid", "address", "url", "path", "boolean", "name", "word",
-    "nothing", "mixed",
+    "integer", "number", "size", "duration", "time", "hex", "uuid", "address", "url", "path", "boolean", "name",
+    "word", "nothing", "mixed",
 ];
 
 impl Kind {
@@ -108,8 +108,8 @@ fn parsed(number: &[u8]) -> Option<f64> {
 /// IPv4 and IPv6 addresses, hardware addresses and host names, with a port or without.
 fn is_address(value: &[u8]) -> bool {
     let value = value.strip_prefix(b"/").unwrap_or(value);
-    let dots = value.iter().filter(|b| **b == b'.').count();
-    let colons = value.iter().filter(|b| **b == b':').count();
+    let dots = memchr::memchr_iter(b'.', value).count();
+    let colons = memchr::memchr_iter(b':', value).count();
     let four = dots == 3 && value.iter().all(|b| b.is_ascii_digit() || b".:".contains(b));
     let pairs = colons >= 2 && value.iter().all(|b| b.is_ascii_hexdigit() || *b == b':' || *b == b'.');
     let clock = colons == 2 && value.len() == 8;
@@ -124,7 +124,7 @@ fn is_address(value: &[u8]) -> bool {
 #[derive(Clone, Debug)]
 pub struct Values {
     pub seen: u64,
-    pub kinds: [u32; KINDS.len()],
+    kinds: [u32; KINDS.len()],
     pub least: f64,
     pub greatest: f64,
     pub top: Vec<(Box<[u8]>, u64)>,
@@ -150,7 +150,8 @@ impl Values {
         self.seen += times;
         self.kinds[kind as usize] = self.kinds[kind as usize].saturating_add(times as u32);
         let digits = value.iter().position(|b| !(b.is_ascii_digit() || b"+-.".contains(b))).unwrap_or(value.len());
-        if let (Kind::Integer | Kind::Number | Kind::Duration | Kind::Size, Some(n)) = (kind, parsed(&value[..digits])) {
+        if let (Kind::Integer | Kind::Number | Kind::Duration | Kind::Size, Some(n)) = (kind, parsed(&value[..digits]))
+        {
             self.least = self.least.min(n);
             self.greatest = self.greatest.max(n);
         }
@@ -191,16 +192,34 @@ impl Values {
         let m = REGISTERS as f64;
         let sum: f64 = self.registers.iter().map(|rank| 0.5_f64.powi(i32::from(*rank))).sum();
         let raw = 0.709 * m * m / sum;
-        let empty = self.registers.iter().filter(|rank| **rank == 0).count();
+        let empty = memchr::memchr_iter(0, &self.registers).count();
         let estimate = if raw < 2.5 * m && empty > 0 { m * (m / empty as f64).ln() } else { raw };
         (estimate.round() as u64).clamp(KEPT as u64, self.seen.max(KEPT as u64))
+    }
+
+    /// The kinds seen, with how often.
+    pub fn kinds(&self) -> impl Iterator<Item = (&'static str, u32)> + '_ {
+        KINDS.iter().copied().zip(self.kinds).filter(|(_, count)| *count > 0)
     }
 
     /// The most frequent kind.
     pub fn kind(&self) -> Kind {
         const ALL: [Kind; KINDS.len()] = [
-            Kind::Integer, Kind::Number, Kind::Size, Kind::Duration, Kind::Time, Kind::Hex, Kind::Uuid, Kind::Address,
-            Kind::Url, Kind::Path, Kind::Truth, Kind::Name, Kind::Word, Kind::Nothing, Kind::Mixed,
+            Kind::Integer,
+            Kind::Number,
+            Kind::Size,
+            Kind::Duration,
+            Kind::Time,
+            Kind::Hex,
+            Kind::Uuid,
+            Kind::Address,
+            Kind::Url,
+            Kind::Path,
+            Kind::Truth,
+            Kind::Name,
+            Kind::Word,
+            Kind::Nothing,
+            Kind::Mixed,
         ];
         let best = (0..KINDS.len()).max_by_key(|index| (self.kinds[*index], KINDS.len() - index));
         best.map_or(Kind::Mixed, |index| ALL[index])
@@ -288,7 +307,11 @@ impl Parts {
             }
         }
         let some = inner.iter().any(|part| matches!(part, Inner::Variable(_)));
-        if some && inner.len() <= Self::MOST { Self::Alike(inner) } else { Self::Differ }
+        if some && inner.len() <= Self::MOST {
+            Self::Alike(inner)
+        } else {
+            Self::Differ
+        }
     }
 
     fn add(&mut self, value: &[u8], times: u64) {
