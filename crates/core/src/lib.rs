@@ -44,9 +44,6 @@ pub mod outbox;
 pub mod takeover;
 pub mod stream;
 
-// Text read back.
-pub mod mine;
-
 // Delivery.
 pub mod spec;
 pub mod terminal;
@@ -58,6 +55,7 @@ pub mod worker;
 pub mod when;
 pub mod formats;
 pub mod scan;
+pub mod mine;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
