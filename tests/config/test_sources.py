@@ -122,6 +122,8 @@ def test_an_unknown_name_is_a_fault_that_says_what_was_meant() -> None:
     ("text", "message"),
     [
         ("logging:\n\tlevel: INFO\n", "config.yml:2: it is not YAML: found character '\\t'"),
+        ("logging: " + "[" * 3000, "config.yml: it is nested too deeply, or within itself"),
+        ("logging: &it\n  level: INFO\n  again: *it\n", "config.yml: it is nested too deeply, or within itself"),
         ("other: 1\n", "config.yml: there is no `logging:` section in it; using defaults"),
         ("[1, 2]\n", "there is no `logging:` section"),
         ("", "there is no `logging:` section"),
@@ -254,3 +256,11 @@ def test_an_application_may_bring_its_own_preset() -> None:
     found = resolve(preset=LogConfig(level="ERROR", backup_count=9), environ={"CORDWOOD_LEVEL": "INFO"})
     assert (found.config.level, found.config.backup_count) == ("INFO", 9)
     assert found.origins["backup_count"] == "preset"
+
+
+def test_a_fault_within_a_list_has_the_line_of_its_entry_and_says_shortly_what_is_used() -> None:
+    text = "logging:\n  files:\n    - app.log\n    - name: errors.log\n      levl: ERROR\n  console: yes\n"
+    first, second = resolve(write("config.yml", text)).faults
+    assert str(first) == "config.yml:5: files.levl: there is no such setting (did you mean 'level'?); using app.log"
+    assert str(second).startswith("config.yml:6: console: True is not a group of settings; ")
+    assert str(second).endswith("; using the settings there were")

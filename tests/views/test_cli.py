@@ -173,3 +173,11 @@ def test_doctor_tells_the_source_of_single_levels_what_is_switched_and_the_folde
     report = json.loads(run("doctor", "logs", "--json").stdout)
     assert report["log_dir_bytes"] >= 5
     assert report["switched_levels"] == {"services": "DEBUG"}
+
+
+def test_the_command_alone_shows_its_commands_each_on_one_whole_line() -> None:
+    shown = run()
+    assert shown.exit_code == 2
+    _, commands = shown.output.split("Commands:\n")
+    assert "  recover  Deliver what crashed processes left behind.\n" in commands
+    assert "..." not in commands

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,6 +91,9 @@ def _yaml(text: str) -> Document:
     try:
         node = loader.get_single_node()
         document = None if node is None else loader.construct_document(node)
+        written = [] if node is None else list(_yaml_lines(node))
+    except RecursionError:
+        raise UnreadableError("it is nested too deeply, or within itself") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)
@@ -103,14 +107,17 @@ def _yaml(text: str) -> Document:
         raise UnreadableError("there is no `logging:` section in it")
     beside = whole.get("database")
     lines = {
-        keys[1:] if keys[0] == "logging" else keys: line
-        for keys, line in _yaml_lines(node)
-        if keys[0] in {"logging", "database"}
+        keys[1:] if keys[0] == "logging" else keys: line for keys, line in written if keys[0] in {"logging", "database"}
     }
     return Document(whole["logging"], beside if isinstance(beside, Mapping) else {}, lines)
 
 
 def _yaml_lines(node: Any, above: Keys = ()) -> Iterator[tuple[Keys, int]]:
+    """The keys and their lines; those of the entries of a list, where only one entry has them."""
+    if node.id == "sequence":
+        found = [pair for entry in node.value for pair in _yaml_lines(entry, above)]
+        times = Counter(keys for keys, _ in found)
+        yield from ((keys, line) for keys, line in found if times[keys] == 1)
     if node.id == "mapping":
         for key, value in node.value:
             keys = (*above, str(key.value))

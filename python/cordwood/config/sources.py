@@ -179,7 +179,7 @@ class _Stack:
             if key in DatabaseConfig.__dataclass_fields__ or closest(key, DatabaseConfig.__dataclass_fields__)
         ]
         for path, value, written in settings:
-            self.offer(path, value, name, document.lines.get(written), environ)
+            self.offer(path, value, name, document.lines.get(written), environ, document.lines)
 
     def offer(
         self,
@@ -188,6 +188,7 @@ class _Stack:
         source: str,
         line: int | None = None,
         environ: Mapping[str, str] | None = None,
+        lines: Mapping[Keys, int] | None = None,
     ) -> None:
         """Set a value of a file or the environment, or note why not."""
         where = source if line is None else f"{source}:{line}"
@@ -196,9 +197,10 @@ class _Stack:
         except ConfigError as error:
             field = ".".join(path)
             try:
-                used = f"{_get(self.config, path)!r}"
+                used = _shown(_get(self.config, path))
             except (AttributeError, KeyError):
                 used = "the settings without it"
+            line = (lines or {}).get(tuple(error.field.split(".")), line)
             self.faults.append(Fault(source, field, str(error), used, line))
 
     def set(self, path: Keys, value: object, source: str) -> None:
@@ -220,6 +222,15 @@ class _Stack:
                 raise unknown(".".join(path), type(section))
             setattr(section, rest[0], value)
         self.origins[".".join(path)] = source
+
+
+def _shown(value: object) -> str:
+    """A value in few words."""
+    if isinstance(value, Settings):
+        return "the settings there were"
+    if isinstance(value, tuple):
+        return ", ".join(str(getattr(one, "name", one)) for one in value) or "none"
+    return repr(value)
 
 
 def _as_level(value: object) -> str | int:

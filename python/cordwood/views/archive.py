@@ -33,7 +33,7 @@ def _options(days: int) -> Callable[[CommandT], CommandT]:
     return decorate
 
 
-@click.command()
+@click.command(short_help="Pack old closed log files.")
 @_options(30)
 @click.option("--compress", type=click.Choice(sorted(ENDINGS)), default="gzip", show_default=True, help="How to pack.")
 def archive(folder: str, days: float, compress: str, *, dry_run: bool, as_json: bool) -> int:
@@ -42,7 +42,7 @@ def archive(folder: str, days: float, compress: str, *, dry_run: bool, as_json: 
     return _say(outcome, "would pack" if dry_run else "packed", as_json=as_json)
 
 
-@click.command()
+@click.command(short_help="Delete old closed log files.")
 @_options(60)
 def prune(folder: str, days: float, *, dry_run: bool, as_json: bool) -> int:
     """Delete closed log files in FOLDER (./logs), packed or not, last written to more than DAYS days ago."""

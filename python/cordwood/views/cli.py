@@ -28,6 +28,9 @@ class _Group(click.Group):
         """Run, and end the process with the status."""
         try:
             status = super().main(args, prog_name="cordwood", standalone_mode=False)
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            status = error.exit_code
         except click.ClickException as error:
             click.echo(f"cordwood: {' '.join(error.format_message().split())}", err=True)
             status = error.exit_code
@@ -58,7 +61,7 @@ def _print_json(value: object) -> None:
     click.echo(json.dumps(value, ensure_ascii=False))
 
 
-@main.command()
+@main.command(short_help="Deliver what crashed processes left behind.")
 @_folder
 @_as_json
 def recover(folder: str, *, as_json: bool) -> int:
@@ -74,7 +77,7 @@ def recover(folder: str, *, as_json: bool) -> int:
     return 1 if report["remaining"] else 0
 
 
-@main.command()
+@main.command(short_help="Say what is set, how the spool stands, what is wrong.")
 @click.argument("folder", type=click.Path(), required=False)
 @click.option("--config", help="A configuration file or preset, as for cordwood.configure().")
 @_as_json
@@ -90,7 +93,7 @@ def doctor(folder: str | None, config: str | None, *, as_json: bool) -> int:
     return 1 if report["problems"] else 0
 
 
-@main.command()
+@main.command(short_help="Show the last records of files, merged by time.")
 @click.argument("paths", nargs=-1, type=click.Path())
 @click.option("-n", "--lines", "count", type=click.IntRange(min=0), default=10, show_default=True, help="Records.")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes, through rotation and truncation.")
@@ -108,7 +111,7 @@ def tail(paths: tuple[str, ...], count: int, *, follow: bool, as_json: bool) -> 
     show(paths or ("logs",), count, write, follow=follow, stop=lambda: False)
 
 
-@main.command()
+@main.command(short_help="Run a service, kill a worker, count every record.")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), required=False)
 @_as_json
 def demo(folder: Path | None, *, as_json: bool) -> int:

@@ -15,7 +15,7 @@ from cordwood.views.spooled import spools_of
 RESET = "reset"
 
 
-@click.command()
+@click.command(short_help="Switch levels of running processes.")
 @click.argument("logger", required=False)
 @click.argument("level", required=False)
 @click.argument("folder", type=click.Path(), required=False)

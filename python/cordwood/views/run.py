@@ -24,7 +24,9 @@ class _Port(click.ParamType[int]):
         return int(text)
 
 
-@click.command(context_settings={"allow_interspersed_args": False})
+@click.command(
+    short_help="Run a command: port, console copy, recovery.", context_settings={"allow_interspersed_args": False}
+)
 @click.option("-p", "--port", type=_Port(), help="Run on this port, or the next that is free.")
 @click.option("-l", "--level", metavar="LEVEL", help=f"Log level: {', '.join(LEVELS)}.")
 @click.option("-f", "--force-kill", is_flag=True, help="End who holds the port: own processes only, politely first.")
