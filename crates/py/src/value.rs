@@ -3,7 +3,7 @@ use cordwood_core::percent::Kind;
 use cordwood_core::record::{pack, Value};
 use cordwood_core::redact::{self, Redactor};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyBytes, PyDict, PyString};
 use pyo3::Borrowed;
 
 use crate::capture::{floor_char, kept, Taken};
@@ -135,16 +135,28 @@ fn put_json(redactor: &Redactor, value: &Bound<'_, PyAny>, depth: usize, out: &m
     } else if depth < DEPTH && (class == types::list() || class == types::tuple()) {
         out.push('[');
         let items: Vec<_> = value.try_iter().map(|items| items.flatten().collect()).unwrap_or_default();
+        let hides = depth > 0 && class == types::tuple() && is_secret_pair(redactor, &items);
         for (index, item) in items.iter().enumerate() {
             if index > 0 {
                 out.push(',');
             }
-            put_json(redactor, item, depth + 1, out);
+            if hides && index == 1 {
+                put_json_text(redactor.mask(), out);
+            } else {
+                put_json(redactor, item, depth + 1, out);
+            }
         }
         out.push(']');
     } else {
         put_json_text(&redactor.redact_text(&text_of(value)), out);
     }
+}
+
+/// A name and its value, as headers come in a list: `(b"cookie", b"sid=1")`.
+fn is_secret_pair(redactor: &Redactor, items: &[Bound<'_, PyAny>]) -> bool {
+    let [name, _] = items else { return false };
+    (ffi::type_address(name) == types::str() || name.is_instance_of::<PyBytes>())
+        && redactor.secret_key(&text_of(name))
 }
 
 fn put_json_dict(redactor: &Redactor, value: &Bound<'_, PyAny>, depth: usize, out: &mut String) {
