@@ -45,7 +45,7 @@ PLACES = {
     "password of a URL": 'log.info("at %s", "postgresql://app:SECRET@db.example/shop")',
     "header": 'log.info("Authorization: Bearer SECRET")',
     "headers as a mapping": 'log.info("headers %r", {"Authorization": "Bearer SECRET", "Accept": "*/*"})',
-    "headers as a list of pairs": 'log.info("asgi", extra={"h": [(b"cookie", b"sid=SECRET"), ("x-api-key", "SECRET")]})',
+    "headers as a list of pairs": 'log.info("", extra={"h": [(b"cookie", b"sid=SECRET"), ("x-api-key", "SECRET")]})',
     "cookie": 'log.info("Cookie: theme=dark; sid=SECRET")',
     "child logger": 'logging.getLogger("a.b").error("pwd=%r", "SECRET")',
     "warning": 'logging.captureWarnings(True); warnings.warn("token=SECRET")',
