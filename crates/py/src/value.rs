@@ -155,8 +155,7 @@ fn put_json(redactor: &Redactor, value: &Bound<'_, PyAny>, depth: usize, out: &m
 /// A name and its value, as headers come in a list: `(b"cookie", b"sid=1")`.
 fn is_secret_pair(redactor: &Redactor, items: &[Bound<'_, PyAny>]) -> bool {
     let [name, _] = items else { return false };
-    (ffi::type_address(name) == types::str() || name.is_instance_of::<PyBytes>())
-        && redactor.secret_key(&text_of(name))
+    (ffi::type_address(name) == types::str() || name.is_instance_of::<PyBytes>()) && redactor.secret_key(&text_of(name))
 }
 
 fn put_json_dict(redactor: &Redactor, value: &Bound<'_, PyAny>, depth: usize, out: &mut String) {
