@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import signal
 import subprocess
 import sys
 import textwrap
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integrations.servers import wait_until
 from tests.mission.conftest import EXAMPLES, environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,7 +26,8 @@ SYSTEMS = {
 }
 # Not run: document, a part of the snippet, why.
 NOT_RUN = (
-    ("ami-backend", "./start_server.sh", "serves until it is stopped; the supervisor's tests start it"),
+    ("ami-backend", "./start_server.sh [options]", "[options] is for the reader to fill in"),
+    ("ami-backend", "--force-kill", "ends whoever has port 5000; test_A5 does so to a process of its own"),
     ("ami-backend", "./analyze_logs.py", "the log analyser is not there yet"),
     ("ami-backend", "kill -9 <PID>", "<PID> is for the reader to fill in"),
     ("ami-backend", "pip install -r", "the requirements of another application"),
@@ -33,6 +37,8 @@ NOT_RUN = (
     ("alonechat", "python -m AloneChat server", "serves until it is stopped; test_L7 starts it"),
     ("chainner", '"/path/to/logs"', "stands for a directory of one's own; test_H2 names one"),
 )
+# Serve until they are stopped: document, the command's beginning, what the log says when it serves.
+SERVING = (("ami-backend", "./start_server.sh", "Starting server on port"),)
 # What the snippets take for granted.
 SURROUNDINGS = {
     "alonechat": """
@@ -125,11 +131,26 @@ def test_shell_as_printed(document: str, text: str, tmp_path: Path) -> None:
         )
         subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=found, check=True, capture_output=True)
     (tmp_path / "logs").mkdir(exist_ok=True)
+    for name_, command, word in SERVING:
+        if document == name_ and text.startswith(command):
+            shutil.copytree(EXAMPLES / system, tmp_path, dirs_exist_ok=True)
+            serve(text, tmp_path, found, word)
+            return
     where = EXAMPLES / "chainner" if system == "chainner" else tmp_path
     done = subprocess.run(
         ["sh", "-c", text], cwd=where, env=found, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def serve(command: str, folder: Path, environ: dict[str, str], word: str) -> None:
+    """Run a server until its log says that it serves, then interrupt it."""
+    with subprocess.Popen(["sh", "-c", f"exec {command}"], cwd=folder, env=environ) as server:
+        try:
+            wait_until(lambda: any(word in log.read_text() for log in (folder / "logs").glob("*.log")), "not served")
+        finally:
+            server.send_signal(signal.SIGINT)
+        assert server.wait(30) == 0
 
 
 @pytest.mark.skipif(not SEEDS.is_dir(), reason="the documents are not here")

@@ -13,7 +13,7 @@ from cordwood.record import LEVELS
 _LAST_PORT = 65535
 
 
-class _Port(click.ParamType[int]):
+class _Port(click.ParamType):  # type: ignore[type-arg]  # older releases know no parameter
     name = "port"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
