@@ -10,11 +10,6 @@ from tests.faults.harness import Scene, lacking
 from tests.faults.table import FAULTS
 
 KNOWN = {
-    "full_disk": "while the disk is full the spool cannot grow and loses (counted): it should grow in memory",
-    "no_inodes": "as full_disk",
-    "permission_lost": "as full_disk",
-    "no_descriptors": "as full_disk, without a descriptor",
-    "file_size_limit": "as full_disk",
     "truncated_mapping": "SIGBUS kills the application",
     "truncated_control": "SIGBUS kills the application",
     "spool_deleted": "segments made ahead of time lose their names with the folder: what they get is not found",

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::fs::OFlags;
 
 use crate::error::{Error, Result};
-use crate::os::{futex_wake, memfd, now_ns, random, Map};
+use crate::os::{futex_wake, now_ns, random, Map};
 
 /// A wait for room is shorter: a longer one was written before the clock was set back.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
@@ -58,9 +58,7 @@ impl Control {
 
     /// A page that this process alone has.
     pub fn anonymous() -> Result<Self> {
-        let fail = |e| Error::io("create", "anonymous memory", e);
-        let file = memfd(SIZE as u64).map_err(fail)?;
-        Ok(Self { map: Map::new(&file, SIZE).map_err(fail)? })
+        Ok(Self { map: Map::anonymous(SIZE).map_err(|e| Error::io("map", "memory", e))? })
     }
 
     /// 1 while the leader sleeps; a writer that finds it so stores 0 and wakes.
@@ -81,6 +79,11 @@ impl Control {
     /// Counts up when bytes were freed.
     pub fn freed(&self) -> &AtomicU32 {
         self.map.word32(28)
+    }
+
+    /// Counts up when a process whose records are in its memory asks to lead: nobody else can deliver them.
+    pub fn handover(&self) -> &AtomicU32 {
+        self.map.word32(32)
     }
 
     /// Says that somebody wants room, and will for so long.

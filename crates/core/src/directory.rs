@@ -6,13 +6,23 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{AtFlags, Dir, FlockOperation, Mode, OFlags};
+use rustix::fs::{AtFlags, Dir, Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::fork::Held;
-use crate::reader::Reader;
+use crate::reader::{is_unlocked, Bytes, Reader};
 
 /// A prepared segment that nobody uses is removed when it is this old and its maker is dead.
 const UNUSED: Duration = Duration::from_secs(10);
+
+/// What became of a file's opening.
+pub enum Opened {
+    File(Held),
+    /// Gone, damaged, or none of one's own.
+    Not,
+    /// No file can be opened now, or none in this folder.
+    Refused,
+}
 
 /// A folder held open: another that takes its name is not mistaken for it.
 pub struct Directory {
@@ -33,13 +43,23 @@ impl Directory {
     }
 
     /// Opens a file of one's own: no link, no other owner.
-    pub fn open(&self, name: &OsStr) -> Option<Held> {
+    pub fn open(&self, name: &OsStr) -> Opened {
         let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let folder = self.open.as_ref()?;
+        let Some(folder) = &self.open else { return Opened::Not };
         let open = || Ok(File::from(rustix::fs::openat(&**folder, name, flags, Mode::empty())?));
-        let file = Held::open(open).ok()?;
-        let found = file.metadata().ok()?;
-        (found.is_file() && found.uid() == rustix::process::geteuid().as_raw()).then_some(file)
+        let opened = Held::open(open).and_then(|file| Ok((file.metadata()?, file)));
+        match opened {
+            Ok((found, file)) if found.is_file() && found.uid() == rustix::process::geteuid().as_raw() => {
+                Opened::File(file)
+            }
+            Err(e) => match Errno::from_io_error(&e) {
+                Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::ROFS) => Opened::Refused,
+                // The folder itself may not be searched.
+                Some(Errno::ACCESS) if !self.has(name) => Opened::Refused,
+                _ => Opened::Not,
+            },
+            Ok(_) => Opened::Not,
+        }
     }
 
     pub fn has(&self, name: &OsStr) -> bool {
@@ -56,11 +76,15 @@ impl Directory {
     pub fn remove_unused(&self, is_known: impl Fn(&OsString) -> bool) -> u64 {
         let mut freed = 0;
         for name in self.list().unwrap_or_default().into_iter().filter(|name| !is_known(name)) {
-            let Some(file) = self.open(&name) else { continue };
+            let Opened::File(file) = self.open(&name) else { continue };
             let Ok(found) = file.metadata() else { continue };
             let old =
                 found.modified().is_ok_and(|at| SystemTime::now().duration_since(at).is_ok_and(|age| age > UNUSED));
-            if old && is_unlocked(&file) && matches!(Reader::open(file, &self.path), Ok(None)) && self.remove(&name) {
+            if old
+                && is_unlocked(&file)
+                && matches!(Reader::open(Bytes::File(file), &self.path), Ok(None))
+                && self.remove(&name)
+            {
                 freed += found.len();
             }
         }
@@ -69,16 +93,10 @@ impl Directory {
 
     /// Bytes of all its segments, prepared ones among them.
     pub fn bytes(&self) -> u64 {
-        let names = self.list().unwrap_or_default();
-        names.iter().filter_map(|name| self.open(name)?.metadata().ok()).map(|found| found.len()).sum()
+        let length = |name: OsString| match self.open(&name) {
+            Opened::File(file) => file.metadata().map_or(0, |found| found.len()),
+            _ => 0,
+        };
+        self.list().unwrap_or_default().into_iter().map(length).sum()
     }
-}
-
-/// True if nobody holds the file's lock: its writer is dead, or done with it.
-pub fn is_unlocked(file: &File) -> bool {
-    if rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive).is_err() {
-        return false;
-    }
-    let _ = rustix::fs::flock(file, FlockOperation::Unlock);
-    true
 }

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::fork::Held;
-use crate::os::{memfd, random};
+use crate::os::random;
 use crate::segment::Prepared;
 
 /// A spool's folder, or the anonymous memory that stands in for one.
@@ -20,6 +20,9 @@ pub struct Folder {
     pub control: Control,
     /// The control page's file: whoever finds another in its place is not in this folder any more.
     control_file: (u64, u64),
+    /// For tests: whether the disk is full.
+    #[cfg(test)]
+    pub full: std::sync::atomic::AtomicBool,
 }
 
 impl Folder {
@@ -48,12 +51,24 @@ impl Folder {
             _ => {}
         }
         let (control, control_file) = Control::open(&path.join("control"))?;
-        Ok(Self { path: Some(path.to_owned()), control, control_file })
+        Ok(Self {
+            path: Some(path.to_owned()),
+            control,
+            control_file,
+            #[cfg(test)]
+            full: false.into(),
+        })
     }
 
     /// A spool in memory: it survives nothing but lets the process go on.
     pub fn anonymous() -> Result<Self> {
-        Ok(Self { path: None, control: Control::anonymous()?, control_file: (0, 0) })
+        Ok(Self {
+            path: None,
+            control: Control::anonymous()?,
+            control_file: (0, 0),
+            #[cfg(test)]
+            full: false.into(),
+        })
     }
 
     /// True while the folder on disk is still the one that was opened.
@@ -96,9 +111,7 @@ impl Folder {
     /// Makes a segment's file, locked and with every block allocated.
     pub fn new_segment(&self, salt: u64, capacity: usize) -> Result<Prepared> {
         let Some(folder) = &self.path else {
-            let file = memfd(capacity as u64).map_err(|e| Error::io("create", "anonymous memory", e))?;
-            let prepared = Prepared::new(Held::new(file), None, capacity);
-            let prepared = prepared.map_err(|e| Error::io("map", "memory", e))?;
+            let prepared = Prepared::in_memory(capacity).map_err(|e| Error::io("map", "memory", e))?;
             self.control.bytes().fetch_add(capacity as u64, Ordering::Relaxed);
             return Ok(prepared);
         };
@@ -112,6 +125,10 @@ impl Folder {
         let file = Held::open(|| options.open(&path)).map_err(|e| Error::io("create", &path, e))?;
         rustix::fs::flock(&*file, FlockOperation::NonBlockingLockExclusive).map_err(|e| failed("lock", e.into()))?;
         // Every block is allocated now: a full disk is an error here and never a SIGBUS later.
+        #[cfg(test)]
+        if self.full.load(Ordering::Relaxed) {
+            return Err(failed("allocate", Errno::NOSPC.into()));
+        }
         allocate(&file, capacity).map_err(|e| failed("allocate", e))?;
         let prepared = Prepared::new(file, Some(path.clone()), capacity).map_err(|e| failed("map", e))?;
         self.control.bytes().fetch_add(capacity as u64, Ordering::Relaxed);

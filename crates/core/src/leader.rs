@@ -65,10 +65,7 @@ pub struct Leader {
 
 impl Leader {
     pub fn new(shared: Arc<Shared>, lock: Lock) -> Self {
-        let source = match &shared.folder.path {
-            Some(path) => Source::folder(path),
-            None => Source::own(Arc::clone(&shared)),
-        };
+        let source = Source::leading(Arc::clone(&shared));
         let control = &shared.folder.control;
         control.leader().store(std::process::id(), Ordering::Relaxed);
         shared.leading.store(true, Ordering::Release);

@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::time::{Duration, Instant};
 
-use crate::directory::is_unlocked;
 use crate::error::Result;
 use crate::frame::{self, Context, Head, Kind, Lines};
 use crate::reader::{Reader, Step};
@@ -247,7 +246,7 @@ impl Member {
     /// Finds out whether its writer is dead. A lock that can be had has no owner.
     pub fn find_dead(&mut self) {
         if !self.dead && self.sealed().is_none() {
-            self.dead = is_unlocked(&self.reader.file);
+            self.dead = self.reader.is_unlocked();
             if self.dead {
                 // What was fetched while it lived may be older than its last record.
                 self.reader.refresh();
@@ -259,7 +258,7 @@ impl Member {
     pub fn is_done(&mut self, by_folder: bool) -> bool {
         let sinks = self.reader.header.sinks.clone();
         let sealed = self.sealed();
-        let dead = by_folder && (self.dead || (sealed.is_some() && is_unlocked(&self.reader.file)));
+        let dead = by_folder && (self.dead || (sealed.is_some() && self.reader.is_unlocked()));
         if sealed.is_none() && !dead {
             return false;
         }

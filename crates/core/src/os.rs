@@ -8,8 +8,8 @@ use std::fs::File;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Duration;
 
-use memmap2::{MmapOptions, MmapRaw};
-use rustix::fs::{MemfdFlags, Timespec};
+use memmap2::{MmapMut, MmapOptions, MmapRaw};
+use rustix::fs::Timespec;
 use rustix::thread::futex;
 
 /// A shared, writable mapping of a file's first bytes. Every access is bounds-checked.
@@ -21,6 +21,11 @@ impl Map {
     /// Maps `len` bytes. The file must be at least that long and must never be cut.
     pub fn new(file: &File, len: usize) -> std::io::Result<Self> {
         Ok(Self { raw: MmapOptions::new().len(len).map_raw(file)? })
+    }
+
+    /// Memory of this process alone, with no file behind it.
+    pub fn anonymous(len: usize) -> std::io::Result<Self> {
+        Ok(Self { raw: MmapMut::map_anon(len)?.into() })
     }
 
     pub fn len(&self) -> usize {
@@ -43,6 +48,22 @@ impl Map {
         unsafe {
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.raw.as_mut_ptr().add(offset), bytes.len());
         }
+    }
+
+    /// Copies bytes out, fewer at the end; returns how many. They may be written to meanwhile: as with `pread`, what is torn
+    /// fails its checksum.
+    pub fn read(&self, offset: usize, out: &mut [u8]) -> usize {
+        let len = out.len().min(self.len().saturating_sub(offset));
+        let words = if offset % 8 == 0 { len & !7 } else { 0 };
+        for at in (0..words).step_by(8) {
+            let word = self.word64(offset + at).load(std::sync::atomic::Ordering::Acquire);
+            out[at..at + 8].copy_from_slice(&word.to_ne_bytes());
+        }
+        for (at, byte) in out[..len].iter_mut().enumerate().skip(words) {
+            // SAFETY: within the mapping, by the length taken above; volatile, because a writer may be storing it.
+            *byte = unsafe { self.raw.as_ptr().add(offset + at).read_volatile() };
+        }
+        len
     }
 
     /// Touches a byte a page, so that the first real write does not take the page fault.
@@ -84,12 +105,12 @@ pub fn futex_wake(word: &AtomicU32) {
 
 /// A page that a fork wipes: tells a child that it is one, without a system call.
 pub struct ForkFlag {
-    page: memmap2::MmapMut,
+    page: MmapMut,
 }
 
 impl ForkFlag {
     pub fn new() -> std::io::Result<Self> {
-        let page = memmap2::MmapMut::map_anon(4096)?;
+        let page = MmapMut::map_anon(4096)?;
         // SAFETY: the range is exactly the private page mapped above; the advice changes nothing in this process.
         unsafe { rustix::mm::madvise(page.as_ptr().cast_mut().cast(), 4096, rustix::mm::Advice::LinuxWipeOnFork)? };
         let flag = Self { page };
@@ -140,13 +161,6 @@ fn crc32c_sse(seed: u32, bytes: &[u8]) -> u32 {
         crc = _mm_crc32_u64(crc, u64::from_le_bytes(std::array::from_fn(|at| word[at])));
     }
     rest.iter().fold(crc as u32, |crc, byte| _mm_crc32_u8(crc, *byte)) ^ u32::MAX
-}
-
-/// A file of `len` bytes in memory, which no other process can open.
-pub fn memfd(len: u64) -> std::io::Result<File> {
-    let file = File::from(rustix::fs::memfd_create("cordwood", MemfdFlags::CLOEXEC)?);
-    file.set_len(len)?;
-    Ok(file)
 }
 
 /// Sixty-four random bits.

@@ -3,10 +3,15 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::Arc;
+
+use rustix::fs::FlockOperation;
 
 use crate::error::{Error, Result};
 use crate::fork::Held;
 use crate::frame::{self, Found, Frame, Kind};
+use crate::os::Map;
 use crate::segment::{Header, HEADER, ORDINAL, POSITIONS, SEALED};
 
 /// No segment is larger; a header that says so lies.
@@ -17,9 +22,32 @@ const SEARCH: u64 = 4;
 /// What a reader fetches at once, at least and at most.
 const WINDOW: (usize, usize) = (4 << 10, 256 << 10);
 
+/// Where a segment's bytes are.
+pub enum Bytes {
+    File(Held),
+    /// This process's own, in its memory.
+    Memory(Arc<Map>),
+}
+
+impl Bytes {
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> std::io::Result<usize> {
+        match self {
+            Self::File(file) => read_at(file, bytes, offset),
+            Self::Memory(map) => Ok(map.read(offset as usize, bytes)),
+        }
+    }
+
+    fn len(&self) -> std::io::Result<u64> {
+        match self {
+            Self::File(file) => Ok(file.metadata()?.len()),
+            Self::Memory(map) => Ok(map.len() as u64),
+        }
+    }
+}
+
 /// A segment being read.
 pub struct Reader {
-    pub file: Held,
+    bytes: Bytes,
     pub path: PathBuf,
     pub header: Header,
     pub ordinal: u64,
@@ -41,9 +69,9 @@ pub enum Step {
 
 impl Reader {
     /// Opens a segment; None if it was prepared and is not in use (yet).
-    pub fn open(file: Held, path: &Path) -> Result<Option<Self>> {
+    pub fn open(bytes: Bytes, path: &Path) -> Result<Option<Self>> {
         let mut head = [0u8; HEADER];
-        let got = read_at(&file, &mut head, 0).map_err(|e| Error::io("read", path, e))?;
+        let got = bytes.read_at(&mut head, 0).map_err(|e| Error::io("read", path, e))?;
         if got < HEADER || head[ORDINAL..ORDINAL + 8] == [0; 8] {
             return Ok(None);
         }
@@ -54,11 +82,11 @@ impl Reader {
         })?);
         let mut header = Header::parse(&head, path)?;
         // What is read at once and kept is bounded by what is there, not by what the header says.
-        let len = file.metadata().map_err(|e| Error::io("look at", path, e))?.len();
+        let len = bytes.len().map_err(|e| Error::io("look at", path, e))?;
         header.capacity = header.capacity.min(len).min(LARGEST);
         let path = path.to_owned();
         Ok(Some(Self {
-            file,
+            bytes,
             path,
             header,
             ordinal,
@@ -71,7 +99,7 @@ impl Reader {
 
     fn word(&self, at: usize) -> u64 {
         let mut bytes = [0u8; 8];
-        match read_at(&self.file, &mut bytes, at as u64) {
+        match self.bytes.read_at(&mut bytes, at as u64) {
             Ok(8) => u64::from_le_bytes(bytes),
             _ => 0,
         }
@@ -94,9 +122,24 @@ impl Reader {
     /// Moves a sink's position forward, never back; only whoever delivers that sink calls this.
     pub fn deliver(&self, bit: usize, position: u64) -> Result<()> {
         let position = position.max(self.word(POSITIONS + bit * 8));
-        self.file
-            .write_all_at(&position.to_le_bytes(), (POSITIONS + bit * 8) as u64)
-            .map_err(|e| Error::io("write", &self.path, e))
+        let at = POSITIONS + bit * 8;
+        match &self.bytes {
+            Bytes::File(file) => {
+                file.write_all_at(&position.to_le_bytes(), at as u64).map_err(|e| Error::io("write", &self.path, e))
+            }
+            Bytes::Memory(map) => {
+                map.word64(at).store(position, Ordering::Release);
+                Ok(())
+            }
+        }
+    }
+
+    /// True if nobody holds the segment's lock: its writer is dead, or done with it.
+    pub fn is_unlocked(&self) -> bool {
+        match &self.bytes {
+            Bytes::File(file) => is_unlocked(file),
+            Bytes::Memory(_) => false,
+        }
     }
 
     /// The bit of the sink with this identity, if this segment's records may be for it.
@@ -146,7 +189,7 @@ impl Reader {
             self.window.resize(len, 0);
         }
         self.window_at = position;
-        self.filled = read_at(&self.file, &mut self.window[..len], position).unwrap_or(0);
+        self.filled = self.bytes.read_at(&mut self.window[..len], position).unwrap_or(0);
     }
 
     /// The frame that `look` found at `position`.
@@ -160,13 +203,13 @@ impl Reader {
     /// A frame's payload anywhere in the segment: a site's or a thread's.
     pub fn payload(&self, offset: u32, kind: Kind) -> Option<Vec<u8>> {
         let mut head = [0u8; frame::HEADER];
-        read_at(&self.file, &mut head, offset.into()).ok().filter(|got| *got == head.len())?;
+        self.bytes.read_at(&mut head, offset.into()).ok().filter(|got| *got == head.len())?;
         let len = u32::from_le_bytes(head[..4].try_into().ok()?) as usize;
         if len < frame::HEADER || len as u64 > self.header.capacity {
             return None;
         }
         let mut bytes = vec![0u8; len];
-        read_at(&self.file, &mut bytes, offset.into()).ok().filter(|got| *got == len)?;
+        self.bytes.read_at(&mut bytes, offset.into()).ok().filter(|got| *got == len)?;
         match frame::read(self.header.salt(), offset, &bytes, len) {
             Found::Frame(frame) if frame.kind == kind => Some(frame.payload.to_vec()),
             _ => None,
@@ -207,6 +250,15 @@ impl Reader {
         }
         None
     }
+}
+
+/// True if nobody holds the file's lock: its writer is dead, or done with it.
+pub fn is_unlocked(file: &File) -> bool {
+    if rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        return false;
+    }
+    let _ = rustix::fs::flock(file, FlockOperation::Unlock);
+    true
 }
 
 fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> std::io::Result<usize> {

@@ -11,9 +11,9 @@
 //! ```
 //! The writer holds a `flock` on its open segment, so a segment whose lock can be had is sealed or its writer is dead.
 //! A salt that nothing else has makes stale or misplaced bytes fail their checksum.
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 
 use crate::error::{Error, Result};
 use crate::fork::Held;
@@ -137,9 +137,10 @@ fn long_text(bytes: &[u8]) -> String {
 
 /// A segment's file and mapping, allocated and touched, not yet in use.
 pub struct Prepared {
-    pub file: Held,
+    /// Held for its lock. None: memory of this process alone.
+    pub file: Option<Held>,
     pub path: Option<PathBuf>,
-    map: Map,
+    map: Arc<Map>,
 }
 
 impl Prepared {
@@ -147,7 +148,14 @@ impl Prepared {
     pub fn new(file: Held, path: Option<PathBuf>, capacity: usize) -> std::io::Result<Self> {
         let map = Map::new(&file, capacity)?;
         map.touch();
-        Ok(Self { file, path, map })
+        Ok(Self { file: Some(file), path, map: Arc::new(map) })
+    }
+
+    /// A segment without a file: it survives nothing, and needs no disk and no descriptor.
+    pub fn in_memory(capacity: usize) -> std::io::Result<Self> {
+        let map = Map::anonymous(capacity)?;
+        map.touch();
+        Ok(Self { file: None, path: None, map: Arc::new(map) })
     }
 
     pub fn capacity(&self) -> usize {
@@ -176,12 +184,13 @@ pub struct Segment {
 }
 
 impl Segment {
-    pub fn file(&self) -> &File {
-        &self.prepared.file
+    /// Its bytes, for a reader in this process.
+    pub fn map(&self) -> Weak<Map> {
+        Arc::downgrade(&self.prepared.map)
     }
 
-    pub fn path(&self) -> Option<&Path> {
-        self.prepared.path.as_deref()
+    pub fn is_in_memory(&self) -> bool {
+        self.prepared.path.is_none()
     }
 
     pub fn capacity(&self) -> usize {
@@ -238,4 +247,20 @@ impl Segment {
     pub fn is_delivered(&self, bits: u32, position: u64) -> bool {
         (0..self.sinks).all(|bit| bits >> bit & 1 == 0 || self.delivered(bit) >= position)
     }
+}
+
+/// True if some file's sink has not come to the end of this segment of the process's own.
+pub fn waits_for_files(map: &Map) -> bool {
+    let mut counts = [0; 8];
+    map.read(80, &mut counts);
+    let counts = u64::from_le_bytes(counts);
+    let (sinks, local) = ((counts as u32 as usize).min(MAX_SINKS), (counts >> 32) as u32);
+    let end = map.word64(SEALED).load(Ordering::Acquire) as usize;
+    (0..sinks).filter(|bit| local >> bit & 1 == 0).any(|bit| {
+        let position = map.word64(POSITIONS + bit * 8).load(Ordering::Acquire) as usize;
+        if end > 0 {
+            return position < end;
+        }
+        position + 4 <= map.len() && map.word32(position).load(Ordering::Acquire) != 0
+    })
 }

@@ -1,12 +1,14 @@
 //! What a process's writer shares with its delivery thread.
 use std::ffi::OsString;
-use std::fs::File;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crate::folder::Folder;
-use crate::os::{futex_wake, random};
-use crate::segment::{Prepared, Segment};
+use crate::os::{futex_wake, random, Map};
+use crate::segment::{self, Prepared, Segment};
+
+/// Notices that wait for the delivery thread to say them.
+const MOST_NOTICES: usize = 64;
 
 /// What the writer shares with its delivery thread.
 pub struct Shared {
@@ -14,6 +16,7 @@ pub struct Shared {
     pub writer: u128,
     /// The capacity wanted of the next segment; 0 = none is wanted.
     wanted: AtomicU64,
+    memory: AtomicU64,
     inner: Mutex<Inner>,
     /// 1 while this process's delivery thread sleeps without being the leader.
     pub sleeping: AtomicU32,
@@ -39,8 +42,11 @@ struct Inner {
     prepared: Option<Prepared>,
     /// Full segments whose records are not all delivered; dropped (unmapped) by the delivery thread.
     sealed: Vec<Segment>,
-    /// Segments without a name, for a reader in this process.
-    nameless: Vec<(u64, File)>,
+    /// Segments that are in no folder, under their salts as names: for readers in this process, while the writer or one of
+    /// them keeps them.
+    lent: Vec<(OsString, Weak<Map>)>,
+    /// What the user should hear of.
+    notices: Vec<String>,
 }
 
 impl Shared {
@@ -49,6 +55,7 @@ impl Shared {
             folder,
             writer: u128::from(random()) << 64 | u128::from(random()),
             wanted: AtomicU64::new(0),
+            memory: AtomicU64::new(0),
             inner: Mutex::default(),
             sleeping: AtomicU32::new(0),
             stop: AtomicBool::new(false),
@@ -81,9 +88,46 @@ impl Shared {
         self.inner().sealed.iter().all(test)
     }
 
-    /// Lends a segment without a name to readers in this process.
-    pub fn lend(&self, ordinal: u64, file: File) {
-        self.inner().nameless.push((ordinal, file));
+    /// Lends a segment that is in no folder to readers in this process.
+    pub fn lend(&self, segment: &Segment) {
+        self.inner().lent.push((OsString::from(format!("{:016x}", segment.salt)), segment.map()));
+    }
+
+    pub fn lent(&self) -> Vec<(OsString, Arc<Map>)> {
+        self.inner().lent.iter().filter_map(|(name, map)| Some((name.clone(), map.upgrade()?))).collect()
+    }
+
+    /// True while this process has records in its memory that only its own thread can deliver to files.
+    pub fn has_memory(&self) -> bool {
+        self.folder.path.is_some() && self.lent().iter().any(|(_, map)| segment::waits_for_files(map))
+    }
+
+    /// Bytes of memory that segments take although there is a folder.
+    pub fn memory(&self) -> u64 {
+        self.memory.load(Ordering::Relaxed)
+    }
+
+    pub fn take_memory(&self, bytes: u64) {
+        self.memory.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// True if a segment was made ahead of time.
+    pub fn has_prepared(&self) -> bool {
+        self.inner().prepared.is_some()
+    }
+
+    /// Something the user should hear of; the delivery thread says it.
+    pub fn tell(&self, text: String) {
+        let mut inner = self.inner();
+        if inner.notices.last() != Some(&text) && inner.notices.len() < MOST_NOTICES {
+            inner.notices.push(text);
+            drop(inner);
+            self.wake_own_or_leader();
+        }
+    }
+
+    pub fn take_notices(&self) -> Vec<String> {
+        std::mem::take(&mut self.inner().notices)
     }
 
     fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -129,15 +173,19 @@ impl Shared {
             let (done, rest) =
                 all.into_iter().partition(|segment| segment.is_delivered(u32::MAX, segment.position() as u64));
             inner.sealed = rest;
-            let kept: Vec<u64> = inner.sealed.iter().map(Segment::ordinal).collect();
-            let newest = inner.nameless.last().map_or(0, |(ordinal, _)| *ordinal);
-            inner.nameless.retain(|(ordinal, _)| *ordinal == newest || kept.contains(ordinal));
             done
         };
-        if self.folder.path.is_none() && !done.is_empty() {
-            self.folder.control.release(done.iter().map(|segment| segment.capacity() as u64).sum());
-        }
+        let memory: u64 = done.iter().filter(|done| done.is_in_memory()).map(|done| done.capacity() as u64).sum();
         drop(done);
+        if memory > 0 {
+            self.inner().lent.retain(|(_, map)| map.strong_count() > 0);
+            if self.folder.path.is_none() {
+                self.folder.control.release(memory);
+            } else {
+                self.memory.fetch_sub(memory, Ordering::Relaxed);
+                self.folder.control.release(0);
+            }
+        }
     }
 
     /// At the end: a segment that was made ahead of time is not needed any more.
@@ -167,12 +215,5 @@ impl Shared {
 
     pub fn spec(&self, identity: u64) -> Option<String> {
         self.inner().specs.iter().find(|(known, _)| *known == identity).map(|(_, spec)| spec.clone())
-    }
-
-    /// Segments without a name, under numbers that stand for names.
-    pub fn nameless(&self) -> Vec<(OsString, Option<File>)> {
-        let inner = self.inner();
-        let files = inner.nameless.iter();
-        files.map(|(ordinal, file)| (OsString::from(ordinal.to_string()), file.try_clone().ok())).collect()
     }
 }

@@ -3,20 +3,19 @@
 //! Order is strict within a writer: a segment is finished before the next one of the same writer is looked at. Between
 //! writers the earliest record at hand goes first.
 use std::collections::HashSet;
-use std::ffi::OsString;
-use std::fs::File;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::control::Reason;
-use crate::directory::Directory;
+use crate::directory::{Directory, Opened};
 use crate::error::{Error, Result};
-use crate::fork::Held;
 use crate::frame::Head;
 use crate::member::Member;
-use crate::reader::{Reader, Step};
+use crate::os::Map;
+use crate::reader::{Bytes, Reader, Step};
 use crate::record::Record;
 use crate::shared::Shared;
 
@@ -37,7 +36,8 @@ pub enum Take {
 
 /// Which segments a source reads.
 enum Scope {
-    Folder(Directory),
+    /// A folder's, and those that its leader has in memory.
+    Folder(Directory, Option<Arc<Shared>>),
     /// One process's, and the folder they are in: None for memory.
     Own(Arc<Shared>, Option<Directory>),
 }
@@ -45,10 +45,32 @@ enum Scope {
 impl Scope {
     fn directory(&self) -> Option<&Directory> {
         match self {
-            Self::Folder(folder) => Some(folder),
+            Self::Folder(folder, _) => Some(folder),
             Self::Own(_, folder) => folder.as_ref(),
         }
     }
+
+    /// What there is now; None if it cannot be listed. Memory is looked at last: what is in the folder after it was
+    /// begun later.
+    fn list(&self) -> Option<Vec<(OsString, Option<Arc<Map>>)>> {
+        let names = self.directory().map_or(Some(Vec::new()), Directory::list)?;
+        let mut found: Vec<_> = names.into_iter().map(|name| (name, None)).collect();
+        if let Self::Folder(_, Some(shared)) | Self::Own(shared, _) = self {
+            found.extend(shared.lent().into_iter().map(|(name, map)| (name, Some(map))));
+        }
+        Some(found)
+    }
+}
+
+/// What became of a segment that was found.
+enum Met {
+    Member(Box<Member>),
+    /// Not in use yet, or gone.
+    Later,
+    /// None that is read here.
+    Ignored,
+    /// It is there and cannot be opened now: what follows it must wait.
+    Refused,
 }
 
 /// The segments of a folder or of a process, and how far each sink has come in them.
@@ -73,7 +95,15 @@ impl Source {
 
     /// All segments of a folder.
     pub fn folder(path: &Path) -> Self {
-        Self::with(Scope::Folder(Directory::new(path)))
+        Self::with(Scope::Folder(Directory::new(path), None))
+    }
+
+    /// All segments that the leader of a folder delivers.
+    pub fn leading(shared: Arc<Shared>) -> Self {
+        match shared.folder.path.as_deref().map(Directory::new) {
+            Some(folder) => Self::with(Scope::Folder(folder, Some(shared))),
+            None => Self::with(Scope::Own(shared, None)),
+        }
     }
 
     /// The segments of one process.
@@ -99,39 +129,53 @@ impl Source {
             // Whoever leads removes the files; here they must not stay open for ever.
             self.members.retain_mut(|member| !member.is_done(false));
         }
-        let found = match &self.scope {
-            Scope::Own(shared, None) => shared.nameless(),
-            scope => {
-                let Some(names) = scope.directory().and_then(Directory::list) else { return };
-                names.into_iter().map(|name| (name, None)).collect()
-            }
-        };
+        let Some(found) = self.scope.list() else { return };
         let there: HashSet<&OsString> = found.iter().map(|(name, _)| name).collect();
         self.ignored.retain(|name| there.contains(name));
         let known: HashSet<&OsString> = self.members.iter().map(|member| &member.name).collect();
         let is_new = |name: &OsString| !known.contains(name) && !self.ignored.contains(name);
         let new: Vec<_> = found.into_iter().filter(|(name, _)| is_new(name)).collect();
-        for (name, file) in new {
-            self.add(name, file);
+        let mut fresh = Vec::new();
+        for (name, map) in new {
+            match self.meet(&name, map) {
+                Met::Member(member) => fresh.push(*member),
+                Met::Later => {}
+                Met::Ignored => {
+                    self.ignored.insert(name);
+                }
+                Met::Refused => {
+                    self.listed = None;
+                    return;
+                }
+            }
         }
+        self.members.extend(fresh);
         self.members.sort_by_key(|member| (member.reader.header.writer, member.reader.ordinal));
     }
 
-    fn add(&mut self, name: OsString, file: Option<File>) {
+    fn meet(&self, name: &OsStr, map: Option<Arc<Map>>) -> Met {
         let folder = self.scope.directory();
-        let Some(file) = file.map(Held::new).or_else(|| folder?.open(&name)) else { return };
-        let path = folder.map_or_else(|| PathBuf::from("memory"), |folder| folder.path.join(&name));
-        match Reader::open(file, &path) {
-            Ok(Some(reader)) => match &self.scope {
-                Scope::Own(shared, _) if shared.writer != reader.header.writer => {
-                    self.ignored.insert(name);
-                }
-                _ => self.members.push(Member::new(reader, name)),
+        let bytes = match map {
+            Some(map) => Bytes::Memory(map),
+            None => match folder.map(|folder| folder.open(name)) {
+                Some(Opened::File(file)) => Bytes::File(file),
+                Some(Opened::Refused) => return Met::Refused,
+                _ => return Met::Later,
             },
-            Ok(None) => {}
-            Err(_) => {
-                self.ignored.insert(name);
+        };
+        let path = folder.map_or_else(|| PathBuf::from("memory"), |folder| folder.path.join(name));
+        match Reader::open(bytes, &path) {
+            Ok(Some(reader)) => {
+                let others = matches!(&self.scope, Scope::Own(shared, _) if shared.writer != reader.header.writer);
+                // A deleted folder's segments are lent by their writer: some are open here already.
+                let is_here = |member: &Member| member.reader.header.salt() == reader.header.salt();
+                if others || self.members.iter().any(is_here) {
+                    return Met::Ignored;
+                }
+                Met::Member(Box::new(Member::new(reader, name.to_owned())))
             }
+            Ok(None) => Met::Later,
+            Err(_) => Met::Ignored,
         }
     }
 
@@ -338,7 +382,7 @@ impl Source {
         let mut freed = 0;
         // Of memory the writer lets go.
         let folder = match &self.scope {
-            Scope::Folder(folder) => Some(folder),
+            Scope::Folder(folder, _) => Some(folder),
             Scope::Own(..) => None,
         };
         self.members.retain_mut(|member| {
@@ -353,7 +397,7 @@ impl Source {
 
     /// Prepared segments whose maker died before it used them.
     fn remove_unused(&self) -> u64 {
-        let Scope::Folder(folder) = &self.scope else { return 0 };
+        let Scope::Folder(folder, _) = &self.scope else { return 0 };
         if self.listed.is_some_and(|at| at.elapsed() > Duration::from_millis(20)) {
             return 0;
         }

@@ -11,7 +11,7 @@
 //! A full spool makes [`Spool::reserve`] say so; waiting is the caller's, because it must not hold Python's lock.
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::folder::Folder;
@@ -26,6 +26,10 @@ pub const SMALLEST: usize = 256 << 10;
 pub const LARGEST: usize = 8 << 20;
 /// A segment takes at most this part of what is left, so that many processes find room.
 const SHARE: u64 = 8;
+/// The part of `max_bytes` that a process may keep in its memory while the folder takes nothing.
+pub const MEMORY_SHARE: u64 = 4;
+/// How often a process whose records are in memory looks whether the folder takes them again.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// A place in the sequence of a process's segments.
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +62,10 @@ pub struct Spool {
     next_sequence: u64,
     first_sequence: u64,
     capacity: usize,
-    asked: bool,
+    /// From this position on the next segment is asked for.
+    ask_at: usize,
+    /// When the folder was tried last, while records go to memory.
+    tried: Option<Instant>,
 }
 
 impl Spool {
@@ -74,7 +81,8 @@ impl Spool {
             next_sequence: 1,
             first_sequence: 1,
             capacity: SMALLEST,
-            asked: false,
+            ask_at: usize::MAX,
+            tried: None,
         }
     }
 
@@ -107,16 +115,9 @@ impl Spool {
 
     fn roll(&mut self, bytes: usize) -> Result<()> {
         let least = (segment::HEADER + bytes).next_multiple_of(4096);
-        let kept = self.shared.take_prepared().filter(|prepared| prepared.capacity() >= least);
-        let prepared = match kept {
-            Some(prepared) => prepared,
-            None => self.create(least)?,
-        };
+        let prepared = self.next(least)?;
+        let in_memory = prepared.path.is_none();
         self.retire();
-        if self.shared.folder.path.is_none() {
-            let file = prepared.file.try_clone().map_err(|e| Error::io("share", "memory", e))?;
-            self.shared.lend(self.ordinal + 1, file);
-        }
         self.ordinal += 1;
         self.first_sequence = self.next_sequence;
         self.process.segment = match prepared.path.as_ref().and_then(|p| p.file_stem()).and_then(|s| s.to_str()) {
@@ -131,12 +132,86 @@ impl Spool {
             process: self.process.clone(),
             sinks: self.sinks.clone(),
         };
-        self.current = Some(prepared.begin(&header, self.ordinal, self.passed));
+        let segment = prepared.begin(&header, self.ordinal, self.passed);
+        self.ask_at = segment.capacity() / 2;
+        if in_memory {
+            self.shared.lend(&segment);
+            if self.shared.folder.path.is_some() {
+                self.ask_at = 0;
+            }
+        } else if self.tried.take().is_some() {
+            self.shared.tell("the spool folder takes records again".into());
+        }
+        self.current = Some(segment);
         self.capacity = (self.capacity * 2).min(LARGEST.min((self.max_bytes / 16) as usize).max(SMALLEST));
-        self.asked = false;
         self.shared.folder.control.segments().fetch_add(1, Ordering::Release);
         self.shared.wake();
         Ok(())
+    }
+
+    /// The next segment: on disk, else in memory.
+    fn next(&mut self, least: usize) -> Result<Prepared> {
+        if self.must_stay() {
+            return self.in_memory(least)?.ok_or_else(|| {
+                self.shared.tell("memory is full too: records are lost, and counted".into());
+                Error::Full { wanted: least as u64, max_bytes: self.max_bytes }
+            });
+        }
+        if let Some(prepared) = self.shared.take_prepared().filter(|prepared| prepared.capacity() >= least) {
+            return Ok(prepared);
+        }
+        let error = match self.create(least) {
+            Err(error) if !matches!(error, Error::Full { .. }) && self.shared.folder.is_there() => error,
+            made => return made,
+        };
+        let Some(prepared) = self.in_memory(least)? else { return Err(error) };
+        if self.tried.replace(Instant::now()).is_none() {
+            // Without the segment's name: the same words each time.
+            let why = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+            self.shared.tell(format!(
+                "the spool folder takes no more ({why}): records wait in memory, which a crash of this process would lose"
+            ));
+        }
+        Ok(prepared)
+    }
+
+    /// Memory while there is a folder; None if that is full too.
+    fn in_memory(&self, least: usize) -> Result<Option<Prepared>> {
+        let capacity = least.max(SMALLEST);
+        if self.shared.folder.path.is_none() || self.shared.memory() + capacity as u64 > self.max_bytes / MEMORY_SHARE {
+            return Ok(None);
+        }
+        let prepared = Prepared::in_memory(capacity).map_err(|e| Error::io("map", "memory", e))?;
+        self.shared.take_memory(capacity as u64);
+        Ok(Some(prepared))
+    }
+
+    /// True while the process has records in memory and another leads the folder: that one would deliver what comes after
+    /// them first.
+    fn must_stay(&self) -> bool {
+        self.tried.is_some() && !self.shared.leads() && self.shared.has_memory()
+    }
+
+    /// Half of the segment is used, or it is in memory: asks the delivery thread for the next one.
+    #[cold]
+    fn ask(&mut self) {
+        let Some(segment) = &self.current else { return };
+        self.ask_at = usize::MAX;
+        if segment.is_in_memory() && self.shared.folder.path.is_some() {
+            self.ask_at = 0;
+            if self.shared.has_prepared() && !self.must_stay() {
+                self.retire();
+                return;
+            }
+            if self.tried.is_some_and(|at| at.elapsed() < RETRY) {
+                return;
+            }
+            self.tried = Some(Instant::now());
+        }
+        let capacity = self.fitting(self.left());
+        if capacity >= SMALLEST {
+            self.shared.want(capacity as u64);
+        }
     }
 
     fn create(&self, least: usize) -> Result<Prepared> {
@@ -146,7 +221,11 @@ impl Spool {
         }
         // The last of the room is given to small segments rather than to nobody.
         let capacity = self.fitting(left).max(least).max(SMALLEST.min(left as usize));
-        self.shared.folder.new_segment(random(), capacity)
+        match self.shared.folder.new_segment(random(), capacity) {
+            // A smaller one may still fit.
+            Err(_) if capacity > least.max(SMALLEST) => self.shared.folder.new_segment(random(), least.max(SMALLEST)),
+            made => made,
+        }
     }
 
     /// Bytes that segments may still take.
@@ -200,12 +279,8 @@ impl Spool {
         let Some(segment) = &mut self.current else { return };
         segment.append(Kind::Record, flags, (self.next_sequence - self.first_sequence) as u32, payload);
         self.next_sequence += 1;
-        if !self.asked && segment.position() * 2 > segment.capacity() {
-            self.asked = true;
-            let capacity = self.fitting(self.left());
-            if capacity >= SMALLEST {
-                self.shared.want(capacity as u64);
-            }
+        if segment.position() > self.ask_at {
+            self.ask();
         }
         // The fence orders the append before the look at the flag; the sleeper stores the flag, then looks at the spool.
         std::sync::atomic::fence(Ordering::SeqCst);

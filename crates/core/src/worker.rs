@@ -18,6 +18,8 @@ use crate::terminal::Pipe;
 /// A follower looks so often whether the leader's lock is free.
 const FOLLOW: Duration = Duration::from_millis(50);
 const IDLE: Duration = Duration::from_secs(1);
+/// Who has nothing in memory leaves the lock to those who asked for it so recently.
+const YIELD: Duration = Duration::from_millis(200);
 /// After a round that had this many records, more are let come together before the next.
 const BUSY: u64 = 16;
 const NAP: Duration = Duration::from_micros(200);
@@ -26,6 +28,8 @@ const STALLED: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_millis(50);
 /// What was said is not said again for so long.
 const QUIET: Duration = Duration::from_secs(60);
+/// Notices that wait until they can be said.
+const MOST_WAITING: usize = 64;
 /// A thread whose writer went on elsewhere ends when nothing came for so long.
 const LEAVE: Duration = Duration::from_secs(3);
 
@@ -124,14 +128,30 @@ struct Loop {
     pressed: Option<Instant>,
     /// When something was delivered last.
     active: Instant,
+    /// Requests for the lead that were seen, and when the last came (or went, where this process asks).
+    requests: u32,
+    asked: Option<Instant>,
     said: Said,
 }
 
 impl Loop {
     fn new(shared: Arc<Shared>) -> Self {
         let now = Instant::now();
+        let requests = shared.folder.control.handover().load(Ordering::Acquire);
         let (own, pipes, leader, said) = (None, Vec::new(), None, Said::default());
-        Self { shared, own, pipes, leader, tried: None, looked: now, pressed: None, active: now, said }
+        Self {
+            shared,
+            own,
+            pipes,
+            leader,
+            tried: None,
+            looked: now,
+            pressed: None,
+            active: now,
+            requests,
+            asked: None,
+            said,
+        }
     }
 
     fn run(&mut self) {
@@ -166,7 +186,8 @@ impl Loop {
         self.shared.housekeeping();
         let mut delivered = self.deliver_locally();
         let gone = self.shared.lost.load(Ordering::Acquire) || self.shared.leaving.load(Ordering::Acquire);
-        if self.leader.is_none() && !gone && self.tried.is_none_or(|at| at.elapsed() >= FOLLOW) {
+        let yields = self.yields();
+        if self.leader.is_none() && !gone && !yields && self.tried.is_none_or(|at| at.elapsed() >= FOLLOW) {
             self.tried = Some(Instant::now());
             // The lock of a folder that took the name of ours is none of ours.
             let lock = Lock::take(&self.shared).ok().flatten().filter(|_| self.shared.folder.is_there());
@@ -182,6 +203,7 @@ impl Loop {
             delivered += found;
             self.said.say(&leader.take_notices());
         }
+        self.said.say(&self.shared.take_notices());
         if self.looked.elapsed() > IDLE {
             self.looked = Instant::now();
             if !self.shared.folder.is_there() {
@@ -189,6 +211,26 @@ impl Loop {
             }
         }
         delivered
+    }
+
+    /// Records in a process's memory can be delivered by that process alone: it asks for the lead, and who leads without
+    /// any gives it up. True while this process leaves it to others.
+    fn yields(&mut self) -> bool {
+        let word = self.shared.folder.control.handover();
+        if self.shared.has_memory() {
+            if self.leader.is_none() && self.asked.is_none_or(|at| at.elapsed() >= FOLLOW) {
+                self.asked = Some(Instant::now());
+                self.requests = word.fetch_add(1, Ordering::AcqRel).wrapping_add(1);
+                self.shared.folder.control.wake();
+            }
+            return false;
+        }
+        let requests = word.load(Ordering::Acquire);
+        if std::mem::replace(&mut self.requests, requests) != requests {
+            self.asked = Some(Instant::now());
+            self.leader = None;
+        }
+        self.asked.is_some_and(|at| at.elapsed() < YIELD)
     }
 
     fn deliver_locally(&mut self) -> u64 {
@@ -273,17 +315,23 @@ fn give_up_local(source: &mut Source, pipes: &[Pipe], shared: &Shared) {
 #[derive(Default)]
 struct Said {
     texts: HashMap<String, (Instant, u64)>,
+    /// What could not be said yet: no descriptor was left for it.
+    waiting: Vec<String>,
 }
 
 impl Said {
     /// Says what the user should hear of, if stderr takes it.
     fn say(&mut self, texts: &[String]) {
-        if texts.is_empty() {
+        let room = MOST_WAITING.saturating_sub(self.waiting.len());
+        self.waiting.extend(texts.iter().take(room).cloned());
+        if self.waiting.is_empty() {
             return;
         }
         let Ok(mut stream) = Stream::open(Standard::Error) else { return };
-        for line in texts.iter().filter_map(|text| self.line(text, Instant::now())) {
-            let _ = stream.write(line.as_bytes());
+        for text in std::mem::take(&mut self.waiting) {
+            if let Some(line) = self.line(&text, Instant::now()) {
+                let _ = stream.write(line.as_bytes());
+            }
         }
     }
 
@@ -411,6 +459,27 @@ mod tests {
         worker.leave();
         until(|| worker.has_ended());
         assert_eq!(lines(folder.path()), ["before", "after"]);
+    }
+
+    #[test]
+    fn a_leader_gives_way_to_who_has_records_in_its_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut a, mut b) = (Writer::new(folder.path(), 1 << 24), Writer::new(folder.path(), 1 << 24));
+        let first = Worker::start(Arc::clone(&a.spool.shared)).unwrap();
+        a.log("a");
+        until(|| lines(folder.path()).len() == 1);
+        b.spool.shared.folder.full.store(true, Ordering::Relaxed);
+        b.log("b");
+        let second = Worker::start(Arc::clone(&b.spool.shared)).unwrap();
+        until(|| lines(folder.path()).len() == 2);
+        assert!(b.spool.shared.leads() && !a.spool.shared.leads());
+        // And the other way round.
+        a.spool.retire();
+        a.spool.shared.folder.full.store(true, Ordering::Relaxed);
+        a.log("a again");
+        until(|| lines(folder.path()).len() == 3);
+        first.stop(Duration::from_secs(20));
+        second.stop(Duration::from_secs(20));
     }
 
     #[test]

@@ -17,7 +17,7 @@ fn written(capacity: usize, passed: u32, records: usize) -> (tempfile::NamedTemp
 }
 
 fn reader(file: &tempfile::NamedTempFile) -> Option<Reader> {
-    Reader::open(Held::new(file.reopen().unwrap()), file.path()).unwrap()
+    Reader::open(Bytes::File(Held::new(file.reopen().unwrap())), file.path()).unwrap()
 }
 
 fn count(reader: &mut Reader) -> usize {
@@ -40,7 +40,7 @@ fn a_header_comes_back_and_a_changed_one_is_refused() {
     segment.seal();
     assert_eq!(read.sealed(), Some(segment.position() as u64));
     file.as_file().write_all_at(b"!", 100).unwrap();
-    assert!(Reader::open(Held::new(file.reopen().unwrap()), file.path()).is_err());
+    assert!(Reader::open(Bytes::File(Held::new(file.reopen().unwrap())), file.path()).is_err());
 }
 
 #[test]

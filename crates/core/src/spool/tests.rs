@@ -1,5 +1,6 @@
 use super::*;
-use crate::trial::{lead, segments, Writer};
+use crate::leader::{Leader, Lock};
+use crate::trial::{lead, lines, segments, Writer};
 
 #[test]
 fn a_full_spool_says_so_and_takes_again_when_room_is_freed() {
@@ -51,4 +52,89 @@ fn a_sink_that_nobody_reads_the_spool_for_holds_no_segment() {
     writer.spool.resume(0);
     writer.log("another line");
     assert!(!writer.spool.is_delivered(u32::MAX, writer.spool.mark()));
+}
+
+fn fill(writer: &Writer, full: bool) {
+    writer.spool.shared.folder.full.store(full, Ordering::Relaxed);
+}
+
+#[test]
+fn while_the_disk_is_full_records_go_on_in_memory_and_come_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 64 << 20);
+    let text = "x".repeat(1_000);
+    let log = |writer: &mut Writer, numbers: std::ops::Range<usize>| {
+        numbers.for_each(|n| assert!(writer.log(&format!("{n} {text}"))));
+    };
+    log(&mut writer, 0..300);
+    fill(&writer, true);
+    log(&mut writer, 300..1_500);
+    assert_eq!(writer.spool.shared.take_notices().len(), 1);
+    assert!(writer.spool.shared.has_memory() && writer.spool.shared.memory() > 0);
+    fill(&writer, false);
+    let lock = Lock::take(&writer.spool.shared).unwrap().unwrap();
+    let mut leader = Leader::new(Arc::clone(&writer.spool.shared), lock);
+    log(&mut writer, 1_500..2_500);
+    assert_eq!(writer.spool.shared.take_notices(), ["the spool folder takes records again"]);
+    while leader.round() > 0 {}
+    let numbers: Vec<String> = lines(folder.path()).iter().map(|line| line.replace(&text, "")).collect();
+    assert_eq!(numbers, (0..2_500).map(|n| format!("{n} ")).collect::<Vec<_>>());
+    writer.spool.shared.housekeeping();
+    assert!(!writer.spool.shared.has_memory());
+    assert_eq!(writer.spool.shared.memory(), 0);
+}
+
+#[test]
+fn memory_is_bounded_while_the_disk_is_full() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 8 << 20);
+    fill(&writer, true);
+    let text = "x".repeat(10_000);
+    let kept = (0..1_000).take_while(|_| writer.log(&text)).count();
+    assert!((190..210).contains(&kept), "{kept}");
+    assert!(matches!(writer.spool.reserve(20_000), Room::Full));
+    let _leader = Leader::new(Arc::clone(&writer.spool.shared), Lock::take(&writer.spool.shared).unwrap().unwrap());
+    assert!(matches!(writer.spool.reserve(20_000), Room::Failed(Error::Io { .. })));
+    assert_eq!(writer.spool.shared.take_notices().len(), 2);
+}
+
+#[test]
+fn who_has_records_in_memory_does_not_return_to_the_folder_while_another_leads() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 64 << 20);
+    let mut other = lead(folder.path());
+    fill(&writer, true);
+    writer.log("first");
+    writer.spool.retire();
+    fill(&writer, false);
+    writer.log("second");
+    assert_eq!(other.round(), 0);
+    drop(other);
+    let lock = Lock::take(&writer.spool.shared).unwrap().unwrap();
+    let mut leader = Leader::new(Arc::clone(&writer.spool.shared), lock);
+    assert_eq!(leader.round(), 2);
+    writer.spool.retire();
+    writer.log("third");
+    drop(leader);
+    assert_eq!(lead(folder.path()).round(), 1);
+    assert_eq!(lines(folder.path()), ["first", "second", "third"]);
+}
+
+#[test]
+fn a_quiet_process_returns_to_the_folder_with_its_next_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 64 << 20);
+    fill(&writer, true);
+    writer.log("in memory");
+    fill(&writer, false);
+    writer.spool.tried = Instant::now().checked_sub(RETRY);
+    writer.log("asks");
+    writer.spool.shared.housekeeping();
+    let lock = Lock::take(&writer.spool.shared).unwrap().unwrap();
+    let mut leader = Leader::new(Arc::clone(&writer.spool.shared), lock);
+    writer.log("looks");
+    writer.log("on disk");
+    assert!(!writer.spool.current.as_ref().unwrap().is_in_memory());
+    leader.round();
+    assert_eq!(lines(folder.path()), ["in memory", "asks", "looks", "on disk"]);
 }
