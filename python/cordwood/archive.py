@@ -1,8 +1,9 @@
 """ARCHIVE: packs closed log files, and deletes those past their term.
 
 In comes a log directory; out go packed or deleted files and an account of them. What is closed, and how old, is said by
-`cordwood.retention`. Names change under the live file's lock, which rotation holds too, so that no name is shifted
-meanwhile; killed at any point, each file is there once, packed or not. Symbolic links are not followed.
+`cordwood.retention`; where a spool knows the logs of a folder, what others rotate there is left alone. Names change
+under the live file's lock, which rotation holds too, so that no name is shifted meanwhile; killed at any point, each
+file is there once, packed or not. Symbolic links are not followed.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from cordwood import _native, retention
 from cordwood.retention import Found
+from cordwood.spool import file_sinks, spool_folder, spools
 
 ENDINGS: Mapping[str, str] = {"gzip": ".gz", "zstd": ".zst"}
 PATIENCE = 5.0  # seconds to wait for the delivery loop, which lets the live file's lock go after every batch
@@ -87,9 +89,11 @@ def prune(folder: str | os.PathLike[str], days: float = 60, *, dry_run: bool = F
 def _each(
     folder: str | os.PathLike[str], days: float, act: Callable[[Path, Found], int], wanted: Callable[[Found], bool]
 ) -> Outcome:
-    outcome, root, now = Outcome(), Path(folder), time.time()
+    outcome, root, now, known = Outcome(), Path(folder), time.time(), list[Path]()
     for place, files in _folders(root):
-        for file in retention.past(filter(wanted, retention.closed(files)), days, now):
+        known += _logs_of_spool(place)
+        ours = {log.name for log in known if log.parent == place.resolve()}
+        for file in retention.past(filter(wanted, retention.closed(files, ours)), days, now):
             path = place / file.name
             name = str(path.relative_to(root))
             try:
@@ -100,6 +104,13 @@ def _each(
                 outcome.files.append(name)
                 outcome.size += file.size
     return outcome
+
+
+def _logs_of_spool(place: Path) -> Iterator[Path]:
+    """The files that are written from the spool of a folder, as far as it has one."""
+    for spool in spools(spool_folder(place)):
+        for spec in file_sinks(spool).values():
+            yield Path(str(spec.get("path")))
 
 
 def _folders(root: Path) -> Iterator[tuple[Path, list[Found]]]:

@@ -8,7 +8,7 @@ of these names, except for the newest copy of the console.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 DAY = 86_400  # seconds
@@ -33,12 +33,18 @@ class Found:
     size: int
 
 
-def closed(files: Iterable[Found]) -> list[Found]:
-    """The closed files among these, by name."""
+def closed(files: Iterable[Found], ours: Collection[str] = ()) -> list[Found]:
+    """The closed files among these, by name.
+
+    Args:
+        files: all of a folder.
+        ours: the logs that are written there, where that is known: rotated files of others are not touched.
+    """
     found, consoles = [], []
     for file in files:
-        if _ROTATED.fullmatch(file.name):
-            found.append(file)
+        if live := live_name(file.name):
+            if not ours or live in ours:
+                found.append(file)
         elif _CONSOLE.fullmatch(file.name):
             consoles.append(file)
     consoles.sort(key=lambda file: file.modified)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import threading
 from collections.abc import Iterable, Iterator
@@ -127,6 +128,19 @@ def spools(folder: str) -> list[str]:
     """Those places where there is a spool; this user's own first, for another user's log directory may have both."""
     found = [place for place in places(folder) if Path(place).is_dir()]
     return sorted(found, key=lambda place: Path(place).stat().st_uid != os.geteuid())
+
+
+def file_sinks(folder: str) -> dict[str, dict[str, object]]:
+    """The files that a spool delivers to: the hash by which the core names them → options, `path` among them."""
+    found: dict[str, dict[str, object]] = {}
+    for path in sorted(Path(folder, "sinks").glob("*.json")):
+        try:
+            spec = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(spec, dict) and spec.get("kind") == "file":
+            found[path.stem] = spec
+    return found
 
 
 def places(folder: str | None) -> Iterator[str]:

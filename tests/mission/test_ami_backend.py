@@ -132,6 +132,16 @@ def test_A9_by_command_what_is_older_than_60_days_is_deleted_packed_or_not(cordw
     assert before - names(logs) == {"amibackend.log.3", "amibackend.log.4.gz", "amibackend.log.5.zst"}
 
 
+def test_A9_what_others_rotate_in_a_directory_of_ours_is_left_alone(run: Run, cordwood: Run, logs: Path) -> None:
+    """The spool knows which logs are written there; old ones of a name that it has forgotten stay, too."""
+    run("ami_backend", "from utilities import logger; logger.info('ours')")
+    old(logs / "nginx.log.1", 90)
+    before = names(logs)
+    cordwood("prune", "logs")
+    gone = before - names(logs)
+    assert gone == {"amibackend.log.3"}
+
+
 def test_A9_zstd_by_choice(cordwood: Run, logs: Path) -> None:
     cordwood("archive", "--compress", "zstd", "logs")
     assert (logs / "amibackend.log.2.zst").read_bytes()[:4] == b"\x28\xb5\x2f\xfd"

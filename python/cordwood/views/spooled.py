@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,7 +10,7 @@ from cordwood import _native
 from cordwood.formatters.text import DEFAULT_FORMAT
 from cordwood.query.entries import Entry
 from cordwood.record import Record
-from cordwood.spool import FOLDER, spool_folder, spools
+from cordwood.spool import FOLDER, file_sinks, spool_folder, spools
 
 
 def spools_of(folder: str) -> list[str]:
@@ -23,19 +22,6 @@ def spools_of(folder: str) -> list[str]:
     if given.name == FOLDER or (given / "leader.lock").exists():
         return [str(given)] if given.is_dir() else []
     return spools(spool_folder(folder))
-
-
-def file_sinks(spool: str) -> dict[str, dict[str, object]]:
-    """The file sinks a spool knows: the hash by which the core names them → spec."""
-    found: dict[str, dict[str, object]] = {}
-    for path in sorted(Path(spool, "sinks").glob("*.json")):
-        try:
-            spec = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(spec, dict) and spec.get("kind") == "file":
-            found[path.stem] = spec
-    return found
 
 
 def undelivered(spool: str) -> list[Record]:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from cordwood.errors import NoLogsError
 from cordwood.query.entries import SECOND, Entry
+from cordwood.spool import file_sinks
 from cordwood.views.follow import LogFile
-from cordwood.views.spooled import as_entries, file_sinks, spools_of, undelivered
+from cordwood.views.spooled import as_entries, spools_of, undelivered
 
 PAUSE = 0.1  # seconds between two looks at the files
 _LATE = 1.0  # seconds: what is still only in the spool after that is shown from there
