@@ -340,6 +340,17 @@ def test_L7_the_server_starts_in_the_environment_that_is_asked_for(start: Start,
     assert not (tmp_path / "logs/dev").exists()
 
 
+def test_L7_a_server_that_is_told_to_end_has_all_in_its_file(start: Start, tmp_path: Path) -> None:
+    pytest.importorskip("uvicorn")
+    port = free_port()
+    words = ["-m", "AloneChat", "server", "--env", "production", "--port", str(port)]
+    server = start("alonechat", words, PYTHONWARNINGS="ignore")
+    assert asyncio.run(chat(port)) == "hello"
+    server.send_signal(signal.SIGTERM)
+    assert server.wait(30) == 128 + signal.SIGTERM
+    assert "Finished server process" in (tmp_path / "logs/prod/alonechat.log").read_text().splitlines()[-1]
+
+
 def test_L7_an_unknown_environment_is_refused(start: Start) -> None:
     server = start("alonechat", ["-m", "AloneChat", "server", "--env", "staging"])
     _, said = server.communicate(timeout=60)

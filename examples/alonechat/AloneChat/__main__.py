@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import signal
+import sys
 
 from AloneChat.core.logging import ENVIRONMENTS, auto_configure, get_logger
 
@@ -26,6 +28,8 @@ def serve(host: str, port: int) -> None:
 
     from AloneChat.core.server import UnifiedWebSocketManager, make_app
 
+    # uvicorn, when it is done, sends itself the signal that ended it: Python's own exit, which delivers, shall follow.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     get_logger("AloneChat.server").info("Server starts on %s:%d", host, port)
     # Without a log_config of its own uvicorn's records go the way of all others.
     uvicorn.run(make_app(UnifiedWebSocketManager()), host=host, port=port, log_config=None)
