@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.databases import own_postgres, postgres, postgres_server
+
+__all__ = ["own_postgres", "postgres", "postgres_server"]  # fixtures for everyone
+
 
 @pytest.fixture(autouse=True)
 def _clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:

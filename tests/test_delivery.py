@@ -8,8 +8,8 @@ import threading
 from collections.abc import Sequence
 
 import pytest
-from cordwood import _native, delivery
-from cordwood.delivery import Loop, backoff
+from cordwood import _native
+from cordwood.delivery import Loop, backoff, pauses
 from cordwood.record import Record
 
 
@@ -43,7 +43,7 @@ def log(spool: _native.Spool, *numbers: int) -> None:
 
 
 def test_records_come_in_order_and_in_bounded_batches(spool: _native.Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery, "BATCH", 4)
+    monkeypatch.setattr("cordwood.delivery.loop.BATCH", 4)
     log(spool, *range(10))
     sink = Sink()
     loop = Loop(spool, 0, sink)
@@ -56,7 +56,7 @@ def test_records_come_in_order_and_in_bounded_batches(spool: _native.Spool, monk
 def test_a_failed_batch_comes_again_and_is_counted(
     spool: _native.Spool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(delivery, "FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(pauses, "FIRST_PAUSE", 0.0)
     sink = Sink(failures=3)
     loop = Loop(spool, 0, sink)
     log(spool, 1, 2)
@@ -68,11 +68,11 @@ def test_a_failed_batch_comes_again_and_is_counted(
 
 
 def test_a_flush_cuts_the_pause_after_a_failure_short(spool: _native.Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery, "FIRST_PAUSE", 1000.0)
-    monkeypatch.setattr(delivery, "LONGEST_PAUSE", 1000.0)
+    monkeypatch.setattr(pauses, "FIRST_PAUSE", 1000.0)
+    monkeypatch.setattr(pauses, "LONGEST_PAUSE", 1000.0)
     sink = Sink(failures=1)
     failed = threading.Event()
-    monkeypatch.setattr(delivery, "report", lambda *_, **__: failed.set())
+    monkeypatch.setattr("cordwood.delivery.loop.report", lambda *_, **__: failed.set())
     log(spool, 1)
     loop = Loop(spool, 0, sink)
     assert failed.wait(10)

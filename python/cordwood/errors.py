@@ -3,6 +3,7 @@
     CordwoodError
     ├── ConfigError(ValueError)         a setting that cannot be used: field, what is wrong, what is allowed
     ├── MissingExtraError(ImportError)  a part that is not installed, with the line that installs it
+    ├── DatabaseError(RuntimeError)     a database, or a table in it, that cannot be used as it is
     ├── SpoolError(OSError)             a spool folder that cannot be used or read
     ├── EventLoopError(RuntimeError)    a coroutine or future that the global event loop cannot run
     ├── NoLogsError                     a file or folder given to a command holds nothing it can read
@@ -61,6 +62,10 @@ class MissingExtraError(CordwoodError, ImportError):
     def __init__(self, what: str, install: str) -> None:
         self.install = install
         super().__init__(f"{what} needs a package that is not installed; type: {install}")
+
+
+class DatabaseError(CordwoodError, RuntimeError):
+    """A database, or a table in it, that cannot be used as it is, with what to do about it."""
 
 
 class SpoolError(CordwoodError, OSError):

@@ -48,6 +48,14 @@ def spool_folder(log_dir: str | os.PathLike[str]) -> str:
     return str(Path(log_dir).resolve() / FOLDER)
 
 
+def state_folder(name: str) -> str:
+    """The spool, in the platform's state directory, of something that has no log directory."""
+    import platformdirs
+
+    digest = hashlib.blake2b(os.fsencode(name), digest_size=8).hexdigest()
+    return str(Path(platformdirs.user_state_dir("cordwood", appauthor=False)) / "spool" / digest)
+
+
 def open_spool(options: SpoolOptions) -> _native.Spool:
     """Open the spool, or the next best; what is wrong is said on stderr once."""
     for folder in places(options.folder):
@@ -148,8 +156,5 @@ def places(folder: str | None) -> Iterator[str]:
     if folder is None:
         return
     yield folder
-    import platformdirs
-
     # One folder for each log directory, the same in every process that has it.
-    digest = hashlib.blake2b(os.fsencode(folder), digest_size=8).hexdigest()
-    yield str(Path(platformdirs.user_state_dir("cordwood", appauthor=False)) / "spool" / digest)
+    yield state_folder(folder)

@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 from cordwood.formatters.text import TextFormatter
-from cordwood.sinks import SINKS, PythonSink, Sink
+from cordwood.sinks import SINKS, DatabaseSink, PythonSink, Sink
 
 MADE: dict[str, dict[str, Any]] = {
     "console": {"format": TextFormatter().spec()},
     "file": {"path": "logs/app.log", "format": TextFormatter().spec()},
     "journald": {},
     "memory": {},
+    "postgres": {"url": "postgresql://app:secret@127.0.0.1:1/logs"},
+    "sqlite": {"url": "sqlite:///logs/logs.db"},
     "syslog": {},
 }
 
@@ -34,9 +36,15 @@ def test_the_identity_is_the_target_and_stays(sink: Sink) -> None:
     assert sink.identity == sink.identity
 
 
-def test_only_a_sink_that_python_runs_has_a_write_method(sink: Sink) -> None:
-    assert isinstance(sink, PythonSink) == (json.loads(sink.spec())["kind"] == "python")
+def test_only_a_sink_that_python_runs_has_a_write_method_or_a_store(sink: Sink) -> None:
+    by_python = json.loads(sink.spec())["kind"] == "python"
+    assert isinstance(sink, PythonSink | DatabaseSink) == by_python
     assert not isinstance(sink, PythonSink) or sink.local
+    assert not isinstance(sink, DatabaseSink) or not sink.local
+
+
+def test_no_sink_shows_a_password(sink: Sink) -> None:
+    assert "secret" not in sink.identity + sink.spec() + repr(sink)
 
 
 def test_options_cannot_be_changed_behind_the_spool(sink: Sink) -> None:

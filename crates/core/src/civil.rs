@@ -154,6 +154,16 @@ pub fn write_utc_millis(time_ns: i64, out: &mut Vec<u8>) {
     out.push(b'Z');
 }
 
+/// As SQL writes it, in UTC with microseconds: `2026-11-20 13:03:07.123456`.
+pub fn write_sql(time_ns: i64, out: &mut Vec<u8>) {
+    let start = out.len();
+    let at = Civil::new(time_ns, 0);
+    write_date_time(&at, out);
+    out[start + 10] = b' ';
+    out.push(b'.');
+    write_digits::<6>(at.nanosecond / 1000, out);
+}
+
 /// A compiled `time.strftime` format, with English names.
 #[derive(Debug, Clone)]
 pub struct DateFormat {
@@ -265,6 +275,13 @@ mod tests {
 
     fn strftime(format: &str, time_ns: i64, utc_offset: i32) -> String {
         text(|out| DateFormat::compile(format).unwrap().write(time_ns, utc_offset, "CET", out))
+    }
+
+    #[test]
+    fn sql_has_a_space_and_microseconds() {
+        let mut out = Vec::new();
+        write_sql(1_760_845_945_123_456_789, &mut out);
+        assert_eq!(out, b"2025-10-19 03:52:25.123456");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
-use rustix::fs::{FallocateFlags, FlockOperation};
+use rustix::fs::{FallocateFlags, FlockOperation, OFlags};
 use rustix::io::Errno;
 
 use crate::control::Control;
@@ -82,6 +82,17 @@ impl Folder {
 
     pub fn sink_path(&self, identity: u64) -> Option<PathBuf> {
         Some(self.path.as_ref()?.join("sinks").join(format!("{identity:016x}.json")))
+    }
+
+    /// Takes the lock of a sink that has a deliverer of its own; None while another has it. Memory has one process alone.
+    pub fn lock_sink(&self, identity: u64) -> Option<Held> {
+        let Some(path) = self.sink_path(identity) else {
+            return Held::open(|| File::open("/dev/null")).ok();
+        };
+        let mut options = std::fs::OpenOptions::new();
+        options.read(true).append(true).create(true).mode(0o600).custom_flags(OFlags::NOFOLLOW.bits() as i32);
+        let file = Held::open(|| options.open(path.with_extension("lock"))).ok()?;
+        rustix::fs::flock(&*file, FlockOperation::NonBlockingLockExclusive).is_ok().then_some(file)
     }
 
     /// Writes a sink's options where every leader finds them; unchanged ones are left alone.

@@ -69,6 +69,16 @@ impl<'a> Correlation<'a> {
     }
 }
 
+/// Appends a member with its comma before it, under its own name.
+pub fn field(name: &str, value: &Value<'_>, out: &mut Vec<u8>) {
+    write::field(name, value, |_| false, out);
+}
+
+/// As [`field`], for text.
+pub fn text_field(name: &str, text: &str, out: &mut Vec<u8>) {
+    field(name, &Value::Str(text), out);
+}
+
 /// A member with a value of any type, left out where there is none.
 fn member(key: &str, value: Option<Value<'_>>, out: &mut Vec<u8>) {
     if let Some(value) = value {

@@ -23,6 +23,17 @@ use crate::spec::{Kind, Spec};
 const COMPRESSION: Duration = Duration::from_millis(500);
 /// Notices that are remembered, so that none is told twice.
 const MOST_TOLD: usize = 256;
+
+/// What a folder says of a sink.
+enum Options {
+    /// A file's, as text.
+    File(String),
+    /// Another delivers it, under a lock of its own: a database.
+    Elsewhere,
+    /// It was removed.
+    Gone,
+}
+
 /// The lock of a folder, while it is held.
 pub struct Lock {
     _file: Held,
@@ -125,27 +136,37 @@ impl Leader {
                 continue;
             }
             match self.read_spec(identity) {
-                Ok(Some(spec)) => match FileSink::open(identity, spec, &self.shared) {
+                Ok(Options::File(spec)) => match FileSink::open(identity, spec, &self.shared) {
                     Ok(sink) => self.sinks.push(sink),
                     Err(error) => self.tell_once(error.to_string()),
                 },
-                Ok(None) => self.retire(identity),
+                Ok(Options::Elsewhere) => {}
+                Ok(Options::Gone) => self.retire(identity),
                 Err(error) => self.tell_once(error.to_string()),
             }
         }
     }
 
-    /// A sink's options; None if they were removed, or are not a file's.
-    fn read_spec(&self, identity: u64) -> Result<Option<String>> {
-        let Some(path) = self.shared.folder.sink_path(identity) else { return Ok(self.shared.spec(identity)) };
-        match std::fs::read_to_string(&path) {
-            Ok(spec) => match Spec::parse(&spec)?.kind {
-                Kind::File => Ok(Some(spec)),
-                _ => Err(Error::Format { path, offset: 0, why: "not a file's sink: it is delivered elsewhere" }),
-            },
+    /// A sink's options, as they stand in the folder.
+    fn read_spec(&self, identity: u64) -> Result<Options> {
+        let path = self.shared.folder.sink_path(identity);
+        let spec = match path.as_ref().map(std::fs::read_to_string) {
+            Some(Ok(spec)) => spec,
+            Some(Err(e)) if e.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::io("read", path.unwrap_or_default(), e))
+            }
             // A folder that was deleted while in use: what this process knows of its own sinks is as good.
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(self.shared.spec(identity)),
-            Err(e) => Err(Error::io("read", path, e)),
+            _ => match self.shared.spec(identity) {
+                Some(spec) => spec,
+                None => return Ok(Options::Gone),
+            },
+        };
+        match Spec::parse(&spec)?.kind {
+            Kind::File => Ok(Options::File(spec)),
+            Kind::Python => Ok(Options::Elsewhere),
+            Kind::Console(_) => {
+                Err(Error::Format { path: path.unwrap_or_default(), offset: 0, why: "a console is no shared sink" })
+            }
         }
     }
 
@@ -168,7 +189,8 @@ impl Leader {
         for sink in sinks {
             let fresh = self.read_spec(sink.identity);
             match fresh {
-                Ok(Some(spec)) if spec != sink.spec => match FileSink::open(sink.identity, spec, &self.shared) {
+                Ok(Options::File(spec)) if spec != sink.spec => match FileSink::open(sink.identity, spec, &self.shared)
+                {
                     Ok(fresh) => self.sinks.push(fresh),
                     Err(error) => {
                         self.tell_once(error.to_string());
@@ -185,7 +207,7 @@ impl Leader {
         self.source.find_dead();
         let mut freed = self.source.reap();
         if pressed && freed == 0 {
-            for (identity, name) in self.behind() {
+            for (identity, name, _lock) in self.behind() {
                 if let Some(lost) = self.source.give_up_oldest(identity) {
                     let control = &self.shared.folder.control;
                     control.dropped(Reason::SinkBehind).fetch_add(lost, Ordering::Relaxed);
@@ -202,13 +224,20 @@ impl Leader {
         }
     }
 
-    /// Sinks that fail, and those whose options cannot be used.
-    fn behind(&self) -> Vec<(u64, String)> {
+    /// Sinks that fail, those whose options cannot be used, and those that nobody delivers: with their lock, held.
+    fn behind(&self) -> Vec<(u64, String, Option<Held>)> {
         let failing = self.sinks.iter().filter(|sink| sink.is_behind());
-        let mut behind: Vec<_> = failing.map(|sink| (sink.identity, sink.log.path().display().to_string())).collect();
+        let mut behind: Vec<_> =
+            failing.map(|sink| (sink.identity, sink.log.path().display().to_string(), None)).collect();
         for (identity, local) in self.source.sinks() {
-            if !local && self.sinks.iter().all(|sink| sink.identity != identity) {
-                behind.push((identity, format!("sink {identity:016x}")));
+            if local || self.sinks.iter().any(|sink| sink.identity == identity) {
+                continue;
+            }
+            let elsewhere = matches!(self.read_spec(identity), Ok(Options::Elsewhere));
+            let lock = self.shared.folder.lock_sink(identity).filter(|_| elsewhere);
+            // A database is given up on by whoever delivers it, who alone knows what is on its way there.
+            if !elsewhere || lock.is_some() {
+                behind.push((identity, format!("sink {identity:016x}"), lock));
             }
         }
         behind

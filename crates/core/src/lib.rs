@@ -31,6 +31,8 @@ pub mod attribute;
 pub mod text;
 pub mod console;
 pub mod json;
+pub mod row;
+pub mod copy;
 
 // Where text goes.
 pub mod failpoint;

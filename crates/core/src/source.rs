@@ -459,6 +459,7 @@ pub fn open_folder(path: &Path) -> Result<Source> {
     Ok(source)
 }
 
+mod shared;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;

@@ -6,7 +6,7 @@ use crate::folder::Folder;
 use crate::frame::{put_site, put_text, put_thread, Head, Kind};
 use crate::leader::{Leader, Lock};
 use crate::os::now_ns;
-use crate::record::{Process, Site, Thread};
+use crate::record::{Fields, Message, Process, Record, Site, Thread};
 use crate::segment::SinkId;
 use crate::spec::identity;
 use crate::spool::{frame_bytes, Room, Spool};
@@ -19,6 +19,24 @@ pub fn spool_path(log_dir: &Path) -> PathBuf {
 
 pub fn process() -> Process {
     Process { pid: 1, hostname: "h".into(), utc_offset: 0, zone: "UTC".into(), start_ns: 0, segment: 0 }
+}
+
+/// A record with nothing in it but a message.
+pub fn record(process: &Process) -> Record<'_> {
+    Record {
+        time_ns: 1_760_845_945_123_456_789,
+        sequence: 1,
+        sinks: u32::MAX,
+        site: Site { logger: "app", level: 20, level_name: "INFO", pathname: "/srv/a.py", line: 1, function: "f" },
+        thread: Thread { ident: 1, pid: 1, name: "t", process_name: "p" },
+        process,
+        template: "hi",
+        message: Message::Rendered("hi"),
+        fields: Fields::default(),
+        exception: None,
+        stack_info: None,
+        task_name: None,
+    }
 }
 
 /// A process that logs: dropped without more it has been killed.

@@ -2,6 +2,7 @@
 // PyO3 hands arguments over by value.
 #![allow(clippy::needless_pass_by_value)]
 mod capture;
+mod database;
 mod entry;
 mod ffi;
 mod folder;
@@ -21,6 +22,8 @@ use pyo3::prelude::*;
 
 #[pymodule]
 mod _native {
+    #[pymodule_export]
+    use super::database::{row_columns, Batch, PyReader};
     #[pymodule_export]
     use super::entry::{forget_plans, install_handler, install_logger};
     #[pymodule_export]

@@ -16,13 +16,15 @@ use cordwood_core::spool::{Room, Spool};
 use cordwood_core::terminal::Terminal;
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::{PyBytes, PyDict, PyList};
 
 use crate::ffi::GilCell;
 use crate::record::to_python;
 use crate::runtime;
 use crate::state::State;
 
+/// Bytes of lines that are handed over at once for a console.
+const FALLBACK_BATCH: usize = 64 << 10;
 /// How long a caller may wait for room in a full spool.
 const PATIENCE: Duration = Duration::from_millis(100);
 
@@ -214,6 +216,11 @@ impl PySpool {
         }))
     }
 
+    /// What this process shares with whoever reads the folder.
+    pub fn shared(&self, py: Python<'_>) -> PyResult<Arc<Shared>> {
+        self.with_state(py, |state| Arc::clone(&state.spool.shared))
+    }
+
     fn take_source(&self, py: Python<'_>, bit: usize) -> PyResult<Option<(u64, Source)>> {
         self.with_state(py, |state| {
             let identity = state.sinks.get(bit)?.id.identity;
@@ -344,6 +351,37 @@ impl PySpool {
         let result = source.commit(identity).map_err(|e| os_error(&e));
         self.put_source(py, bit, source)?;
         result
+    }
+
+    /// Records of this process that wait for a shared sink, as lines for a console with these options: each once, and
+    /// none that is for a sink in `seen` too. Returns the lines, and how many records they were made of or left out.
+    fn waiting_lines<'py>(
+        &self,
+        py: Python<'py>,
+        bit: usize,
+        seen: u32,
+        spec: &str,
+    ) -> PyResult<(Bound<'py, PyBytes>, usize)> {
+        let mut format = Spec::parse(spec).and_then(|spec| spec.format()).map_err(|e| os_error(&e))?;
+        let Some((identity, mut source)) = self.take_source(py, bit)? else { return Ok((PyBytes::new(py, b""), 0)) };
+        source.refresh(self.with_state(py, |state| state.generation())?);
+        let (mut lines, mut count) = (Vec::new(), 0);
+        py.detach(|| {
+            source.pass_delivered(identity);
+            source.read(identity, |record, _| {
+                if record.sinks & seen == 0 {
+                    format.write(record, None, &mut lines);
+                }
+                count += 1;
+                if lines.len() >= FALLBACK_BATCH {
+                    Take::Last
+                } else {
+                    Take::Next
+                }
+            });
+        });
+        self.put_source(py, bit, source)?;
+        Ok((PyBytes::new(py, &lines), count))
     }
 
     /// Counters: what was appended here, and the folder's drops by reason.

@@ -16,7 +16,7 @@ from cordwood.config import values
 from cordwood.config.values import Parse, choice, optional
 from cordwood.errors import ConfigError, closest
 from cordwood.formatters import FORMATS
-from cordwood.sinks import SINKS, PythonSink
+from cordwood.sinks import SINKS, DatabaseSink, PythonSink
 from cordwood.sinks.file import MEGABYTE
 
 SettingsT = TypeVar("SettingsT", bound="Settings")
@@ -163,11 +163,11 @@ class RedactionConfig(Settings):
     mask: str = setting(values.text, "***")
 
 
-def _sink(field: str, value: object) -> PythonSink:
+def _sink(field: str, value: object) -> PythonSink | DatabaseSink:
     """A sink, or a mapping with its kind and options."""
-    if isinstance(value, PythonSink):
+    if isinstance(value, PythonSink | DatabaseSink):
         return value
-    kinds = [name for name, kind in SINKS.items() if hasattr(kind, "write")]
+    kinds = [name for name, kind in SINKS.items() if hasattr(kind, "write") or hasattr(kind, "store")]
     if not isinstance(value, Mapping) or value.get("kind") not in kinds:
         raise ConfigError(field, f"{value!r} is not a sink", f"a sink, or a mapping with kind: {', '.join(kinds)}")
     options = {name: option for name, option in value.items() if name != "kind"}
@@ -180,7 +180,7 @@ def _sink(field: str, value: object) -> PythonSink:
         sink = made(**options)
     except ConfigError as error:
         raise ConfigError(f"{field}.{error.field}", error.problem, error.allowed, error.hint) from None
-    assert isinstance(sink, PythonSink)
+    assert isinstance(sink, PythonSink | DatabaseSink)
     return sink
 
 
@@ -196,14 +196,14 @@ class SinkConfig(Settings):
 
     prefix: ClassVar[str] = "sinks."
 
-    sink: PythonSink = dataclasses.field(metadata={"parse": _sink})
+    sink: PythonSink | DatabaseSink = dataclasses.field(metadata={"parse": _sink})
     level: str | int | None = setting(optional(values.level), None)
     logger: str = setting(values.logger_name, "")
 
 
 def _sinks(field: str, value: object) -> tuple[SinkConfig, ...]:
     """Sinks: themselves, `SinkConfig`s, or mappings in which `level` and `logger` stand beside the options."""
-    if isinstance(value, (SinkConfig, PythonSink, Mapping)):
+    if isinstance(value, (SinkConfig, PythonSink, DatabaseSink, Mapping)):
         value = (value,)
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise ConfigError(field, f"{value!r} is not a list of sinks", "sinks, mappings or SinkConfigs")
@@ -243,27 +243,51 @@ class DatabaseConfig(Settings):
 
     Args:
         enabled: whether records go there.
-        url: the database, such as `postgresql://host/name`; it wins over `host` and `port`.
-        host: the server.
+        level: the least level that goes there; None is all that is logged.
+        url: the database, such as `postgresql://host/name` or `sqlite:///logs/logs.db`; it wins over `host` and `port`.
+            Without it, and without host, username and database, it is the file `logs.db` in the log directory.
+        host: the server; None is this machine.
         port: its port.
         username: who logs in.
         password: with what; never shown.
         database: the database's name.
         table_prefix: the table is `{table_prefix}_logs`.
         retention_days: rows older than this are deleted; None keeps all.
+        columns: `documented`, or `extended` by template and fingerprint.
+        partition: None, or `day`: a partition a day (PostgreSQL).
+        batch_size: rows that are written at once without waiting for more; batches grow under load.
+        flush_interval: seconds that fewer rows wait for more.
+        connect_timeout: seconds.
+        query_timeout: seconds that a batch may take; then the connection is given up.
     """
 
     prefix: ClassVar[str] = "database."
 
     enabled: bool = setting(values.boolean, False)
+    level: str | int | None = setting(optional(values.level), None)
     url: values.Secret | None = setting(optional(values.database_url), None)
-    host: str = setting(values.text, "localhost")
+    host: str | None = setting(optional(values.text), None)
     port: int = setting(values.count, 5432)
     username: str | None = setting(optional(values.text), None)
     password: values.Secret | None = setting(optional(values.secret), None)
     database: str | None = setting(optional(values.text), None)
     table_prefix: str = setting(values.identifier, "app")
     retention_days: int | None = setting(optional(values.count), None)
+    columns: Literal["documented", "extended"] = setting(choice("documented", "extended"), "documented")
+    partition: Literal["day"] | None = setting(optional(choice("day")), None)
+    batch_size: int = setting(values.positive, 50)
+    flush_interval: float = setting(values.seconds, 5.0)
+    connect_timeout: float = setting(values.seconds, 10.0)
+    query_timeout: float = setting(values.seconds, 30.0)
+
+
+def _database(field: str, value: object) -> DatabaseConfig:
+    """A database's settings; `True` is the embedded one, text its URL, `False` none."""
+    if isinstance(value, bool):
+        return DatabaseConfig(enabled=value)
+    if isinstance(value, (str, values.Secret)):
+        return DatabaseConfig(enabled=True, url=value)  # type: ignore[arg-type]  # parsed there
+    return _section(DatabaseConfig)(field, value)
 
 
 def _files(field: str, value: object) -> tuple[FileConfig, ...]:
@@ -313,7 +337,7 @@ class LogConfig(Settings):
         spool: a `SpoolConfig`, or a mapping of its fields.
         redaction: a `RedactionConfig`, or a mapping of its fields.
         retention: a `RetentionConfig`, or a mapping of its fields.
-        database: a `DatabaseConfig`, or a mapping of its fields.
+        database: a `DatabaseConfig`, or a mapping of its fields; a URL; `True` for one in the log directory.
 
     Raises:
         ConfigError: a value cannot be used; it names the field and what is allowed.
@@ -342,4 +366,4 @@ class LogConfig(Settings):
     spool: SpoolConfig = _setting_of(_section(SpoolConfig), SpoolConfig)
     redaction: RedactionConfig = _setting_of(_section(RedactionConfig), RedactionConfig)
     retention: RetentionConfig = _setting_of(_section(RetentionConfig), RetentionConfig)
-    database: DatabaseConfig = _setting_of(_section(DatabaseConfig), DatabaseConfig)
+    database: DatabaseConfig = _setting_of(_database, DatabaseConfig)

@@ -103,6 +103,25 @@ def count(field: str, value: object) -> int:
     raise ConfigError(field, f"{value!r} is not a count", "a whole number from 0")
 
 
+def positive(field: str, value: object) -> int:
+    """A number from 1."""
+    if number := count(field, value):
+        return number
+    raise ConfigError(field, "0 is too few", "a whole number from 1")
+
+
+def seconds(field: str, value: object) -> float:
+    """Seconds, with decimals where they are wanted, more than none."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            value = None
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf"):
+        return float(value)
+    raise ConfigError(field, f"{value!r} is not a time", "a number of seconds above 0")
+
+
 def boolean(field: str, value: object) -> bool:
     """True or false, also as yes/no, on/off, 1/0."""
     if isinstance(value, bool):

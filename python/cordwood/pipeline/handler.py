@@ -17,7 +17,7 @@ from cordwood.config.model import unknown
 from cordwood.errors import ConfigError, report
 from cordwood.pipeline.outlets import Outlet, outlets
 from cordwood.pipeline.plan import Planned, plan, spool_options
-from cordwood.sinks import PythonSink
+from cordwood.sinks import DatabaseSink, PythonSink
 from cordwood.spool import SpoolOptions
 
 _STREAMS = ("stderr", "stdout")
@@ -49,7 +49,7 @@ class Handler(SpoolHandler):
         level: int | str = logging.NOTSET,
         *,
         stream: str | TextIO | None = None,
-        sink: PythonSink | None = None,
+        sink: PythonSink | DatabaseSink | None = None,
         **settings: object,
     ) -> None:
         if [filename, stream, sink].count(None) != 2:  # noqa: PLR2004 exactly one of three is given

@@ -22,7 +22,7 @@ from cordwood.errors import report
 from cordwood.pipeline.handler import Handler
 from cordwood.pipeline.levels import Levels
 from cordwood.pipeline.outlets import outlets, say_remaining
-from cordwood.pipeline.plan import plan, spool_options
+from cordwood.pipeline.plan import database, plan, spool_options
 from cordwood.pipeline.watch import Duty, Watcher
 
 RETENTION_INTERVAL = 3600.0  # seconds between two looks at the age of closed files
@@ -105,7 +105,7 @@ class LoggingManager:
             for fault in resolved.faults:
                 report(str(fault))
             if config.database.enabled:
-                report("database.enabled: this version writes to no database; records go to the console and to files")
+                database(config)  # a missing package is said before anything is changed
             _native.set_redaction(json.dumps(dataclasses.asdict(config.redaction)))
             options = spool_options(config)
             attached: list[tuple[logging.Logger, logging.Handler]] = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 import time
@@ -11,9 +12,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cordwood import _native
-from cordwood.delivery import Loop
+from cordwood.delivery import Loop, Sender
+from cordwood.delivery.fallback import Fallback
 from cordwood.errors import report
-from cordwood.sinks import PythonSink, Sink
+from cordwood.formatters.text import TextFormatter
+from cordwood.sinks import DatabaseSink, PythonSink, Sink
 from cordwood.sinks.console import ConsoleSink
 from cordwood.sinks.file import FileSink
 from cordwood.spool import FOLDER, SpoolOptions, open_spool
@@ -30,7 +33,7 @@ class Outlet:
     spool: _native.Spool
     options: SpoolOptions
     bit: int
-    loop: Loop | None
+    loop: Loop | Sender | None
     users: int = 0
 
     @property
@@ -66,7 +69,7 @@ class Outlets:
                 if spool is None:
                     spool = self.spools[options] = open_spool(options)
                 bit = spool.add_sink(sink.identity, sink.spec(), sink.local)
-                loop = Loop(spool, bit, sink) if isinstance(sink, PythonSink) else None
+                loop = self._run(sink, spool, bit)
                 outlet = self.opened[key] = Outlet(sink, spool, options, bit, loop)
             elif outlet.sink != sink:
                 self._respec(outlet, sink)
@@ -77,6 +80,26 @@ class Outlets:
         """Where the records of an open spool wait, which may be the next best place; None where that is in memory."""
         spool = self.spools.get(options)
         return None if spool is None else spool.folder
+
+    def _run(self, sink: Sink, spool: _native.Spool, bit: int) -> Loop | Sender | None:
+        """The thread that a sink written in Python needs."""
+        if isinstance(sink, DatabaseSink):
+            console = self._console(spool) or ConsoleSink(TextFormatter().spec())
+            seen = functools.partial(self._console_bits, spool)
+            return Sender(spool, bit, sink, Fallback(spool, bit, console.spec(), console.stream, seen))
+        return Loop(spool, bit, sink) if isinstance(sink, PythonSink) else None
+
+    def _consoles(self, spool: _native.Spool) -> list[Outlet]:
+        all_of_it = list(self.opened.values())
+        return [outlet for outlet in all_of_it if outlet.spool is spool and isinstance(outlet.sink, ConsoleSink)]
+
+    def _console(self, spool: _native.Spool) -> ConsoleSink | None:
+        found = [outlet.sink for outlet in self._consoles(spool) if isinstance(outlet.sink, ConsoleSink)]
+        return found[0] if found else None
+
+    def _console_bits(self, spool: _native.Spool) -> int:
+        """The consoles of this process, as a set of sinks: what is for one of them is not printed again."""
+        return sum({outlet.mask for outlet in self._consoles(spool)})
 
     def adopt_format(self, outlet: Outlet, spec: dict[str, object]) -> bool:
         """Write in another format from now on; refused while another handler leads to the same sink."""
@@ -92,8 +115,8 @@ class Outlets:
     @staticmethod
     def _respec(outlet: Outlet, sink: Sink) -> None:
         outlet.sink = sink
-        if outlet.loop is not None and isinstance(sink, PythonSink):
-            outlet.loop.sink = sink
+        if outlet.loop is not None:
+            outlet.loop.sink = sink  # of the same kind: it has the same identity
         outlet.spool.add_sink(sink.identity, sink.spec(), sink.local)
 
     def release(self, outlet: Outlet) -> None:

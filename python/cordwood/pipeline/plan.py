@@ -9,16 +9,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from cordwood import _native
 from cordwood.config import ConsoleConfig, FileConfig, LogConfig
+from cordwood.config.model import DatabaseConfig
 from cordwood.formatters import FORMATS
 from cordwood.formatters.text import DEFAULT_FORMAT, TextFormatter
 from cordwood.record import level_number
 from cordwood.sinks import Sink
 from cordwood.sinks.console import ConsoleSink, wants_colour
 from cordwood.sinks.file import FileSink
-from cordwood.spool import SpoolOptions, spool_folder
+from cordwood.sinks.postgres import PostgresSink
+from cordwood.sinks.sqlite import SqliteSink
+from cordwood.spool import SpoolOptions, spool_folder, state_folder
+
+DATABASE_FILE = "logs.db"  # in the log directory: what `database=True` means
 
 
 @dataclass(frozen=True)
@@ -39,11 +45,20 @@ class Planned:
 
 
 def spool_options(config: LogConfig) -> SpoolOptions:
-    """Where the records of a configuration wait. Without files nobody else could deliver them: in memory."""
+    """Where the records of a configuration wait.
+
+    With files, beside them. With a database alone, in the platform's state directory, in one folder for all processes
+    that log to that database. With neither nobody else could deliver them: in memory.
+    """
     folder = None
-    if config.file_output:
+    if config.file_output or config.database.enabled:
         given = config.spool.dir
-        folder = spool_folder(config.log_dir) if given is None else os.path.realpath(given)
+        if given is not None:
+            folder = os.path.realpath(given)
+        elif config.file_output:
+            folder = spool_folder(config.log_dir)
+        else:
+            folder = state_folder(database(config).identity)
     log_dir = None if folder is None else str(Path(config.log_dir).resolve())
     return SpoolOptions(folder, int(config.spool.max_bytes), int(config.max_message_bytes), config.sync, log_dir)
 
@@ -55,8 +70,38 @@ def plan(config: LogConfig, environ: Mapping[str, str] = os.environ) -> Iterator
     if config.file_output:
         for file in config.files:
             yield _file(config, file)
+    if config.database.enabled:
+        yield Planned(database(config), _level(config.database.level), "", None)
     for entry in config.sinks:
         yield Planned(entry.sink, _level(entry.level), entry.logger, None)
+
+
+def database(config: LogConfig) -> PostgresSink | SqliteSink:
+    """The database that a configuration means: its URL's, else a server's that it names a part of, else a file's."""
+    wanted = config.database
+    own: dict[str, Any] = {}
+    for name in ("table_prefix", "columns", "batch_size", "flush_interval", "retention_days"):
+        own[name] = getattr(wanted, name)
+    url = _database_url(wanted) or f"sqlite:///{Path(config.log_dir).absolute() / DATABASE_FILE}"
+    if url.startswith("sqlite"):
+        return SqliteSink(url, **own)
+    limits: dict[str, Any] = {"connect_timeout": wanted.connect_timeout, "query_timeout": wanted.query_timeout}
+    return PostgresSink(url, **own, **limits, partition=wanted.partition)
+
+
+def _database_url(wanted: DatabaseConfig) -> str | None:
+    if wanted.url is not None:
+        return wanted.url.reveal()
+    if wanted.host is None and wanted.username is None and wanted.database is None:
+        return None
+    password = "" if wanted.password is None else f":{quote(wanted.password.reveal(), safe='')}"
+    user = f"{quote(wanted.username or '', safe='')}{password}@" if wanted.username else ""
+    # A directory of sockets goes into the query: it has slashes.
+    host, query = (wanted.host or "localhost"), ""
+    if host.startswith("/"):
+        host, query = "", f"?host={quote(host, safe='/')}&port={wanted.port}"
+    at = f"{f'[{host}]' if ':' in host else host}:{wanted.port}" if host else ""
+    return f"postgresql://{user}{at}/{quote(wanted.database or '', safe='')}{query}"
 
 
 def _file(config: LogConfig, file: FileConfig) -> Planned:

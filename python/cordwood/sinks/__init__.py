@@ -1,21 +1,26 @@
 """WRITE: where records go.
 
 A sink is a frozen dataclass of options whose `identity` is its target, never its options. Files and consoles are
-written by the core (`spec()` is all it needs); a sink with a `write` method is run by `cordwood.delivery`. No thread,
-retry or formatting inside: delivery and formatters own those.
+written by the core (`spec()` is all it needs); a sink with a `write` method, or a database with a `store`, is run by
+`cordwood.delivery`. No thread, retry or formatting inside: delivery and formatters own those.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from cordwood.record import Record
 from cordwood.sinks.console import ConsoleSink
 from cordwood.sinks.file import FileSink
 from cordwood.sinks.journald import JournaldSink
 from cordwood.sinks.memory import MemorySink
+from cordwood.sinks.postgres import PostgresSink
+from cordwood.sinks.sqlite import SqliteSink
 from cordwood.sinks.syslog import SyslogSink
+
+if TYPE_CHECKING:
+    from cordwood.sinks.database.store import Store
 
 
 class Sink(Protocol):
@@ -45,10 +50,24 @@ class PythonSink(Sink, Protocol):
         ...
 
 
+@runtime_checkable
+class DatabaseSink(Sink, Protocol):
+    """A sink that all processes of a folder share, and one of them delivers to: a database."""
+
+    batch_size: int
+    flush_interval: float
+
+    def store(self) -> Store:
+        """The database, not yet connected."""
+        ...
+
+
 SINKS: Mapping[str, type[Sink]] = {
     "console": ConsoleSink,
     "file": FileSink,
     "journald": JournaldSink,
     "memory": MemorySink,
+    "postgres": PostgresSink,
+    "sqlite": SqliteSink,
     "syslog": SyslogSink,
 }

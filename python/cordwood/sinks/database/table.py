@@ -90,12 +90,14 @@ def logs_table(prefix: str = DEFAULT_PREFIX, columns: Columns = "documented") ->
 def ledger_table(prefix: str = DEFAULT_PREFIX) -> Table:
     """The table `{prefix}_logs_ledger`: how far each segment of a spool stands in the table of logs.
 
-    A batch's transaction moves these rows first, and only from where the batch begins; so no batch counts twice.
+    A batch's transaction moves these rows first, and only where the batch begins after what they say; so no record
+    can stand twice, whoever died or was cut off in between. `began` is where the row's last batch began.
     """
     return Table(
         f"{check_prefix(prefix)}_logs_ledger",
         MetaData(),
         Column("segment", BigInteger, primary_key=True, autoincrement=False),
+        Column("began", BigInteger, nullable=False),
         Column("sequence", BigInteger, nullable=False),
         Column("updated_at", Moment, server_default=func.current_timestamp()),
     )

@@ -1,26 +1,23 @@
-"""DELIVER: the loop that hands a spool's records to a sink written in Python.
+"""The loop that hands this process's records to a sink of its own: memory, syslog, whatever has a `write`.
 
-In comes an open spool and a sink's bit in it; out go batches to `sink.write`. Files and consoles never pass here: the
-core delivers them. A batch that fails comes again after a pause, so a sink sees each record at least once.
+A batch that fails comes again after a pause, so a sink sees each record at least once.
 """
 
 from __future__ import annotations
 
 import os
-import random
 import threading
 import weakref
 from collections.abc import Sequence
 from typing import Protocol
 
 from cordwood import _native
+from cordwood.delivery.pauses import backoff
 from cordwood.errors import report
 from cordwood.record import Record
 
 BATCH = 500
 IDLE_PAUSE = 0.05  # seconds between two looks into an empty spool: 0.05 % of a processor
-FIRST_PAUSE = 0.1  # after a first failure; doubles from there
-LONGEST_PAUSE = 30.0
 
 
 class Writer(Protocol):
@@ -34,12 +31,6 @@ class Writer(Protocol):
     def write(self, batch: Sequence[Record]) -> None:
         """Take the whole batch, or raise."""
         ...
-
-
-def backoff(failures: int) -> float:
-    """Seconds to wait after so many failures in a row: doubling, capped, spread so that processes do not meet."""
-    longest = min(FIRST_PAUSE * 2.0 ** min(failures - 1, 16), LONGEST_PAUSE)
-    return longest * random.uniform(0.5, 1.0)  # noqa: S311 spreads load, guards nothing
 
 
 class Loop:

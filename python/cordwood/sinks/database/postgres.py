@@ -1,0 +1,220 @@
+"""PostgreSQL as delivery uses it: batches by binary COPY, with their ledger in the same transaction.
+
+Two connections, delivery's and maintenance's, each made when it is needed.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta, timezone
+from typing import Any, Protocol
+
+import psycopg
+from psycopg import errors, sql
+
+from cordwood import _native
+from cordwood.sinks.database.connection import Link, settings
+from cordwood.sinks.database.schema import Schema
+from cordwood.sinks.database.store import Options, Quarantine, bisect
+from cordwood.sinks.database.url import DatabaseUrl
+
+NAME = "cordwood"
+# A row's own fault: what it holds (22), a constraint of somebody's (23), too large (54), a trigger's refusal (P0).
+POISON = (psycopg.DataError, psycopg.IntegrityError, errors.ProgramLimitExceeded, errors.RaiseException)
+SHORT = 0.25  # seconds that a batch of deletions may take, so that no insert waits long
+LEAST, MOST = 100, 50_000  # rows of such a batch
+SCHEMA_TIMEOUT = 600.0  # seconds that changing an older table may take
+TRANSACTION_IDLE = 60  # seconds after which the server ends a transaction whose client has vanished
+
+
+class PostgresOptions(Options, Protocol):
+    """What a PostgreSQL sink says of itself besides."""
+
+    table_prefix: str
+    by_day: bool
+    connect_timeout: float
+    query_timeout: float
+
+
+class PostgresStore:
+    """A table of logs in use.
+
+    Args:
+        url: where.
+        options: the sink.
+    """
+
+    def __init__(self, url: DatabaseUrl, options: Any) -> None:
+        self._options = options
+        self._url = url
+        self.schema = Schema(options.table_prefix, options.columns, by_day=options.partition == "day")
+        limits = (options.connect_timeout, options.query_timeout)
+        self._delivery = Link(url.connect, f"{NAME} delivery", *limits)
+        self._maintenance = Link(url.connect, f"{NAME} maintenance", *limits)
+        self._ensured = False
+        names = [name for name in _native.row_columns() if name in self.schema.table.c]
+        fields = sql.SQL(", ").join(map(sql.Identifier, names))
+        self._copy = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(self.schema.name, fields)
+        milliseconds = round(options.query_timeout * 1000)
+        # One round trip: a transaction that ends by itself if we vanish, and the ledger first in it.
+        self._begin = (
+            f"BEGIN; SET LOCAL statement_timeout = {milliseconds};"
+            f" SET LOCAL idle_in_transaction_session_timeout = '{TRANSACTION_IDLE}s';"
+        )
+        ledger = sql.Identifier(self.schema.ledger.name).as_string(None)
+        self._ledger = (
+            f"INSERT INTO {ledger} AS l (segment, began, sequence) VALUES %s ON CONFLICT (segment) DO UPDATE"  # noqa: S608
+            " SET began = excluded.began, sequence = excluded.sequence, updated_at = now()"
+            " WHERE l.sequence < excluded.began"
+        )
+
+    def insert(self, batch: _native.Batch, quarantine: Quarantine) -> bool:
+        """As `Store.insert`."""
+        if not self._ensured:
+            with self._delivery.use(SCHEMA_TIMEOUT) as connection:
+                self.schema.ensure(connection)
+            self._ensured = True
+        try:
+            with self._delivery.use(self._options.query_timeout) as connection:
+                if not self._start(connection, batch):
+                    return False
+                try:
+                    self._write(connection, batch, 0, len(batch))
+                except POISON:
+                    connection.execute("ROLLBACK")
+                else:
+                    connection.execute("COMMIT")
+                    return True
+            with self._delivery.use() as connection:
+                return self._insert_sound(connection, batch, quarantine)
+        except (errors.UndefinedTable, errors.UndefinedColumn):
+            self._ensured = False  # somebody dropped or changed it: it is made again before the next attempt
+            raise
+
+    def _start(self, connection: psycopg.Connection[Any], batch: _native.Batch) -> bool:
+        """Begin, and move the ledger; False, with all undone, if it says that some rows stand already."""
+        values = ", ".join(f"({segment}, {first}, {last})" for segment, first, last in batch.parts)
+        cursor = connection.execute(self._begin + self._ledger % values)  # numbers alone
+        while cursor.nextset():
+            pass
+        if cursor.rowcount == len(batch.parts):
+            return True
+        connection.execute("ROLLBACK")
+        return False
+
+    def _write(self, connection: psycopg.Connection[Any], batch: _native.Batch, start: int, stop: int) -> None:
+        with connection.cursor() as cursor, cursor.copy(self._copy) as copy:
+            copy.write(batch.block(start, stop))
+
+    def _insert_sound(self, connection: psycopg.Connection[Any], batch: _native.Batch, quarantine: Quarantine) -> bool:
+        """The batch without the rows that the server refuses, in one transaction all the same."""
+        if not self._start(connection, batch):
+            return False
+
+        def write(start: int, stop: int) -> None:
+            self._write(connection, batch, start, stop)
+
+        quarantine(bisect(len(batch), lambda: _Savepoint(connection), write, POISON))
+        connection.execute("COMMIT")
+        return True
+
+    def standing(self, segments: Iterable[int]) -> Mapping[int, int]:
+        """As `Store.standing`."""
+        query = sql.SQL("SELECT segment, sequence FROM {} WHERE segment = ANY(%s)")
+        with self._delivery.use() as connection:
+            rows = connection.execute(query.format(sql.Identifier(self.schema.ledger.name)), [list(segments)])
+            return dict(rows.fetchall())
+
+    def tidy(self, stopped: Callable[[], bool]) -> int:
+        """As `Store.tidy`."""
+        if not self._ensured:
+            return 0
+        days = self._options.retention_days
+        before = None if days is None else datetime.now(timezone.utc) - timedelta(days=days)
+        if self._options.partition == "day":
+            with self._maintenance.use() as connection, connection.transaction():
+                connection.execute("SET LOCAL lock_timeout = '2s'")
+                self.schema.make_partitions(connection)
+        if before is None:
+            return 0
+        if self._options.partition == "day":
+            with self._maintenance.use() as connection:
+                for statement in self.schema.old_partitions(connection, before.date()):
+                    with connection.transaction():
+                        connection.execute("SET LOCAL lock_timeout = '2s'")
+                        connection.execute(statement)
+        return self._delete(before, stopped)
+
+    def _delete(self, before: datetime, stopped: Callable[[], bool]) -> int:
+        """Delete what is older, in batches so short that no insert waits, and with as long a pause after each."""
+        statement = sql.SQL(
+            "WITH gone AS (DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table} WHERE timestamp >= %s"
+            " AND timestamp < %s ORDER BY timestamp LIMIT %s)) AND timestamp < %s RETURNING timestamp)"
+            " SELECT count(*), max(timestamp) FROM gone"
+        ).format(table=self.schema.name)
+        deleted, size, since = 0, 1000, datetime.min.replace(year=1, tzinfo=timezone.utc)
+        while not stopped():
+            began = time.monotonic()
+            with self._maintenance.use() as connection:
+                row = connection.execute(statement, [since, before, size, before]).fetchone()
+            count, newest = row if row is not None else (0, since)
+            took = time.monotonic() - began
+            deleted += count
+            if count < size:
+                break
+            # Index entries of rows that are gone are not walked again.
+            since = newest or since
+            size = max(LEAST, min(MOST, round(size * min(2.0, SHORT * 0.6 / max(took, 0.001)))))
+            time.sleep(took)
+        return deleted
+
+    def check(self, timeout: float) -> None:
+        """As `Store.check`."""
+        found: list[BaseException | None] = []
+
+        def ask() -> None:
+            try:
+                limits = settings(self._url.connect, f"{NAME} check", timeout, timeout)
+                with psycopg.connect(self._url.connect, **limits) as connection:
+                    connection.execute("SELECT 1")
+                found.append(None)
+            except Exception as error:  # noqa: BLE001 handed on
+                found.append(error)
+
+        # Looking a name up has no time limit anywhere: it is waited for from outside.
+        thread = threading.Thread(target=ask, name="cordwood check", daemon=True)
+        thread.start()
+        thread.join(timeout)
+        if not found:
+            raise TimeoutError(f"no answer within {timeout:g} seconds")
+        if found[0] is not None:
+            raise found[0]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether delivery has its connection."""
+        return self._delivery.is_open
+
+    def close(self) -> None:
+        """As `Store.close`."""
+        self._delivery.close()
+        self._maintenance.close()
+
+    def abandon(self) -> None:
+        """As `Store.abandon`."""
+        self._delivery.abandon()
+        self._maintenance.abandon()
+
+
+class _Savepoint(AbstractContextManager[None]):
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        self._connection.execute("SAVEPOINT part")
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._connection.execute("RELEASE part" if kind is None else "ROLLBACK TO part")
