@@ -54,8 +54,15 @@ class PythonSink(Sink, Protocol):
 class DatabaseSink(Sink, Protocol):
     """A sink that all processes of a folder share, and one of them delivers to: a database."""
 
-    batch_size: int
-    flush_interval: float
+    @property
+    def batch_size(self) -> int:
+        """Rows that are written at once without waiting for more."""
+        ...
+
+    @property
+    def flush_interval(self) -> float:
+        """Seconds that fewer rows wait."""
+        ...
 
     def store(self) -> Store:
         """The database, not yet connected."""
