@@ -12,8 +12,8 @@ from pathlib import Path
 
 import cordwood
 import pytest
+from cordwood.query.spooled import spools_of
 from cordwood.spool import spool_folder
-from cordwood.views.spooled import spools_of
 
 
 def test_a_spool_elsewhere_delivers_to_the_log_directory(tmp_path: Path) -> None:

@@ -2,18 +2,23 @@
 import logging
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, final
+from typing import Any, TypeAlias, final
 
 from cordwood.record import Record
 
 __all__ = [
     "Batch",
+    "Cutter",
+    "Matcher",
     "Reader",
+    "Search",
     "Spool",
     "after_fork",
     "before_fork",
     "capture",
+    "check_format",
     "check_pattern",
+    "check_query",
     "check_theme",
     "compile_text",
     "context_used",
@@ -25,6 +30,7 @@ __all__ = [
     "mine_plain",
     "pack",
     "read_spool",
+    "recognise",
     "recover",
     "redact",
     "row_columns",
@@ -32,6 +38,34 @@ __all__ = [
     "set_redaction",
     "spool_status",
 ]
+
+_Format: TypeAlias = tuple[str, str | None]
+_Found: TypeAlias = tuple[int | None, int, str, str, str, str, str, int, bool, dict[str, str]]
+
+@final
+class Search:
+    def __new__(
+        cls, query: str, zone: list[tuple[int, int]], now: int, *, before: int = 0, after: int = 0, fields: bool = False
+    ) -> Search: ...
+    def add_chain(self, paths: list[str], formats: list[_Format]) -> None: ...
+    def add_input(self, name: str, data: bytes | None, formats: list[_Format]) -> None: ...
+    def next(self, limit: int) -> list[_Found]: ...
+    def last(self, count: int) -> list[_Found]: ...
+    def count(self) -> int: ...
+    def group(self, by: list[str], per: int) -> list[tuple[list[str], int, int]]: ...
+    def notices(self) -> list[str]: ...
+
+@final
+class Matcher:
+    def __new__(cls, query: str) -> Matcher: ...
+    def matches(self, time: int, level: int, logger: str, message: str, exception: str, fields: str) -> bool: ...
+
+@final
+class Cutter:
+    def __new__(cls, query: str, zone: list[tuple[int, int]], now: int, formats: list[_Format]) -> Cutter: ...
+    def feed(self, data: bytes, name: str, end: bool) -> list[_Found]: ...
+    @property
+    def waits(self) -> bool: ...
 
 @final
 class Spool:
@@ -107,3 +141,6 @@ def pack(source: str, target: str, form: str) -> int: ...
 def recover(folder: str) -> dict[str, Any]: ...
 def read_spool(folder: str) -> list[Record]: ...
 def spool_status(folder: str) -> dict[str, Any]: ...
+def check_format(text: str, date_format: str | None = None) -> str: ...
+def check_query(query: str) -> None: ...
+def recognise(text: bytes, formats: list[tuple[str, str | None]]) -> list[str]: ...

@@ -7,6 +7,7 @@
     ├── SpoolError(OSError)             a spool folder that cannot be used or read
     ├── EventLoopError(RuntimeError)    a coroutine or future that the global event loop cannot run
     ├── NoLogsError                     a file or folder given to a command holds nothing it can read
+    ├── QueryError(ValueError)          the text of a query that cannot be understood, with the place
     └── DemoError                       the demo's folder is in use, or its service did not start or end
 
 Logging calls raise none of them: what goes wrong after a call is counted and said by `report`.
@@ -78,6 +79,26 @@ class EventLoopError(CordwoodError, RuntimeError):
 
 class NoLogsError(CordwoodError):
     """A file or folder given to a command holds nothing it can read."""
+
+
+class QueryError(CordwoodError, ValueError):
+    """The text of a query that cannot be understood.
+
+    Args:
+        text: the query.
+        at: index of the character at which it goes wrong.
+        why: what is wrong there, and what would be right.
+    """
+
+    def __init__(self, text: str, at: int, why: str) -> None:
+        self.text = text
+        self.at = at
+        self.why = why
+        super().__init__(text, at, why)
+
+    def __str__(self) -> str:
+        shown = "".join(c if c.isprintable() else " " for c in self.text)
+        return f"{self.why}\n  {shown}\n  {' ' * self.at}^"
 
 
 class DemoError(CordwoodError):

@@ -58,6 +58,8 @@ pub mod when;
 pub mod formats;
 pub mod scan;
 pub mod mine;
+pub mod filter;
+pub mod search;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

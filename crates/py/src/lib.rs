@@ -11,6 +11,7 @@ mod mine;
 mod plan;
 mod record;
 mod runtime;
+mod search;
 mod settings;
 mod site;
 mod spool;
@@ -32,6 +33,8 @@ mod _native {
     use super::log_record::{capture, masked_attributes};
     #[pymodule_export]
     use super::mine::mine_plain;
+    #[pymodule_export]
+    use super::search::{check_format, check_query, recognise, Cutter, Matcher, PySearch};
     #[pymodule_export]
     use super::settings::{
         after_fork, before_fork, check_pattern, check_theme, compile_text, context_used, escape, redact, set_hooks,

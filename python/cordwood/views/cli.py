@@ -19,6 +19,7 @@ from cordwood.views.analyze import analyze
 from cordwood.views.archive import archive, prune
 from cordwood.views.level import level
 from cordwood.views.run import run
+from cordwood.views.search import search
 
 
 class _Group(click.Group):
@@ -104,7 +105,7 @@ def tail(paths: tuple[str, ...], count: int, *, follow: bool, as_json: bool) -> 
 
     def write(entry: Entry) -> None:
         if as_json:
-            _print_json({"time": entry.time / 1e9, "file": entry.source, "text": entry.text})
+            _print_json({"time": (entry.time or 0) / 1e9, "file": entry.source, "text": entry.text})
         else:
             click.echo(entry.text)
 
@@ -128,3 +129,4 @@ main.add_command(analyze)
 main.add_command(archive)
 main.add_command(prune)
 main.add_command(level)
+main.add_command(search)

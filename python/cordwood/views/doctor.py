@@ -14,8 +14,8 @@ from typing import Any
 
 from cordwood import _native
 from cordwood.config import LogConfig, Resolved, resolve, switches
+from cordwood.query.spooled import spools_of
 from cordwood.spool import file_sinks
-from cordwood.views.spooled import spools_of
 
 _LATE = 1000  # undelivered records of a sink that are worth a word while somebody delivers
 

@@ -3,38 +3,26 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterator
-from glob import escape
+import time
+from collections.abc import Sequence
 from io import FileIO
 from pathlib import Path
 
-from cordwood.query.entries import Entry, Grouper
+from cordwood import _native
+from cordwood.query.entries import Entry, entries
+from cordwood.query.logs import siblings
+from cordwood.query.model import Query
+from cordwood.query.times import local_zone
 
 _BLOCK = 1 << 16
-_COMPRESSED = (".gz", ".zst")
 _FINGERPRINT = 64  # bytes before the position: if they change, the file was truncated and has grown again
 _ATTEMPTS = 50  # to find a moment between two rotations; then the next look tries again
 _PATIENCE = 20  # looks at a renamed file that bring nothing before it is let go: its writer may still hold it
-_DATED = re.compile(r"(\d{4}-\d\d-[\d_-]+)(?:\.(\d+))?")  # 2026-11-20, and 2026-11-20.2 for the third of that day
 
 
-def _date_and_number(end: str) -> tuple[str, int]:
-    date, _, number = end.partition(".")
-    return date, int(number or 0)
-
-
-def backups(path: str) -> list[str]:
-    """The readable backups of a log file, newest first: `app.log.1`, `app.log.2`, or by date."""
-    folder, name = Path(path).parent, Path(path).name
-    try:
-        names = [p.name for p in folder.glob(f"{escape(name)}.*") if p.suffix not in _COMPRESSED]
-    except OSError:
-        return []
-    ends = [n[len(name) + 1 :] for n in names]
-    numbered = sorted((end for end in ends if end.isdecimal()), key=int)
-    dated = sorted((end for end in ends if _DATED.fullmatch(end)), key=_date_and_number, reverse=True)
-    return [f"{path}.{end}" for end in (*numbered, *dated)]
+def _backups(path: str) -> list[str]:
+    """The readable backups of a log file, newest first."""
+    return siblings(path, packed=False)[::-1]
 
 
 class _Open:
@@ -52,7 +40,7 @@ class _Open:
     def identity(self) -> tuple[int, int]:
         return self.status.st_dev, self.status.st_ino
 
-    def read(self) -> list[str]:
+    def read(self) -> bytes:
         """The whole lines that came since the last time."""
         self.status = os.fstat(self.file.fileno())
         if self.status.st_size < self.position or not self._continues():
@@ -62,8 +50,8 @@ class _Open:
         self.position += len(data)
         self.idle = 0 if data else self.idle + 1
         self.before = (self.before + data)[-_FINGERPRINT:]
-        *whole, self.partial = (self.partial + data).split(b"\n")
-        return [line.decode("utf-8", "replace") for line in whole]
+        whole, newline, self.partial = (self.partial + data).rpartition(b"\n")
+        return whole + newline
 
     def _continues(self) -> bool:
         if not self.before or self.status.st_size == self.position:
@@ -71,10 +59,10 @@ class _Open:
         self.file.seek(self.position - len(self.before))
         return self.file.read(len(self.before)) == self.before
 
-    def rest(self) -> list[str]:
+    def rest(self) -> bytes:
         """The last line, where no newline ends it."""
         partial, self.partial = self.partial, b""
-        return [partial.decode("utf-8", "replace")] if partial else []
+        return partial + b"\n" if partial else b""
 
 
 class LogFile:
@@ -82,16 +70,37 @@ class LogFile:
 
     Args:
         path: the file; it may be missing, and come later.
-        whole: begin at its start. Otherwise `last` says where.
+        query: which of its records are wanted.
+        formats: those that are known for it, as in `Files`.
+        whole: begin at its start. Otherwise `last` or `skip` says where.
     """
 
-    def __init__(self, path: str, *, whole: bool = False) -> None:
+    def __init__(
+        self, path: str, query: Query, formats: Sequence[tuple[str, str | None]] = (), *, whole: bool = False
+    ) -> None:
         self.path = path
-        self._grouper = Grouper(path)
+        self._query = query.as_json()
+        self._formats = list(formats)
+        self._cutter = self._new_cutter()
         self._current: _Open | None = None
         self._retired: list[_Open] = []
         if whole:
             self._current = self._open(path)
+
+    def _new_cutter(self) -> _native.Cutter:
+        return _native.Cutter(self._query, local_zone(), time.time_ns(), self._formats)
+
+    def skip(self) -> int:
+        """Go on behind the last whole line; the number of bytes before it."""
+        self.close()
+        self._current = self._open(self.path)
+        if self._current is None:
+            return 0
+        size = self._current.status.st_size
+        self._current.position = start = max(0, size - _BLOCK)
+        whole = self._current.read()
+        self._cutter.feed(whole, self.path, end=True)  # by which the format is known
+        return start + len(whole)
 
     @staticmethod
     def _open(path: str) -> _Open | None:
@@ -116,40 +125,37 @@ class LogFile:
             return []
         self.close()
         self._current = _Open(file)
-        found = _last_of(self._current, self.path, count, complete=complete)
-        self._grouper = Grouper(self.path, found[-1].time if found else 0)
-        for path in backups(self.path):
+        found = self._last_of(self._current, self.path, count, complete=complete)
+        for path in _backups(self.path):
             older = self._open(path) if len(found) < count else None
             if older is not None:
                 if older.identity != self._current.identity:
-                    found = _last_of(older, path, count - len(found), complete=True) + found
+                    found = self._last_of(older, path, count - len(found), complete=True, aside=True) + found
                 older.file.close()
         return found
 
-    def new(self) -> Iterator[Entry]:
+    def new(self) -> list[Entry]:
         """What came since the last call. The newest entry is held back until nothing follows it."""
-        lines = [line for old in self._retired for line in old.read()]
+        lines = b"".join(old.read() for old in self._retired)
         if self._current is not None:
             lines += self._current.read()
         lines += self._switch()
-        if lines:
-            yield from self._grouper.feed(lines)
-        else:
-            yield from self._grouper.end()
+        found = entries(self._cutter.feed(lines, self.path, end=not lines)) if lines or self._cutter.waits else []
         for old in [old for old in self._retired if old.idle > _PATIENCE]:
             self._retired.remove(old)
             old.file.close()
+        return found
 
-    def _switch(self) -> list[str]:
+    def _switch(self) -> bytes:
         """Where the path now leads to another file: the lines of that one, and of any that came and went between."""
         held = self._current
         if _identity(self.path) in (None, held and held.identity):
-            return []
+            return b""
         files = _generations(self.path)
         if not files:
-            return []
+            return b""
         now, *rotated = files
-        lines = []
+        lines = b""
         if held is not None:
             lines += held.read()  # what was written between the last look and the rename
             lines += held.rest()
@@ -160,6 +166,24 @@ class LogFile:
             one.file.close()
         self._current = now
         return lines + now.read()
+
+    def _last_of(self, file: _Open, path: str, count: int, *, complete: bool, aside: bool = False) -> list[Entry]:
+        """The last entries of an open file, which is read to its end; `aside`: it is not the one that is followed."""
+        size = file.status.st_size
+        span = _BLOCK
+        while True:
+            start = max(0, size - span)
+            file.position, file.partial, file.before = start, b"", b""
+            lines = file.read()
+            if complete:
+                lines += file.rest()
+            cutter = self._new_cutter()
+            found = entries(cutter.feed(lines.partition(b"\n")[2] if start else lines, path, end=True))
+            if start == 0 or len(found) > count + 1:  # the first may have lost its head
+                if not aside:
+                    self._cutter = cutter
+                return found[-count:] if count else []
+            span *= 4
 
     def close(self) -> None:
         """Let go of the files."""
@@ -179,8 +203,8 @@ def _identity(path: str) -> tuple[int, int] | None:
 def _generations(path: str) -> list[_Open]:
     """A log file and its backups, newest first, at a moment when none is being renamed; empty if there was none."""
     for _ in range(_ATTEMPTS):
-        opened = [one for one in map(LogFile._open, (path, *backups(path))) if one is not None]  # noqa: SLF001 one module
-        there = [_identity(path), *filter(None, map(_identity, backups(path)))]
+        opened = [one for one in map(LogFile._open, (path, *_backups(path))) if one is not None]  # noqa: SLF001 one module
+        there = [_identity(path), *filter(None, map(_identity, _backups(path)))]
         if there == [one.identity for one in opened]:
             return opened
         for one in opened:
@@ -195,20 +219,3 @@ def _newer(rotated: list[_Open], held: _Open) -> list[_Open]:
         return rotated[: identities.index(held.identity)]
     # Packed or deleted already.
     return [one for one in rotated if one.status.st_mtime_ns > held.status.st_mtime_ns]
-
-
-def _last_of(file: _Open, path: str, count: int, *, complete: bool) -> list[Entry]:
-    """The last entries of an open file, which is read to its end."""
-    size = file.status.st_size
-    span = _BLOCK
-    while True:
-        start = max(0, size - span)
-        file.position, file.partial, file.before = start, b"", b""
-        lines = file.read()
-        if complete:
-            lines += file.rest()
-        grouper = Grouper(path)
-        entries = [*grouper.feed(lines[1:] if start else lines), *grouper.end()]
-        if start == 0 or len(entries) > count + 1:  # the first may have lost its head
-            return entries[-count:] if count else []
-        span *= 4

@@ -9,8 +9,8 @@ import click
 
 from cordwood.config import resolve, switches
 from cordwood.errors import ConfigError
+from cordwood.query.spooled import spools_of
 from cordwood.spool import spool_folder
-from cordwood.views.spooled import spools_of
 
 RESET = "reset"
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from cordwood import _native
 from cordwood.errors import NoLogsError
+from cordwood.query.spooled import spools_of
 from cordwood.spool import FOLDER
-from cordwood.views.spooled import spools_of
 
 
 def recover(folder: str) -> dict[str, Any]:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from cordwood import _native
 from cordwood.errors import NoLogsError
-from cordwood.query.entries import SECOND, Entry
-from cordwood.spool import file_sinks
+from cordwood.query.entries import Entry, by_time
+from cordwood.query.entries import entries as native_entries
+from cordwood.query.files import Files
+from cordwood.query.model import Query
+from cordwood.query.spooled import as_lines, undelivered
+from cordwood.query.times import SECOND, local_zone
+from cordwood.record import Record
 from cordwood.views.follow import LogFile
-from cordwood.views.spooled import as_entries, spools_of, undelivered
 
 PAUSE = 0.1  # seconds between two looks at the files
 _LATE = 1.0  # seconds: what is still only in the spool after that is shown from there
-_ENDINGS = (".log", ".jsonl")
 _TRIES = 20
 
 
@@ -23,43 +26,38 @@ class Tail:
 
     Args:
         paths: files, or folders of files.
+        query: which records are wanted; all unless given.
+        formats: as in `Files`.
 
     Raises:
         NoLogsError: a path is not there, or a folder holds no logs.
+        ConfigError: a format cannot be used.
     """
 
-    def __init__(self, paths: Iterable[str]) -> None:
-        self._folders: list[str] = []
-        self._spools: dict[str, None] = {}
-        self._files: dict[str, LogFile] = {}
+    def __init__(
+        self, paths: Iterable[str], query: Query | None = None, formats: Sequence[tuple[str, str | None]] = ()
+    ) -> None:
+        self._query = query or Query()
+        self._source = Files(paths, formats)
+        self._files = {path: self._file(path) for path in self._source.live()}
         self._shown: set[str] = set()  # first lines shown from a spool, until they come out of the file
         self._next_look = 0.0
-        for path in paths:
-            self._add(path)
-        self._spools.update(dict.fromkeys(self._spools_of_files()))
 
-    def _spools_of_files(self) -> Iterator[str]:
-        """Spools whose files are all shown: their records do not say for which file they are."""
-        shown = {str(Path(path).resolve()) for path in self._files}
-        for folder in dict.fromkeys(str(Path(path).absolute().parent) for path in self._files):
-            for spool in spools_of(folder):
-                known = {str(spec.get("path")) for spec in file_sinks(spool).values()}
-                if known and known <= shown:
-                    yield spool
+    def _file(self, path: str, *, whole: bool = False) -> LogFile:
+        return LogFile(path, self._query, self._source.known(path), whole=whole)
 
-    def _add(self, path: str) -> None:
-        if Path(path).is_dir():
-            self._folders.append(path)
-            spools = spools_of(path)
-            self._spools.update(dict.fromkeys(spools))
-            names = _logs_in(path)
-            if not names and not spools:
-                raise NoLogsError(f"{path}: there are no logs in this folder (*.log, *.jsonl)")
-            self._files.update({name: LogFile(name) for name in names})
-        elif Path(path).exists():
-            self._files[path] = LogFile(path)
-        else:
-            raise NoLogsError(f"{path}: there is no such file or folder")
+    def before(self) -> Iterator[Entry]:
+        """All answers that stand there now, in order of time; `new` goes on after them."""
+        ends = {path: file.skip() for path, file in self._files.items()}
+        for entry in self._source.select(self._query):
+            if entry.source in self._source.spools:
+                self._shown.add(_first_line(entry))
+            if entry.place < ends.get(entry.source, entry.place + 1):
+                yield entry
+
+    def notices(self) -> list[str]:
+        """What went wrong since the last call, a line each."""
+        return self._source.notices()
 
     def last(self, count: int, *, complete: bool = False) -> list[Entry]:
         """The last `count` entries of all together.
@@ -74,17 +72,23 @@ class Tail:
         for _ in range(_TRIES):
             before = self._identities()
             entries = [entry for file in self._files.values() for entry in _last(file, count, complete=complete)]
-            waiting = [(spool, undelivered(spool)) for spool in self._spools]
+            waiting = [(spool, undelivered(spool)) for spool in self._source.spools]
             after = {(r.segment, r.sequence) for _, records in waiting for r in records}
             if before <= after:  # nothing was delivered while the files were read: no record is missing or twice
                 break
-        spooled = [entry for spool, records in waiting for entry in as_entries(records, spool)]
+        spooled = [entry for spool, records in waiting for entry in self._spooled(records, spool)]
         self._shown.update(_first_line(entry) for entry in spooled)
-        entries = sorted(entries + spooled, key=lambda entry: entry.time)
+        entries = sorted(entries + spooled, key=by_time)
         return entries[-count:] if count else []
 
     def _identities(self) -> set[tuple[int, int]]:
-        return {(record.segment, record.sequence) for spool in self._spools for record in undelivered(spool)}
+        return {(record.segment, record.sequence) for spool in self._source.spools for record in undelivered(spool)}
+
+    def _spooled(self, records: list[Record], spool: str) -> list[Entry]:
+        """The answers among spooled records, as the lines that will stand in the file."""
+        lines, formats = as_lines(records, spool)
+        cutter = _native.Cutter(self._query.as_json(), local_zone(), time.time_ns(), formats)
+        return native_entries(cutter.feed(lines, spool, end=True))
 
     def new(self) -> list[Entry]:
         """What came since the last call, in order of time."""
@@ -92,7 +96,7 @@ class Tail:
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + _LATE
             entries += [*self._late(), *self._new_files()]
-        return sorted(entries, key=lambda entry: entry.time)
+        return sorted(entries, key=by_time)
 
     def _was_shown(self, entry: Entry) -> bool:
         line = _first_line(entry)
@@ -103,18 +107,17 @@ class Tail:
     def _late(self) -> Iterator[Entry]:
         """What nobody delivers: it is shown now, and not again when it is delivered after all."""
         before = time.time_ns() - int(_LATE * SECOND)
-        for spool in self._spools:
-            for entry in as_entries(undelivered(spool), spool):
-                if entry.time < before and _first_line(entry) not in self._shown:
+        for spool in self._source.spools:
+            for entry in self._spooled(undelivered(spool), spool):
+                if by_time(entry) < before and _first_line(entry) not in self._shown:
                     self._shown.add(_first_line(entry))
                     yield entry
 
     def _new_files(self) -> Iterator[Entry]:
-        for folder in self._folders:
-            for name in _logs_in(folder):
-                if name not in self._files:
-                    self._files[name] = LogFile(name, whole=True)
-                    yield from self._files[name].new()
+        for name in self._source.live():
+            if name not in self._files:
+                self._files[name] = self._file(name, whole=True)
+                yield from self._files[name].new()
 
     def close(self) -> None:
         """Let go of the files."""
@@ -131,13 +134,6 @@ def _last(file: LogFile, count: int, *, complete: bool) -> list[Entry]:
 
 def _first_line(entry: Entry) -> str:
     return entry.text.partition("\n")[0]
-
-
-def _logs_in(folder: str) -> list[str]:
-    try:
-        return sorted(str(path) for path in Path(folder).iterdir() if path.suffix in _ENDINGS and path.is_file())
-    except OSError as error:
-        raise NoLogsError(f"{folder}: {error.strerror}") from None
 
 
 def tail(

@@ -235,6 +235,22 @@ impl Path {
     }
 }
 
+/// The one name of a field that every record has, for the names of other vocabularies.
+fn common(name: &str) -> &str {
+    match name {
+        "process.pid" | "process_id" | "process.id" => "pid",
+        "process.name" | "processName" | "process_name" => "process",
+        "process.thread.name" | "thread.name" | "threadName" | "thread_name" => "thread",
+        "process.thread.id" | "thread.id" => "thread_id",
+        "log.origin.function" | "code.function.name" | "funcName" | "func_name" => "function",
+        "log.origin.file.line" | "code.line.number" | "lineno" => "line",
+        "log.origin.file.name" | "code.file.path" | "pathname" => "file",
+        "host.hostname" | "hostname" | "host.name" => "host",
+        "taskName" => "task",
+        other => other,
+    }
+}
+
 /// Whether an object may hold something that [`role`] names.
 fn is_envelope(path: &[u8]) -> bool {
     matches!(
@@ -318,7 +334,7 @@ fn leaves<'a>(
             _ => {
                 let name = unescape(&short);
                 let value = if kind == Kind::String { unescape(span.of(line)) } else { Cow::Borrowed(span.of(line)) };
-                take(&String::from_utf8_lossy(&name), value);
+                take(common(&String::from_utf8_lossy(&name)), value);
             }
         }
     });

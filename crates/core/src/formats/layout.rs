@@ -106,12 +106,15 @@ fn what(token: &Token<'_>, date_format: Option<&str>) -> What {
         "message" => What::Message,
         "process" | "pid" => What::Number(own("pid")),
         "lineno" | "line" => What::Number(own("line")),
-        "thread" => What::Number(own("thread")),
+        "thread" => What::Number(own("thread_id")),
+        "threadName" => What::Text(own("thread")),
+        "processName" => What::Text(own("process")),
+        "taskName" => What::Text(own("task")),
         "status" | "bytes" | "msecs" | "relativeCreated" => What::Number(own(token.name)),
         "funcName" | "function" => What::Word(own("function")),
         "filename" => What::Word(own("filename")),
         "module" | "host" | "ip" | "user" | "method" | "client" => What::Word(own(token.name)),
-        "pathname" | "file" => What::Text(own("pathname")),
+        "pathname" | "file" => What::Text(own("file")),
         name => What::Text(own(name)),
     }
 }

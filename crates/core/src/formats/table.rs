@@ -14,7 +14,7 @@ pub const PATTERNS: &[(&str, &str)] = &[
     ("process", "{time} [{pid}] [{level}] {message}"),
     ("process-console", "[{time:%H:%M:%S}] [{pid}] [{level}] {message}"),
     ("clock-console", "{time:%H:%M:%S} - {level} - {message}"),
-    ("celery", "[{time}: {level}/{process_name}] {message}"),
+    ("celery", "[{time}: {level}/{processName}] {message}"),
     ("django", "[{time:%d/%b/%Y %H:%M:%S}] {message}"),
     ("loguru", "{time} | {level} | {name}:{function}:{line} - {message}"),
     ("pipes", "{time} | {level} | {name} | {message}"),
@@ -24,7 +24,7 @@ pub const PATTERNS: &[(&str, &str)] = &[
     ("gunicorn", "[{time}] [{pid}] [{level}] {message}"),
     ("flask", "[{time}] {level} in {module}: {message}"),
     ("named", "{time} {level} [{name}] {message}"),
-    ("spring", "{time}  {level} {pid} --- [{thread_name}] {name} : {message}"),
+    ("spring", "{time}  {level} {pid} --- [{threadName}] {name} : {message}"),
     ("colon", "{time} {level} {name}: {message}"),
     // Web servers and system logs.
     (

@@ -22,7 +22,7 @@ pub enum Input {
         position: u64,
     },
     /// Read from begin to end.
-    Stream(Box<dyn Read + Send>),
+    Stream(Box<dyn Read + Send + Sync>),
     Memory {
         bytes: Vec<u8>,
         position: usize,
@@ -41,15 +41,21 @@ impl Input {
         if !metadata.is_file() {
             return Ok(Self::Stream(Box::new(file)));
         }
+        Self::of_file(file).map_err(failed)
+    }
+
+    /// As [`Input::open`], of a regular file that is open.
+    pub fn of_file(file: File) -> io::Result<Self> {
+        let size = file.metadata()?.len();
         let mut magic = [0; 4];
-        let read = file.read_at(&mut magic, 0).map_err(failed)?;
+        let read = file.read_at(&mut magic, 0)?;
         Ok(match form(&magic[..read]) {
             Form::Plain => Self::File { file, position: 0 },
-            Form::Gzip => Self::Stream(Box::new(Bounded::new(flate2::read::MultiGzDecoder::new(file), metadata.len()))),
+            Form::Gzip => Self::Stream(Box::new(Bounded::new(flate2::read::MultiGzDecoder::new(file), size))),
             Form::Zstd => {
-                let mut decoder = zstd::stream::read::Decoder::new(file).map_err(failed)?;
-                decoder.window_log_max(WINDOW_LOG).map_err(failed)?;
-                Self::Stream(Box::new(Bounded::new(decoder, metadata.len())))
+                let mut decoder = zstd::stream::read::Decoder::new(file)?;
+                decoder.window_log_max(WINDOW_LOG)?;
+                Self::Stream(Box::new(Bounded::new(decoder, size)))
             }
         })
     }

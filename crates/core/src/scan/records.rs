@@ -1,4 +1,5 @@
 //! A source cut into records: where a line begins one, the lines after it belong to it until the next such line.
+use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 
@@ -34,6 +35,14 @@ pub struct Record<'a> {
     pub exception: &'a [u8],
     /// The format its first line is in.
     pub format: &'a Format,
+}
+
+impl<'a> Record<'a> {
+    /// Calls `take` with each named value that is not time, level, logger, message or exception.
+    pub fn fields(&self, clock: &mut Clock, take: &mut dyn FnMut(&str, Cow<'a, [u8]>)) {
+        let line = &self.raw[..memchr(b'\n', self.raw).unwrap_or(self.raw.len())];
+        self.format.fields(line.strip_suffix(b"\r").unwrap_or(line), clock, take);
+    }
 }
 
 /// The line that comes next, where it begins a record.
@@ -99,6 +108,12 @@ impl Records {
         Ok(records)
     }
 
+    /// Goes on as if records of these formats, the last of this time, had been read before.
+    pub fn take_formats(&mut self, formats: &[Format], time: i64) {
+        self.formats = formats.to_vec();
+        self.last_time = time;
+    }
+
     pub fn formats(&self) -> &[Format] {
         &self.formats
     }
@@ -140,6 +155,30 @@ impl Records {
         self.input.seek(position);
         (self.at, self.filled, self.base, self.ended, self.ahead) = (0, 0, position, false, None);
         self.last_time = NO_TIME;
+    }
+
+    /// Goes on from the first record at or behind `from`; `begin` is where one is known to begin.
+    pub fn align(&mut self, from: u64, begin: u64) -> io::Result<()> {
+        if self.input.size().is_none() {
+            return Ok(());
+        }
+        if from <= begin {
+            self.seek(begin);
+            return Ok(());
+        }
+        self.seek(from - 1);
+        let mut next = match self.line_end(0)? {
+            Some(end) => end + 1,
+            None => return Ok(()),
+        };
+        while let Some(end) = self.line_end(next)? {
+            if self.passing || self.begins(self.at + next, self.at + end).is_some() {
+                break;
+            }
+            next = end + 1;
+        }
+        self.at = (self.at + next).min(self.filled);
+        Ok(())
     }
 
     /// Reads more behind what is still needed.
@@ -365,8 +404,8 @@ impl Records {
 /// A JSON string's text, in `scratch` where it holds escapes.
 fn decoded<'a>(text: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a [u8] {
     match json::unescape(text) {
-        std::borrow::Cow::Borrowed(text) => text,
-        std::borrow::Cow::Owned(text) => {
+        Cow::Borrowed(text) => text,
+        Cow::Owned(text) => {
             *scratch = text;
             scratch
         }

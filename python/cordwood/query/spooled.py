@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from pathlib import Path
 
 from cordwood import _native
 from cordwood.formatters.text import DEFAULT_FORMAT
-from cordwood.query.entries import Entry
 from cordwood.record import Record
 from cordwood.spool import FOLDER, file_sinks, spool_folder, spools
+
+Format = tuple[str, str | None]  # a format string and its date format
 
 
 def spools_of(folder: str) -> list[str]:
@@ -27,13 +27,6 @@ def spools_of(folder: str) -> list[str]:
 def undelivered(spool: str) -> list[Record]:
     """The records of all processes that some file of this spool has not got yet, oldest first."""
     return sorted(_native.read_spool(spool), key=lambda record: record.time)
-
-
-def as_entries(records: Iterable[Record], spool: str) -> list[Entry]:
-    """Spooled records as the lines that will stand in the file."""
-    specs = list(file_sinks(spool).values())
-    spec = specs[0].get("format") if specs else None
-    return [Entry(record.time, as_text(record, spec), spool) for record in records]
 
 
 def as_text(record: Record, spec: object) -> str:
@@ -55,3 +48,38 @@ def as_text(record: Record, spec: object) -> str:
         return logging.Formatter(template, date_format).format(made)
     except (ValueError, KeyError, TypeError):
         return logging.Formatter(DEFAULT_FORMAT).format(made)
+
+
+def format_of(spec: dict[str, object]) -> Format | None:
+    """The format and date format of a file sink, where a scan can tell its records apart by it."""
+    form = spec.get("format")
+    if not isinstance(form, dict) or form.get("kind") != "text" or not isinstance(form.get("format"), str):
+        return None
+    date_format = form.get("date_format")
+    try:
+        _native.check_format(form["format"], date_format)
+    except ValueError:  # "%(message)s" alone
+        return None
+    return form["format"], date_format
+
+
+def as_lines(records: list[Record], spool: str) -> tuple[bytes, list[Format]]:
+    """Spooled records as they will stand in their file, if that is text whose lines say all, else as JSON."""
+    plain: dict[str, object] = {"format": {"kind": "text", "format": DEFAULT_FORMAT}}
+    specs = [*file_sinks(spool).values(), plain]
+    form = format_of(specs[0])
+    if form is not None:
+        lines = [as_text(record, specs[0].get("format")) for record in records]
+        return "".join(f"{line}\n" for line in lines).encode("utf-8", "replace"), [form]
+    return "".join(f"{_json(record)}\n" for record in records).encode("utf-8", "replace"), []
+
+
+def _json(record: Record) -> str:
+    line = {
+        **record.fields, "timestamp": record.timestamp.isoformat(), "level": record.level_name, "logger": record.logger,
+        "message": record.message, "pid": record.pid, "process": record.process_name, "thread": record.thread_name,
+        "function": record.function, "file": record.pathname, "line": record.line, "host": record.hostname,
+    }  # fmt: skip
+    if record.exception is not None:
+        line["exception"] = {"text": record.exception["text"]}
+    return json.dumps(line, ensure_ascii=False, default=str)

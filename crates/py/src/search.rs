@@ -1,0 +1,252 @@
+//! Queries over files, and the recognition of formats, as Python sees them.
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use cordwood_core::error::Error;
+use cordwood_core::filter::Filter;
+use cordwood_core::formats::{self, Format, NO_TIME};
+use cordwood_core::scan::{Input, Record, Records};
+use cordwood_core::search::{Found, Options, Search};
+use cordwood_core::when::{Clock, Zone};
+use pyo3::exceptions::{PyFileNotFoundError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
+
+/// A format's text and date format, as `formats` take them.
+type Given = (String, Option<String>);
+
+fn refused(error: &Error) -> PyErr {
+    match error {
+        Error::Setting { why, .. } => PyValueError::new_err(why.clone()),
+        other => PyValueError::new_err(other.to_string()),
+    }
+}
+
+fn known(given: &[Given]) -> PyResult<Vec<Format>> {
+    let compile = |(text, date): &Given| Format::given(text, date.as_deref()).map_err(|error| refused(&error));
+    given.iter().map(compile).collect()
+}
+
+/// Fails with a ValueError that says why, where a format cannot be used.
+#[pyfunction]
+#[pyo3(signature = (text, date_format=None))]
+pub fn check_format(text: &str, date_format: Option<&str>) -> PyResult<String> {
+    Format::given(text, date_format).map(|format| format.name().to_owned()).map_err(|error| refused(&error))
+}
+
+/// Fails with a ValueError that says why, where a regular expression cannot be used.
+#[pyfunction]
+pub fn check_query(query: &str) -> PyResult<()> {
+    Filter::compile(query).map(|_| ()).map_err(|error| refused(&error))
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn to_python<'py>(py: Python<'py>, found: &Found, path: &str) -> PyResult<Bound<'py, PyTuple>> {
+    let fields = PyDict::new(py);
+    for (name, value) in &found.fields {
+        fields.set_item(name, text(value))?;
+    }
+    let time = (found.time != NO_TIME).then_some(found.time);
+    (
+        time,
+        found.level,
+        text(&found.logger),
+        text(&found.message),
+        text(&found.exception),
+        text(&found.raw),
+        path,
+        found.offset,
+        found.answers,
+        fields,
+    )
+        .into_pyobject(py)
+}
+
+/// A query over logs. Arguments as `cordwood.query.files` gives them.
+#[pyclass(name = "Search", module = "cordwood._native")]
+pub struct PySearch {
+    search: Search,
+}
+
+#[pymethods]
+impl PySearch {
+    /// `query` is JSON; `zone` holds (second, offset) where local time changes; `now` is in nanoseconds.
+    #[new]
+    #[pyo3(signature = (query, zone, now, *, before=0, after=0, fields=false))]
+    fn new(query: &str, zone: Vec<(i64, i32)>, now: i64, before: usize, after: usize, fields: bool) -> PyResult<Self> {
+        let filter = Filter::compile(query).map_err(|error| refused(&error))?;
+        let options = Options { before, after, fields };
+        Ok(Self { search: Search::new(Arc::new(filter), options, Arc::new(Zone::new(zone)), now) })
+    }
+
+    /// Adds a log: its files, the oldest first. FileNotFoundError: one is gone, look again.
+    fn add_chain(&mut self, py: Python<'_>, paths: Vec<PathBuf>, formats: Vec<Given>) -> PyResult<()> {
+        let known = known(&formats)?;
+        py.detach(|| self.search.add_chain(&paths, &known))
+            .map_err(|error| PyFileNotFoundError::new_err(error.to_string()))
+    }
+
+    /// Adds text that is in memory; None is standard input.
+    fn add_input(&mut self, name: &str, data: Option<Vec<u8>>, formats: Vec<Given>) -> PyResult<()> {
+        let input = match data {
+            Some(data) => Input::memory(data),
+            None => Input::Stream(Box::new(std::io::stdin())),
+        };
+        self.search.add_input(name, input, &known(&formats)?);
+        Ok(())
+    }
+
+    /// The next answers, at most `limit`; none left: an empty list. Streams give what they have.
+    fn next<'py>(&mut self, py: Python<'py>, limit: usize) -> PyResult<Bound<'py, PyList>> {
+        let found = py.detach(|| {
+            let mut found = Vec::new();
+            while found.len() < limit {
+                let Some(next) = self.search.next_found() else { break };
+                found.push(next);
+            }
+            found
+        });
+        self.list(py, &found)
+    }
+
+    /// The last `count` answers, in order of time.
+    fn last<'py>(&mut self, py: Python<'py>, count: usize) -> PyResult<Bound<'py, PyList>> {
+        let found = py.detach(|| self.search.last(count));
+        self.list(py, &found)
+    }
+
+    fn count(&mut self, py: Python<'_>) -> u64 {
+        py.detach(|| self.search.count())
+    }
+
+    /// (values, begin of the span in nanoseconds, count) by fields and spans of `per` nanoseconds; 0: not by time.
+    fn group(&mut self, py: Python<'_>, by: Vec<String>, per: i64) -> Vec<(Vec<String>, i64, u64)> {
+        py.detach(|| self.search.group(&by, per))
+    }
+
+    /// What went wrong since the last call, a line each.
+    fn notices(&mut self) -> Vec<String> {
+        self.search.notices()
+    }
+}
+
+impl PySearch {
+    fn list<'py>(&self, py: Python<'py>, found: &[Found]) -> PyResult<Bound<'py, PyList>> {
+        let list = PyList::empty(py);
+        for one in found {
+            list.append(to_python(py, one, &self.search.path(one.file).to_string_lossy())?)?;
+        }
+        Ok(list)
+    }
+}
+
+/// A query tried on records that come from elsewhere: rows of a database.
+#[pyclass(name = "Matcher", module = "cordwood._native", frozen)]
+pub struct Matcher {
+    filter: Filter,
+}
+
+#[pymethods]
+impl Matcher {
+    #[new]
+    fn new(query: &str) -> PyResult<Self> {
+        Ok(Self { filter: Filter::compile(query).map_err(|error| refused(&error))? })
+    }
+
+    /// Whether a record answers; `fields` is a JSON object, `time` in nanoseconds.
+    fn matches(&self, time: i64, level: i32, logger: &str, message: &str, exception: &str, fields: &str) -> bool {
+        let record = Record {
+            raw: fields.as_bytes(),
+            offset: 0,
+            time,
+            level,
+            logger: logger.as_bytes(),
+            message: message.as_bytes(),
+            exception: exception.as_bytes(),
+            format: &Format::Json,
+        };
+        self.filter.matches(&record, &mut Clock::new(Arc::new(Zone::fixed(0)), 0))
+    }
+}
+
+/// Bytes of one growing file cut into records as they come, for those who follow it.
+#[pyclass(name = "Cutter", module = "cordwood._native")]
+pub struct Cutter {
+    filter: Filter,
+    zone: Arc<Zone>,
+    known: Vec<Format>,
+    formats: Vec<Format>,
+    clock: Clock,
+    /// The lines of the record that may go on.
+    open: Vec<u8>,
+    time: i64,
+}
+
+/// An open record longer than this is given as it is.
+const LONGEST: usize = 1 << 20;
+
+#[pymethods]
+impl Cutter {
+    #[new]
+    fn new(query: &str, zone: Vec<(i64, i32)>, now: i64, formats: Vec<Given>) -> PyResult<Self> {
+        let filter = Filter::compile(query).map_err(|error| refused(&error))?;
+        let zone = Arc::new(Zone::new(zone));
+        let clock = Clock::new(Arc::clone(&zone), now / 1_000_000_000);
+        let known = known(&formats)?;
+        Ok(Self { filter, zone, known, formats: Vec::new(), clock, open: Vec::new(), time: NO_TIME })
+    }
+
+    /// Whole lines in, the answers among the records they complete out; the newest record waits for `end`.
+    fn feed<'py>(&mut self, py: Python<'py>, data: &[u8], name: &str, end: bool) -> PyResult<Bound<'py, PyList>> {
+        self.open.extend_from_slice(data);
+        if self.formats.is_empty() || self.formats == [Format::Plain] {
+            self.formats = formats::detect(&self.open, &self.known, &mut self.clock);
+        }
+        let bytes = std::mem::take(&mut self.open);
+        let list = PyList::empty(py);
+        let now = py.import("time")?.call_method0("time_ns")?.extract::<i64>()? / 1_000_000_000;
+        self.clock.set_now(now);
+        let mut records = Records::new(Input::memory(bytes), &self.formats, Arc::clone(&self.zone), now)?;
+        records.take_formats(&self.formats, self.time);
+        let mut last: Option<Found> = None;
+        while let Some(record) = records.next_record()? {
+            if let Some(found) = last.take() {
+                self.time = found.time;
+                if found.answers {
+                    list.append(to_python(py, &found, name)?)?;
+                }
+            }
+            let answers = self.filter.matches(&record, &mut self.clock);
+            last = Some(Found::new(&record, 0, answers, &mut self.clock, true));
+        }
+        if let Some(found) = last {
+            if end || found.raw.len() > LONGEST {
+                self.time = found.time;
+                if found.answers {
+                    list.append(to_python(py, &found, name)?)?;
+                }
+            } else {
+                self.open = found.raw;
+                self.open.push(b'\n');
+            }
+        }
+        Ok(list)
+    }
+
+    /// Whether a record waits for its end.
+    #[getter]
+    fn waits(&self) -> bool {
+        !self.open.is_empty()
+    }
+}
+
+/// The names of the formats a text is in, the commonest first.
+#[pyfunction]
+pub fn recognise(text: &Bound<'_, PyBytes>, formats: Vec<Given>) -> PyResult<Vec<String>> {
+    let mut clock = Clock::new(Arc::new(Zone::fixed(0)), 0);
+    let found = formats::detect(text.as_bytes(), &known(&formats)?, &mut clock);
+    Ok(found.iter().map(|format| format.name().to_owned()).collect())
+}

@@ -1,0 +1,193 @@
+"""Queries answered by the core's scan: of folders, files with their rotated siblings, spools, standard input."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from cordwood import _native
+from cordwood.errors import ConfigError, NoLogsError
+from cordwood.query.entries import Entry, entries
+from cordwood.query.logs import chain, logs_in
+from cordwood.query.model import Query
+from cordwood.query.source import Group
+from cordwood.query.spooled import Format, as_lines, format_of, spools_of, undelivered
+from cordwood.query.times import local_zone
+from cordwood.record import Record
+from cordwood.spool import file_sinks
+
+STDIN = "-"
+_BATCH = 256  # answers fetched from the core at once
+_TRIES = 20  # to find a moment without a rotation
+
+
+class Files:
+    """Logs as one source. Each question opens the files anew, all at one moment: rotation meanwhile changes nothing.
+
+    Args:
+        paths: files, folders of files, spools, `-` for standard input.
+        formats: how lines are written where they are not recognised: a `logging` format string, a format's name or an
+            example line, each with its date format or None.
+
+    Raises:
+        NoLogsError: a path is not there, or a folder holds no logs.
+        ConfigError: a format cannot be used.
+    """
+
+    def __init__(self, paths: Iterable[str], formats: Sequence[Format] = ()) -> None:
+        check_formats(formats)
+        self.formats = list(formats)
+        self.folders: list[str] = []
+        self.files: list[str] = []
+        self.spools: dict[str, None] = {}
+        self.stdin = False
+        self._notices: list[str] = []
+        for path in dict.fromkeys(paths):
+            self._add(path)
+        self.spools.update(dict.fromkeys(self._spools_of_files()))
+
+    def _add(self, path: str) -> None:
+        if path == STDIN:
+            self.stdin = True
+        elif Path(path).is_dir():
+            spools = spools_of(path)
+            self.spools.update(dict.fromkeys(spools))
+            if not logs_in(path) and not spools:
+                raise NoLogsError(f"{path}: there are no logs in this folder (*.log, *.jsonl)")
+            self.folders.append(path)
+        elif chain(path):
+            self.files.append(path)
+        else:
+            raise NoLogsError(f"{path}: there is no such file or folder")
+
+    def _spools_of_files(self) -> Iterator[str]:
+        """Spools whose files are all among ours: their records do not say for which file they are."""
+        ours = {str(Path(path).resolve()) for path in self.files}
+        for folder in dict.fromkeys(str(Path(path).absolute().parent) for path in self.files):
+            for spool in spools_of(folder):
+                known = {str(spec.get("path")) for spec in file_sinks(spool).values()}
+                if known and known <= ours:
+                    yield spool
+
+    def live(self) -> list[str]:
+        """The live files, by name."""
+        return list(dict.fromkeys([*self.files, *(log for folder in self.folders for log in logs_in(folder))]))
+
+    def known(self, path: str) -> list[Format]:
+        """The formats given, and the one by which this file is written, if Cordwood writes it."""
+        whole = str(Path(path).resolve())
+        specs = [spec for spool in spools_of(str(Path(whole).parent)) for spec in file_sinks(spool).values()]
+        own = [format_of(spec) for spec in specs if spec.get("path") == whole]
+        return [*self.formats, *filter(None, own)]
+
+    # -- questions ---------------------------------------------------------------------------------------------------
+
+    def select(self, query: Query, *, before: int = 0, after: int = 0) -> Iterator[Entry]:
+        """The answers, merged by time, with so many entries around each (`answers` is False on those)."""
+        search = self._open(query, before=before, after=after)
+        while found := search.next(_BATCH):
+            yield from entries(found)
+        self._notices += search.notices()
+
+    def last(self, query: Query, count: int) -> list[Entry]:
+        """The last answers, in order of time. Large files are read from their end."""
+        search = self._open(query)
+        found = entries(search.last(count)) if count else []
+        self._notices += search.notices()
+        return found
+
+    def count(self, query: Query) -> int:
+        """How many answers there are."""
+        search = self._open(query)
+        found = search.count()
+        self._notices += search.notices()
+        return found
+
+    def group(self, query: Query, by: Sequence[str], per: int = 0) -> list[Group]:
+        """Answers counted by values of fields and spans of `per` nanoseconds of local time (0: not by time)."""
+        search = self._open(query)
+        found = [
+            Group(tuple(values), begin if per else None, count) for values, begin, count in search.group(list(by), per)
+        ]
+        self._notices += search.notices()
+        return found
+
+    def context(self, entry: Entry, before: int, after: int) -> list[Entry]:
+        """What stands around an entry in its own file."""
+        whole = Query()
+        search = self._search(whole, before=0, after=0)
+        search.add_chain([entry.source], self.known(entry.source))
+        found: list[Entry] = []
+        at = None
+        while batch := search.next(_BATCH):
+            found += entries(batch)
+            at = at if at is not None else next((i for i, e in enumerate(found) if e.place == entry.place), None)
+            if at is None:
+                del found[: max(0, len(found) - before)]
+            elif len(found) > at + after:
+                break
+        return [] if at is None else found[max(0, at - before) : at + after + 1]
+
+    def notices(self) -> list[str]:
+        """What went wrong since the last call, a line each: the answers are without it."""
+        found, self._notices = self._notices, []
+        return found
+
+    # -- opening -----------------------------------------------------------------------------------------------------
+
+    def _search(self, query: Query, *, before: int, after: int) -> _native.Search:
+        return _native.Search(query.as_json(), local_zone(), time.time_ns(), before=before, after=after, fields=True)
+
+    def _open(self, query: Query, *, before: int = 0, after: int = 0) -> _native.Search:
+        """All files opened at a moment at which none was rotated, deleted or delivered to."""
+        for _ in range(_TRIES):
+            waiting = {spool: undelivered(spool) for spool in self.spools}
+            chains = {live: chain(live) for live in self.live()}
+            identities = _identities(chains.values())
+            search = self._search(query, before=before, after=after)
+            try:
+                for live, paths in chains.items():
+                    search.add_chain(paths, self.known(live))
+            except FileNotFoundError:
+                continue
+            same = identities == _identities(chain(live) for live in self.live())
+            if same and all(_ids(undelivered(spool)) >= _ids(records) for spool, records in waiting.items()):
+                break
+        else:
+            self._notices.append("the logs were rotated all the time: what was deleted meanwhile is missing")
+        for spool, records in waiting.items():
+            if records:
+                search.add_input(spool, *as_lines(records, spool))
+        if self.stdin:
+            search.add_input("standard input", None, self.formats)
+        return search
+
+
+def check_formats(formats: Sequence[Format]) -> None:
+    """Refuse a format that cannot be used.
+
+    Raises:
+        ConfigError: it has no time and no level, or is an example without a time.
+    """
+    try:
+        for text, date_format in formats:
+            _native.check_format(text, date_format)
+    except ValueError as error:
+        raise ConfigError("--format", str(error)) from None
+
+
+def _ids(records: list[Record]) -> set[tuple[int, int]]:
+    return {(record.segment, record.sequence) for record in records}
+
+
+def _identities(chains: Iterable[list[str]]) -> list[tuple[str, int, int]]:
+    found = []
+    for path in (path for paths in chains for path in paths):
+        try:
+            status = os.stat(path)  # noqa: PTH116 called for each file
+        except OSError:
+            continue
+        found.append((path, status.st_dev, status.st_ino))
+    return found

@@ -1,0 +1,69 @@
+"""What can be asked of any source of records: files, spools, databases. The views stand on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from cordwood.query.entries import Entry
+from cordwood.query.model import Query
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """How many answers share some values and a span of time.
+
+    Args:
+        values: one for each field asked for; an empty text where records have none.
+        begin: the span's begin in nanoseconds since the epoch; None where it was not asked by time.
+        count: of answers.
+    """
+
+    values: tuple[str, ...]
+    begin: int | None
+    count: int
+
+
+class Source(Protocol):
+    """Records that can be asked. `tests/contract/test_query.py` holds every source to the same answers."""
+
+    def select(self, query: Query, *, before: int = 0, after: int = 0) -> Iterator[Entry]:
+        """The answers in order of time, with so many entries around each (`answers` is False on those)."""
+
+    def last(self, query: Query, count: int) -> list[Entry]:
+        """The last answers, in order of time."""
+
+    def count(self, query: Query) -> int:
+        """How many answers there are."""
+
+    def group(self, query: Query, by: Sequence[str], per: int = 0) -> list[Group]:
+        """Answers counted by values of fields and spans of `per` nanoseconds (0: not by time), in order of time."""
+
+    def context(self, entry: Entry, before: int, after: int) -> list[Entry]:
+        """What stands around an entry in its own file or table, itself included."""
+
+    def notices(self) -> list[str]:
+        """What went wrong since the last call, a line each: the answers are without it."""
+
+
+def histogram(source: Source, query: Query, per: int) -> list[Group]:
+    """Answers by level and time: one group for each level and span of `per` nanoseconds that has any."""
+    return source.group(query, ["level"], per)
+
+
+def facets(source: Source, query: Query, names: Sequence[str], most: int = 10) -> dict[str, list[tuple[str, int]]]:
+    """The commonest values of fields among the answers, with their counts, the commonest first.
+
+    Args:
+        source: where to look.
+        query: which records count.
+        names: the fields.
+        most: values of each.
+    """
+    found: dict[str, list[tuple[str, int]]] = {}
+    for name in names:
+        groups = [group for group in source.group(query, [name]) if group.values[0]]
+        ranked = sorted(groups, key=lambda group: (-group.count, group.values))
+        found[name] = [(group.values[0], group.count) for group in ranked[:most]]
+    return found

@@ -1,0 +1,208 @@
+"""`cordwood search`: find records in files, folders, spools and databases; count and group them; wait for more."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+import click
+
+from cordwood.query import Entry, Group, Query, Source, open_source, parse
+from cordwood.query.model import All, AnyOf, Node, Regex, Text
+from cordwood.query.times import SECOND, duration
+from cordwood.views.tail import PAUSE, Tail
+
+_DEFAULT = ("logs",)
+_FIELD = re.compile(r"[A-Za-z_@][\w.@-]*")
+
+
+@click.command()
+@click.argument("query")
+@click.argument("paths", nargs=-1, type=click.Path())
+@click.option("-A", "--after-context", "after", type=click.IntRange(min=0), help="Show so many records after each.")
+@click.option("-B", "--before-context", "before", type=click.IntRange(min=0), help="Show so many records before each.")
+@click.option("-C", "--context", type=click.IntRange(min=0), default=0, help="Show so many before and after each.")
+@click.option("-c", "--count", is_flag=True, help="Print only how many there are.")
+@click.option("-g", "--group-by", metavar="FIELD,…", help="Count by fields, such as logger,level.")
+@click.option("--per", metavar="SPAN", help="Count by spans of time, such as 1m, 1h or 1d.")
+@click.option("-n", "--last", type=click.IntRange(min=1), help="Show only the last so many.")
+@click.option("-f", "--follow", is_flag=True, help="Go on with what comes, through rotation and truncation.")
+@click.option("--format", "formats", multiple=True, metavar="FORMAT", help="How lines are written: see below.")
+@click.option(
+    "--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Highlight what was found."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each record, or for each count.")
+def search(
+    query: str,
+    paths: tuple[str, ...],
+    *,
+    after: int | None,
+    before: int | None,
+    context: int,
+    count: bool,
+    group_by: str | None,
+    per: str | None,
+    last: int | None,
+    follow: bool,
+    formats: tuple[str, ...],
+    color: str,
+    as_json: bool,
+) -> int:
+    r"""Find the records that answer QUERY in PATHS (./logs), merged by time.
+
+    PATHS are log files (their rotated and compressed siblings are searched too), folders, - for standard input, or the
+    URL of a database. QUERY is words, "phrases", /regular expressions/ and fields:
+
+    \b
+      timed out                       both words, any case
+      level>=error -logger:noisy.*    at least ERROR, and not from there
+      since:1h user_id:42             of the last hour, with this field
+      since:yesterday until:09:00 ("a b" OR /c+/)
+
+    FORMAT is a logging format string ('%(asctime)s %(message)s'), a format's name or an example line; formats of the
+    usual kinds are recognised by themselves.
+
+    Exit status: 0 where something was found, 1 where nothing was, 2 where something could not be read or understood.
+    """
+    asked = parse(query)
+    known = [(text, None) for text in formats]
+    shown = before if before is not None else context, after if after is not None else context
+    if (count or group_by or per) and (follow or last):
+        raise click.UsageError("--count, --group-by and --per cannot be used with --follow or --last")
+    if follow and any(shown):
+        raise click.UsageError("--follow shows no context")
+    if follow and any("://" in path or path == "-" for path in paths):
+        raise click.UsageError("--follow needs files or folders")
+    printer = _Printer(asked, as_json=as_json, color=color)
+    if follow:
+        tail = Tail(paths or _DEFAULT, asked, known)
+        try:
+            return printer.entries(_following(tail, last))
+        finally:
+            tail.close()
+    source = open_source(paths or _DEFAULT, known)
+    if group_by or per:
+        found = printer.groups(source.group(asked, _fields(group_by), _span(per)), _fields(group_by))
+    elif count:
+        found = printer.count(source.count(asked))
+    elif last:
+        found = printer.entries(source.last(asked, last))
+    else:
+        found = printer.entries(source.select(asked, before=shown[0], after=shown[1]), gaps=any(shown))
+    return 2 if _complain(source) else found
+
+
+def _complain(source: Source) -> bool:
+    notices = source.notices()
+    for notice in notices:
+        click.echo(f"cordwood: {notice}", err=True)
+    return bool(notices)
+
+
+def _following(tail: Tail, last: int | None) -> Iterator[Entry]:
+    yield from tail.before() if last is None else tail.last(last)
+    for notice in tail.notices():
+        click.echo(f"cordwood: {notice}", err=True)
+    while True:
+        new = tail.new()
+        yield from new
+        if not new:
+            sys.stdout.flush()
+            time.sleep(PAUSE)
+
+
+def _fields(text: str | None) -> list[str]:
+    names = [name.strip() for name in (text or "").split(",")] if text else []
+    for name in names:
+        if not _FIELD.fullmatch(name):
+            raise click.UsageError(f"--group-by: {name!r} is no field's name")
+    return names
+
+
+def _span(text: str | None) -> int:
+    if text is None:
+        return 0
+    try:
+        per = duration(text)
+    except ValueError as error:
+        raise click.UsageError(f"--per: {error}") from None
+    if per < SECOND:
+        raise click.UsageError("--per: the shortest span is 1s")
+    return per
+
+
+def _wanted(node: Node) -> Iterator[str]:
+    """Patterns of what the query looks for, not of what it leaves out."""
+    match node:
+        case Text(text) if text:
+            yield f"(?i:{re.escape(text)})" if node.any_case else re.escape(text)
+        case Regex(pattern):
+            try:
+                re.compile(pattern)
+            except re.error:  # the core's syntax and Python's differ in rare cases
+                return
+            yield f"(?:{pattern})"
+        case All(nodes) | AnyOf(nodes):
+            for one in nodes:
+                yield from _wanted(one)
+
+
+class _Printer:
+    """What was found, on standard output."""
+
+    def __init__(self, query: Query, *, as_json: bool, color: str) -> None:
+        self.as_json = as_json
+        wanted = "|".join(_wanted(query.where))
+        colors = color == "always" or (color == "auto" and sys.stdout.isatty())
+        self._mark = re.compile(wanted) if wanted and colors and not as_json else None
+
+    def entries(self, found: Iterable[Entry], *, gaps: bool = False) -> int:
+        """Print each; 0 where one answered. With `gaps`, `--` stands between groups of context."""
+        any_found = False
+        ended: tuple[str, int] | None = None
+        for entry in found:
+            any_found = any_found or entry.answers
+            if gaps and not self.as_json:
+                if ended is not None and ended != (entry.source, entry.place):
+                    sys.stdout.write("--\n")
+                ended = entry.source, entry.place + len(entry.text.encode("utf-8", "replace")) + 1
+            sys.stdout.write(self._line(entry))
+        return 0 if any_found else 1
+
+    def _line(self, entry: Entry) -> str:
+        if self.as_json:
+            return json.dumps(entry.as_json(), ensure_ascii=False) + "\n"
+        text = entry.text
+        if self._mark is not None and entry.answers:
+            text = self._mark.sub(lambda found: click.style(found[0], fg="red", bold=True) if found[0] else "", text)
+        return text + "\n"
+
+    def count(self, count: int) -> int:
+        """Print the number."""
+        click.echo(json.dumps({"count": count}) if self.as_json else count)
+        return 0 if count else 1
+
+    def groups(self, groups: list[Group], names: list[str]) -> int:
+        """Print a line for each group: time, values, count."""
+        if self.as_json:
+            for group in groups:
+                begin = {} if group.begin is None else {"time": group.begin / 1e9}
+                values = dict(zip(names, group.values, strict=False))
+                click.echo(json.dumps({**begin, **values, "count": group.count}, ensure_ascii=False))
+        else:
+            rows = [[*_begin(group), *(value or "-" for value in group.values), str(group.count)] for group in groups]
+            widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+            for row in rows:
+                cells = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)]
+                click.echo("  ".join([*cells, row[-1].rjust(widths[-1])]))
+        return 0 if groups else 1
+
+
+def _begin(group: Group) -> list[str]:
+    if group.begin is None:
+        return []
+    return [datetime.fromtimestamp(group.begin // SECOND).strftime("%Y-%m-%d %H:%M:%S")]  # noqa: DTZ006 local time

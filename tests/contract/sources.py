@@ -1,0 +1,176 @@
+"""The same records in every source that can be asked, and the plain meaning of a query."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from cordwood.query import Entry, Query, Source
+from cordwood.query.files import Files
+from cordwood.query.model import All, AnyOf, Field, Node, Not, Regex, Text
+
+MS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Row:
+    """One record, as a test wants it to be found."""
+
+    time: int  # nanoseconds, whole milliseconds
+    level: str
+    logger: str
+    message: str
+    exception: str = ""
+    fields: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[int, str, str, str]:
+        return self.time, self.logger, self.message, self.exception
+
+
+LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
+
+
+def key(entry: Entry) -> tuple[int, str, str, str]:
+    assert entry.time is not None
+    return entry.time, entry.logger, entry.message, entry.exception
+
+
+# -- the meaning, in plain Python ---------------------------------------------------------------------------------------
+
+
+def answers(row: Row, query: Query) -> bool:
+    if query.since is not None and row.time < query.since:
+        return False
+    return not (query.until is not None and row.time >= query.until) and _holds(row, query.where)
+
+
+def _lower(text: str) -> str:
+    return "".join(c.lower() if c.isascii() else c for c in text)
+
+
+def _holds(row: Row, node: Node) -> bool:  # noqa: PLR0911 one for each kind of node
+    match node:
+        case Text(text):
+            fold: Callable[[str], str] = _lower if node.any_case else str
+            return any(fold(text) in fold(where) for where in (row.message, row.exception))
+        case Regex(pattern):
+            return any(re.search(pattern, where) for where in (row.message, row.exception))
+        case Not(inner):
+            return not _holds(row, inner)
+        case All(nodes):
+            return all(_holds(row, one) for one in nodes)
+        case AnyOf(nodes):
+            return any(_holds(row, one) for one in nodes)
+        case Field("level", op, value):
+            return _compare(op, LEVELS[row.level], int(value))
+        case Field(name, op, value):
+            known = {"logger": row.logger, "message": row.message, "exception": row.exception} | {
+                n: v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for n, v in row.fields.items()
+            }
+            found = known.get(name)
+            return bool(found) and _matches(str(found), op, value)
+
+
+def _matches(found: str, op: str, value: str) -> bool:
+    if op == "?":
+        return True
+    if op == "=":
+        return found == value
+    if op == "~":
+        pattern = "".join({"*": ".*", "?": "."}.get(c, re.escape(c)) for c in value)
+        return re.fullmatch(pattern, found, re.DOTALL) is not None
+    return re.fullmatch(r"[+-]?\d+(\.\d+)?", found) is not None and _compare(op, float(found), float(value))
+
+
+def _compare(op: str, left: float, right: float) -> bool:
+    return {"=": left == right, "<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}[op]
+
+
+# -- the sources --------------------------------------------------------------------------------------------------------
+
+
+def as_json(row: Row) -> str:
+    stamp = datetime.fromtimestamp(row.time // MS / 1000, timezone.utc).isoformat(timespec="milliseconds")
+    line = {"timestamp": stamp, "level": row.level, "logger": row.logger, "message": row.message, **row.fields}
+    if row.exception:
+        line["exception"] = {"text": row.exception}
+    return json.dumps(line, ensure_ascii=False) + "\n"
+
+
+def as_text(row: Row) -> str:
+    stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(row.time // 10**9))
+    exception = f"\n{row.exception}" if row.exception else ""
+    return f"{stamp},{row.time // MS % 1000:03d} - {row.logger} - {row.level} - {row.message}{exception}\n"
+
+
+Make = Callable[[Path, Sequence[Row]], Source]
+
+
+def json_file(folder: Path, rows: Sequence[Row]) -> Source:
+    (folder / "app.jsonl").write_text("".join(map(as_json, rows)), encoding="utf-8")
+    return Files([str(folder / "app.jsonl")])
+
+
+def text_file(folder: Path, rows: Sequence[Row]) -> Source:
+    (folder / "app.log").write_text("".join(map(as_text, rows)), encoding="utf-8")
+    return Files([str(folder)], [("%(asctime)s - %(name)s - %(levelname)s - %(message)s", None)])
+
+
+def rotated(folder: Path, rows: Sequence[Row]) -> Source:
+    """Two logs; one with a sibling packed by hand and one that is plain."""
+    third = max(1, len(rows) // 3)
+    parts = ["".join(map(as_json, rows[:third])), "".join(map(as_json, rows[third : 2 * third]))]
+    (folder / "a.log.2.gz").write_bytes(gzip.compress(parts[0].encode()))
+    (folder / "a.log.1").write_text(parts[1], encoding="utf-8")
+    (folder / "a.log").write_text("")
+    (folder / "b.jsonl").write_text("".join(map(as_json, rows[2 * third :])), encoding="utf-8")
+    return Files([str(folder)])
+
+
+def database(url: str, rows: Sequence[Row]) -> Source:
+    import sqlalchemy
+    from cordwood.query.sql import COLUMNS, Database
+    from cordwood.sinks.database.table import logs_table
+
+    engine = sqlalchemy.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    table = logs_table()
+    table.metadata.create_all(engine)
+    values: list[dict[str, Any]] = [
+        {
+            "timestamp": datetime.fromtimestamp(row.time // MS / 1000, timezone.utc), "level": row.level,
+            "logger_name": row.logger, "process_id": row.fields.get("pid", 1), "thread_id": 1, "hostname": "h",
+            "message": row.message, "exception": row.exception or None,
+            "extra_data": {n: v for n, v in row.fields.items() if n not in COLUMNS} or None,
+        }
+        for row in rows
+    ]  # fmt: skip
+    with engine.begin() as connection:
+        connection.execute(table.delete())
+        for one in values:
+            connection.execute(table.insert(), one)
+    engine.dispose()
+    return Database(url)
+
+
+def sqlite(folder: Path, rows: Sequence[Row]) -> Source:
+    (folder / "logs.db").unlink(missing_ok=True)
+    return database(f"sqlite:///{folder / 'logs.db'}", rows)
+
+
+@contextmanager
+def closing(source: Source) -> Iterator[Source]:
+    try:
+        yield source
+    finally:
+        close = getattr(source, "close", None)
+        if close is not None:
+            close()
