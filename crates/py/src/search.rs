@@ -82,7 +82,7 @@ impl PySearch {
         Ok(Self { search: Search::new(Arc::new(filter), options, Arc::new(Zone::new(zone)), now) })
     }
 
-    /// Adds a log: its files, the oldest first. FileNotFoundError: one is gone, look again.
+    /// Adds a log: its files, the oldest first. `FileNotFoundError`: one is gone, look again.
     fn add_chain(&mut self, py: Python<'_>, paths: Vec<PathBuf>, formats: Vec<Given>) -> PyResult<()> {
         let known = known(&formats)?;
         py.detach(|| self.search.add_chain(&paths, &known))
@@ -211,18 +211,18 @@ impl Cutter {
         self.clock.set_now(now);
         let mut records = Records::new(Input::memory(bytes), &self.formats, Arc::clone(&self.zone), now)?;
         records.take_formats(&self.formats, self.time);
-        let mut last: Option<Found> = None;
+        let mut newest: Option<Found> = None;
         while let Some(record) = records.next_record()? {
-            if let Some(found) = last.take() {
+            if let Some(found) = newest.take() {
                 self.time = found.time;
                 if found.answers {
                     list.append(to_python(py, &found, name)?)?;
                 }
             }
             let answers = self.filter.matches(&record, &mut self.clock);
-            last = Some(Found::new(&record, 0, answers, &mut self.clock, true));
+            newest = Some(Found::new(&record, 0, answers, &mut self.clock, true));
         }
-        if let Some(found) = last {
+        if let Some(found) = newest {
             if end || found.raw.len() > LONGEST {
                 self.time = found.time;
                 if found.answers {

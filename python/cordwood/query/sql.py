@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime, timedelta, timezone
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from cordwood import _native
@@ -131,12 +133,8 @@ class Database:
 
     def last(self, query: Query, count: int) -> list[Entry]:
         """The last answers, in order of time."""
-        found: list[Entry] = []
-        for entry in self._answers(query, newest=True):
-            if len(found) >= count:
-                break
-            found.append(entry)
-        return found[::-1]
+        with closing(self._answers(query, newest=True)) as newest:
+            return list(islice(newest, count))[::-1]
 
     def count(self, query: Query) -> int:
         """How many answers there are."""
@@ -179,7 +177,7 @@ class Database:
 
     # -- rows --------------------------------------------------------------------------------------------------------
 
-    def _answers(self, query: Query, *, newest: bool = False) -> Iterator[Entry]:
+    def _answers(self, query: Query, *, newest: bool = False) -> Generator[Entry]:
         from sqlalchemy import select
 
         c = self.table.c
@@ -187,17 +185,12 @@ class Database:
         matches = _native.Matcher(query.as_json()).matches if _has_regex(query.where) else None
         with self._engine.connect() as connection:
             streamed = connection.execution_options(stream_results=True, max_row_buffer=_BATCH)
-            for row in streamed.execute(select(self.table).where(*self._where(query)).order_by(*order)):
-                entry = self._entry(row)
-                if matches is None or matches(
-                    entry.time or 0,
-                    entry.level,
-                    entry.logger,
-                    entry.message,
-                    entry.exception,
-                    json.dumps(dict(entry.fields)),
-                ):
-                    yield entry
+            statement = select(self.table).where(*self._where(query)).order_by(*order)
+            with streamed.execute(statement) as rows:
+                for row in rows:
+                    entry = self._entry(row)
+                    if matches is None or _answers(matches, entry):
+                        yield entry
 
     def _entry(self, row: Row[Any]) -> Entry:
         values = row._mapping  # noqa: SLF001 its public name in SQLAlchemy
@@ -414,6 +407,11 @@ def _connect(sqlalchemy: Any, address: DatabaseUrl) -> Engine:
             connection.create_function("cordwood_number", 1, _number, deterministic=True)
 
     return engine
+
+
+def _answers(matches: Callable[..., bool], entry: Entry) -> bool:
+    fields = json.dumps(dict(entry.fields))
+    return matches(entry.time or 0, entry.level, entry.logger, entry.message, entry.exception, fields)
 
 
 def _has_regex(node: Node) -> bool:

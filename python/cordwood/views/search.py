@@ -52,7 +52,9 @@ def search(
     color: str,
     as_json: bool,
 ) -> int:
-    r"""Find the records that answer QUERY in PATHS (./logs), merged by time.
+    r"""Find records that answer a query, merged by time.
+
+    QUERY is asked of PATHS, ./logs unless given.
 
     PATHS are log files (their rotated and compressed siblings are searched too), folders, - for standard input, or the
     URL of a database. QUERY is words, "phrases", /regular expressions/ and fields:
