@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from cordwood.query import Query, facets, histogram, parse
 from cordwood.query.model import All, AnyOf, Field, Node, Not, Regex, Text
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.contract import sources
@@ -112,7 +112,9 @@ def check(make: Make, rows: list[Row], query: Query) -> None:
         assert len(source.last(query, 3)) == min(3, len(want))
 
 
-slow = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+# Shrinking a case takes minutes with a database: the first one found is short enough.
+_phases = [Phase.explicit, Phase.reuse, Phase.generate]
+slow = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), phases=_phases)
 
 
 @pytest.mark.parametrize("make", [sources.json_file, sources.rotated, sources.sqlite])
@@ -143,7 +145,7 @@ def postgres() -> Iterator[str]:
         server.cleanup()
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(slow, max_examples=30)
 @given(rows=_rows(_fields), query=_queries(["user_id", "path", "ok", "nothing"]))
 def test_search_finds_the_same_in_postgresql(postgres: str, rows: list[Row], query: Query) -> None:
     """In a real server."""

@@ -251,7 +251,7 @@ impl Test {
     }
 }
 
-/// A field of a record by its name; None where it has none.
+/// A field of a record by its name; None where it has none, or an empty one.
 pub fn value<'a>(record: &Record<'a>, name: &str, clock: &mut Clock) -> Option<Cow<'a, [u8]>> {
     let given = |text: &'a [u8]| (!text.is_empty()).then_some(Cow::Borrowed(text));
     match name {
@@ -266,7 +266,7 @@ pub fn value<'a>(record: &Record<'a>, name: &str, clock: &mut Clock) -> Option<C
                     found = Some(value);
                 }
             });
-            found
+            found.filter(|value| !value.is_empty())
         }
     }
 }

@@ -308,7 +308,7 @@ class Database:
         return or_(*(func.coalesce(find(column, text), 0) > 0 for column in lower))
 
     def _value(self, name: str) -> ColumnElement[Any]:
-        """A field as text, NULL where a row has none."""
+        """A field as text, NULL where a row has none, or an empty one."""
         from sqlalchemy import Text as SqlText
         from sqlalchemy import case, cast, func, literal
 
@@ -318,13 +318,13 @@ class Database:
         if self._engine.dialect.name == "postgresql":
             paths = dict.fromkeys([(name,), tuple(name.split("."))])
             texts = [func.jsonb_extract_path_text(c.extra_data, *path, type_=SqlText) for path in paths]
-            return func.coalesce(*texts) if len(texts) > 1 else texts[0]
+            return func.nullif(func.coalesce(*texts, ""), "")
         each = []
         for path in dict.fromkeys(["$." + _quoted(name), "$." + ".".join(map(_quoted, name.split(".")))]):
             kind = func.json_type(c.extra_data, path)
             plain = cast(func.json_extract(c.extra_data, path), SqlText)
             each.append(case((kind == "true", literal("true")), (kind == "false", literal("false")), else_=plain))
-        return func.coalesce(*each) if len(each) > 1 else each[0]
+        return func.nullif(func.coalesce(*each, ""), "")
 
     def _compares(self, node: Field) -> ColumnElement[bool]:
         from sqlalchemy import false, func
