@@ -134,7 +134,7 @@ def _name_log_dir(path: Path, log_dir: str) -> None:
 
 def spools(folder: str) -> list[str]:
     """Those places where there is a spool; this user's own first, for another user's log directory may have both."""
-    found = [place for place in places(folder) if Path(place).is_dir()]
+    found = [place for place in places(folder) if os.path.isdir(place)]  # noqa: PTH112 Path's may raise
     return sorted(found, key=lambda place: Path(place).stat().st_uid != os.geteuid())
 
 
@@ -157,4 +157,6 @@ def places(folder: str | None) -> Iterator[str]:
         return
     yield folder
     # One folder for each log directory, the same in every process that has it.
-    yield state_folder(folder)
+    elsewhere = state_folder(folder)
+    if os.path.isabs(elsewhere):  # noqa: PTH117 else: nobody knows this user's home
+        yield elsewhere

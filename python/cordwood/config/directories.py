@@ -72,7 +72,7 @@ def application_log_dir(
     if log_dir is not None:
         return Path(log_dir)
     portable = portable_log_dir(executable)
-    if (portable.parent / PORTABLE_MARK).exists():
+    if os.path.exists(portable.parent / PORTABLE_MARK):  # noqa: PTH110 Path's raises where nothing may be looked at
         return portable
     if getattr(sys, "frozen", False):
         return platform_log_dir(app)
@@ -80,7 +80,11 @@ def application_log_dir(
 
 
 def _temporary_folders(app: str) -> Iterator[Path]:
-    base = Path(tempfile.gettempdir())
+    try:
+        base = Path(tempfile.gettempdir())
+    except FileNotFoundError as error:  # none can be written to
+        report(f"there is no temporary directory for logs: {error.strerror}", key="no temporary directory")
+        return
     yield base / app
     if hasattr(os, "getuid"):
         yield base / f"{app}-{os.getuid()}"
