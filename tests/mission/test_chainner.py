@@ -142,6 +142,17 @@ def test_H4_a_bundled_program_uses_the_platform_a_portable_one_its_own_folder(
     assert choose("chaiNNer", "given", executable=program) == Path("given")
 
 
+def test_H4_an_executable_s_folder_that_may_not_be_looked_at_is_not_portable(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def forbidden(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "exists", forbidden)  # as for another user's home
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert directories.application_log_dir("chaiNNer") == tmp_path / "chaiNNer" / "logs"
+
+
 def test_H4_development_falls_back_to_the_temporary_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     assert directories.application_log_dir("chaiNNer") == tmp_path / "chaiNNer" / "logs"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -94,18 +95,31 @@ def test_a_yaml_file_with_a_tab_is_said_with_its_line(run: Run, tmp_path: Path, 
     assert done.stderr.count("record 19") == 1
 
 
-@pytest.fixture
-def full(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 16 kB."""
-    disk = tmp_path / "disk"
+@contextmanager
+def mounted(disk: Path, size: str) -> Iterator[None]:
     disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=16k,mode=0700", "tmpfs", str(disk)], capture_output=True, check=False
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "tmpfs", str(disk)], capture_output=True, check=False
     )
-    if mounted.returncode:
-        pytest.skip("file systems cannot be mounted here")
-    yield disk
+    if made.returncode:
+        pytest.skip("file systems cannot be mounted here; root can")
+    yield
     subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Iterator[None]:
+    """A disk of 16 kB."""
+    with mounted(tmp_path / "disk", "16k"):
+        yield
+
+
+@pytest.fixture
+def read_only(tmp_path: Path) -> Iterator[None]:
+    """A disk that nothing can be written to."""
+    with mounted(tmp_path / "disk", "8m"):
+        subprocess.run(["mount", "-o", "remount,ro", str(tmp_path / "disk")], check=True)
+        yield
 
 
 @pytest.mark.parametrize("home", ["home", "disk/home"], ids=["log directory", "state directory too"])
@@ -121,3 +135,20 @@ def test_a_full_disk_stops_nothing_and_is_said_in_few_words(run: Run, tmp_path: 
         assert any("No space left on device" in line for line in ours)
         assert any("records wait in memory" in line for line in ours) is (home == "disk/home")
     assert done.stderr.count("record 1999") == 1
+
+
+@pytest.mark.parametrize("preset", [preset for preset in PRESETS if preset not in WITHOUT_FILES])
+@pytest.mark.usefixtures("read_only")
+def test_where_nothing_can_be_written_at_all_it_runs_and_says_so_in_few_words(
+    run: Run, tmp_path: Path, preset: str
+) -> None:
+    """As in a container whose file systems are read-only, home and temporary directory too."""
+    disk = str(tmp_path / "disk")
+    configure = program(f"preset='{preset}', log_dir='disk/logs', console_output=True", records=200)
+    done = run("", f"import tempfile; tempfile.tempdir = {disk!r}\n{configure}", HOME=disk, TMPDIR=disk)
+    assert done.stdout == "ran to its end\n"
+    ours = [line for line in done.stderr.splitlines() if line.startswith("cordwood: ")]
+    assert any("Read-only file system" in line for line in ours)
+    assert any("records wait in memory" in line for line in ours)
+    assert len(ours) < 20
+    assert done.stderr.count("record 199") == 1

@@ -212,15 +212,10 @@ fn check_target(folder: &Path, target: &Path) -> Result<()> {
 }
 
 fn open_outbox(fs: &Arc<dyn FileSystem>, identity: u64, shared: &Shared) -> Result<Outbox> {
-    let name = format!("outbox-{identity:016x}");
-    if let Some(folder) = &shared.folder.path {
-        return Outbox::open(Arc::clone(fs), &folder.join(name));
+    match &shared.folder.path {
+        Some(folder) => Outbox::open(Arc::clone(fs), &folder.join(format!("outbox-{identity:016x}"))),
+        None => Outbox::in_memory(Arc::clone(fs)),
     }
-    // A spool in memory has nobody to take over from: its outbox needs no name.
-    let path = std::env::temp_dir().join(format!("{name}-{:016x}", crate::os::random()));
-    let outbox = Outbox::open(Arc::clone(fs), &path);
-    let _ = std::fs::remove_file(&path);
-    outbox
 }
 
 #[cfg(test)]

@@ -187,6 +187,11 @@ impl FileSystem for Real {
     }
 }
 
+/// A file without a name, in memory.
+pub fn memory() -> io::Result<Handle> {
+    Handle::open(|| Ok(File::from(rustix::fs::memfd_create("cordwood", rustix::fs::MemfdFlags::CLOEXEC)?)))
+}
+
 /// A rename that never replaces, for file systems without `RENAME_NOREPLACE`. Killed in the middle it leaves one file
 /// under two names: `rotate::settle` finishes it.
 fn link_then_unlink(from: &Path, to: &Path) -> io::Result<()> {

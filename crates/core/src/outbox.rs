@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::failpoint;
-use crate::fs::{write_all_at, FileId, FileSystem, Handle, How, Kind, Reader};
+use crate::fs::{memory, write_all_at, FileId, FileSystem, Handle, How, Kind, Reader};
 
 const MAGIC: &[u8; 8] = b"CWOUTBOX";
 const VERSION: u32 = 1;
@@ -70,8 +70,18 @@ impl Outbox {
     ///
     /// Errors: `Io`; `Format` if a newer version of Cordwood wrote it, whose work this one must leave alone.
     pub fn open(fs: Arc<dyn FileSystem>, path: &Path) -> Result<Self> {
+        let file = fs.open(path, How::Update, 0o600).map_err(|e| Error::io("open", path, e))?;
+        Self::read(fs, file, path)
+    }
+
+    /// An outbox of a spool in memory, which has nobody to take over from: it is on no disk either.
+    pub fn in_memory(fs: Arc<dyn FileSystem>) -> Result<Self> {
+        let path = Path::new("outbox in memory");
+        Self::read(fs, memory().map_err(|e| Error::io("make", path, e))?, path)
+    }
+
+    fn read(fs: Arc<dyn FileSystem>, file: Handle, path: &Path) -> Result<Self> {
         let io = |e| Error::io("open", path, e);
-        let file = fs.open(path, How::Update, 0o600).map_err(io)?;
         let stat = fs.stat_open(&file).map_err(io)?;
         if stat.kind != Kind::Regular {
             return Err(io(io::Error::other("it is not an ordinary file")));
