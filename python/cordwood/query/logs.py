@@ -41,7 +41,7 @@ def siblings(path: str, *, packed: bool = True) -> list[str]:
         if match["number"]:
             found.setdefault((1, "", -int(match["number"])), f"{path}{end}")
         else:
-            found.setdefault((0, match["date"], int(match["nth"] or 0)), f"{path}{end}")
+            found.setdefault((0, match["date"].replace("-", ""), int(match["nth"] or 0)), f"{path}{end}")
     return [found[key] for key in sorted(found)]
 
 

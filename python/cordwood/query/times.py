@@ -31,7 +31,8 @@ _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday",
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)\s*")
 _EPOCH = re.compile(r"(\d{9,19})(?:\.(\d+))?")
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?")
-_ZONE = re.compile(r"\s*(Z|UTC|GMT|(?<=[:.]\d\d)[+-]\d\d:?(?:\d\d)?|[A-Z][A-Za-z_]+/[A-Za-z_/+-]+)$")
+_ZONE = re.compile(r"\s*(Z|UTC|GMT|[A-Z][A-Za-z_]+/[A-Za-z_/+-]+)$")
+_OFFSET = re.compile(r"(?<=:\d\d)([.,]\d+)?\s*([+-]\d\d:?(?:\d\d)?)$")
 _DATE = re.compile(r"(\d{4})[-/](\d\d?)[-/](\d\d?)")
 _EXAMPLES = "1h, yesterday, 09:00, '2026-11-20 09:00', 2026-11-20T09:00Z, 1795183387"
 
@@ -104,10 +105,15 @@ def _before(now: int, parts: list[tuple[float, str]]) -> int:
 
 def _calendar(text: str, now: int) -> int:
     zone: tzinfo | None = None
-    named = _ZONE.search(text)
+    named, offset = _ZONE.search(text), _OFFSET.search(text)
     if named:
         zone = _zone(named[1], text)
         text = text[: named.start()]
+    elif offset:
+        zone = _zone(offset[2], text)
+        text = text[: offset.start(2)].rstrip()
+    if not text:
+        raise ValueError(f"a time is missing; write for example {_EXAMPLES}")
     day, rest = _day(text, datetime.fromtimestamp(now // SECOND, zone).date())
     clock = _CLOCK.fullmatch(rest)
     if rest and clock is None:

@@ -1,0 +1,263 @@
+"""`cordwood search`: what it prints, what it says, how it exits."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from cordwood.views.cli import main
+from cordwood.views.tail import Tail
+
+Search = Callable[..., Result]
+SEARCH = [sys.executable, "-c", "from cordwood.views.cli import main; main()", "search"]
+
+
+@pytest.fixture(autouse=True)
+def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.fixture
+def search() -> Search:
+    def run(*words: str | Path, status: int = 0) -> Result:
+        done = CliRunner().invoke(main, ["search", *map(str, words)])
+        assert done.exit_code == status, done.output
+        return done
+
+    return run
+
+
+def line(second: int, message: str, level: str = "INFO", logger: str = "app") -> str:
+    return f"2026-11-20 10:{second // 60:02}:{second % 60:02},000 - {logger} - {level} - {message}\n"
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    traceback = 'Traceback (most recent call last):\n  File "a.py", line 1\nTimeoutError: no reply\n'
+    (folder / "app.log.1").write_text(line(0, "first") + line(10, "it Timed out", "ERROR", "app.db") + traceback)
+    (folder / "app.log").write_text(line(30, "third") + line(70, "fourth", "WARNING"))
+    (folder / "worker.log").write_text(line(20, "second", logger="worker"))
+    return folder
+
+
+def test_records_are_found_with_their_traceback_and_merged_by_time(search: Search, logs: Path) -> None:
+    """Over files, backups and logs; ./logs is the default."""
+    assert search("", status=0).stdout == "".join(
+        [(logs / "app.log.1").read_text(), (logs / "worker.log").read_text(), (logs / "app.log").read_text()]
+    )
+    assert search("no reply").stdout.splitlines()[0] == line(10, "it Timed out", "ERROR", "app.db").strip()
+    assert len(search("no reply").stdout.splitlines()) == 4
+    assert search("level>=warning -reply", logs).stdout == line(70, "fourth", "WARNING")
+
+
+def test_the_exit_status_is_greps(search: Search, logs: Path) -> None:
+    """0 found, 1 nothing, 2 trouble; one clear line for that."""
+    assert search("nothing-of-this", status=1).output == ""
+    assert "there is no such file or folder" in search("x", "nowhere.log", status=2).stderr
+    wrong = search("level>=eror", status=2)
+    assert wrong.stderr.splitlines()[1:] == ["  level>=eror", "         ^"]
+    (logs / "binary.log").write_bytes(b"\0\1\2" * 99)
+    done = search("third", status=2)
+    assert done.stdout == line(30, "third")
+    assert done.stderr.startswith(f"cordwood: {logs.name}/binary.log: this is no text")
+
+
+def test_context_stands_around_and_gaps_are_marked(search: Search, logs: Path) -> None:
+    """Records, not lines."""
+    (logs / "app.log").write_text("".join(line(n, f"m{n}") for n in range(10)))
+    (logs / "app.log.1").unlink()
+    (logs / "worker.log").unlink()
+    assert search("/m[27]/", "-B1", "-A", "1").stdout == "".join(
+        [line(1, "m1"), line(2, "m2"), line(3, "m3"), "--\n", line(6, "m6"), line(7, "m7"), line(8, "m8")]
+    )
+    assert search("m5", "-C1").stdout == line(4, "m4") + line(5, "m5") + line(6, "m6")
+
+
+def test_counts_and_groups(search: Search, logs: Path) -> None:
+    """By fields, by time, and as JSON."""
+    assert search("-c", "").stdout == "5\n"
+    assert search("nothing-of-this", "--count", status=1).stdout == "0\n"
+    assert search("", "--group-by", "level,logger").stdout.splitlines() == [
+        "ERROR    app.db  1", "INFO     app     2", "INFO     worker  1", "WARNING  app     1",
+    ]  # fmt: skip
+    assert search("", "--per", "1m").stdout.splitlines() == ["2026-11-20 10:00:00  4", "2026-11-20 10:01:00  1"]
+    found = [json.loads(one) for one in search("", "-g", "level", "--per", "1h", "--json").stdout.splitlines()]
+    assert found[0] == {"time": 1795168800.0, "level": "ERROR", "count": 1}
+
+
+def test_json_has_every_part(search: Search, logs: Path) -> None:
+    """One object a line."""
+    found = json.loads(search("--json", "reply").stdout)
+    assert (found["time"], found["level"], found["logger"], found["message"]) == (
+        1795168810.0,
+        "ERROR",
+        "app.db",
+        "it Timed out",
+    )
+    assert found["exception"].endswith("TimeoutError: no reply")
+    assert found["file"] == "logs/app.log.1"
+
+
+def test_what_was_found_is_highlighted(search: Search, logs: Path) -> None:
+    """Any case where the query is in lower case; nothing where it is left out."""
+    marked = "\x1b[31m\x1b[1mTimed out\x1b[0m"
+    assert marked in search('"timed out" -fourth', "--color", "always").stdout
+    assert "\x1b" not in search('"timed out"').stdout
+
+
+def test_the_last_answers(search: Search, logs: Path) -> None:
+    """In order of time."""
+    assert search("-n", "2", "").stdout == line(30, "third") + line(70, "fourth", "WARNING")
+
+
+def test_standard_input_and_a_given_format(tmp_path: Path) -> None:
+    """A format string, and an example line."""
+    data = "INFO;app;2026-11-20 10:00:00;hello\nERROR;app;2026-11-20 10:00:01;oh\n"
+    for form in ("%(levelname)s;%(name)s;%(asctime)s;%(message)s",):
+        done = subprocess.run(
+            [*SEARCH, "level:error", "-", "--json", "--format", form], input=data.replace("20.11.2026", "2026-11-20"),
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert json.loads(done.stdout)["message"] == "oh"
+    example = "20.11.2026 09:00:00 | INFO | app | hello"
+    done = subprocess.run(
+        [*SEARCH, "since:2020-01-01", "-", "--json", "--format", example],
+        input="20.11.2026 10:00:01 | ERROR | a.b | oh\n",
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert json.loads(done.stdout)["logger"] == "a.b"
+
+
+def test_a_reader_that_leaves_ends_it_quietly(logs: Path) -> None:
+    """As `| head` does."""
+    (logs / "big.log").write_text("".join(line(n // 10, "x" * 200) for n in range(20_000)))
+    done = subprocess.run(
+        f"{sys.executable} -c 'from cordwood.views.cli import main; main()' search '' {logs} | head -1",
+        shell=True, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == line(0, "first")
+    assert done.stderr == ""
+
+
+def test_a_database_is_searched_by_its_url(search: Search, tmp_path: Path) -> None:
+    """With the same query."""
+    from tests.contract.sources import Row, closing, sqlite
+
+    rows = [Row(1_795_168_800_000_000_000, "ERROR", "app", "it failed", fields={"user_id": 7})]
+    with closing(sqlite(tmp_path, rows)):
+        pass
+    url = f"sqlite:///{tmp_path}/logs.db"
+    assert search("user_id:7", url).stdout == "2026-11-20 10:00:00,000 - app - ERROR - it failed\n"
+    assert search("user_id:8", url, status=1).stdout == ""
+    assert "no such file" in search("x", f"sqlite:///{tmp_path}/no.db", status=2).stderr
+    assert "one URL" in search("x", url, "logs", status=2).stderr
+
+
+def test_lines_in_all_encodings_and_ends_are_read(search: Search, logs: Path) -> None:
+    """CRLF, Latin-1 among UTF-8, a byte order mark, times in the future and none at all."""
+    text = "\ufeff".encode() + line(0, "a").replace("\n", "\r\n").encode() + line(1, "caf\xe9").encode("latin-1")
+    (logs / "app.log").write_bytes(text + line(2, "z").replace("2026", "2099").encode() + b"no time\n")
+    (logs / "app.log.1").unlink()
+    assert search("-c", "", logs / "app.log").stdout.strip() == "3"
+    assert "caf\ufffd" in search("caf", logs / "app.log").stdout
+    assert search("since:2090-01-01", logs / "app.log").stdout.splitlines()[-1] == "no time"
+
+
+def test_a_line_of_many_megabytes_is_cut_and_said(search: Search, logs: Path) -> None:
+    """What follows it is found."""
+    with (logs / "huge.log").open("w") as file:
+        file.write(line(0, "x" * 20_000_000) + line(1, "after"))
+    done = search("after", logs / "huge.log", status=2)
+    assert done.stdout == line(1, "after")
+    assert "1 record longer than 8 MB cut" in done.stderr
+
+
+def test_memory_is_bounded_however_large_the_file(logs: Path) -> None:
+    """A file of 200 MB, packed and plain, below 64 MB."""
+    block = "".join(line(n % 3600, "y" * 100) for n in range(2000))
+    with (logs / "large.log").open("w") as plain, gzip.open(logs / "packed.log.1.gz", "wt", compresslevel=1) as packed:
+        for _ in range(400):
+            plain.write(block)
+        for _ in range(50):
+            packed.write(block)
+    program = r"""if True:
+        import re, sys
+        from cordwood.views.cli import main
+        try:
+            main()
+        finally:
+            print(re.search(r"VmHWM:\s*(\d+) kB", open("/proc/self/status").read())[1], file=sys.stderr)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", program, "search", "-c", "y OR z", str(logs / "large.log"), str(logs / "packed.log")],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == "900000\n"
+    assert int(done.stderr) < 64 * 1024
+
+
+def test_following_gives_what_is_there_and_what_comes_through_rotation(logs: Path) -> None:
+    """Each answer once."""
+    from cordwood.query import parse
+
+    log = logging.Logger("followed")  # noqa: LOG001 nobody else shall hear it
+    handler = RotatingFileHandler(logs / "new.log", maxBytes=3000, backupCount=90)
+    handler.setFormatter(logging.Formatter("%(asctime)s - %(name)s - %(levelname)s - %(message)s"))
+    log.addHandler(handler)
+    for n in range(50):
+        log.info("n%d", n)
+    tail = Tail([str(logs / "new.log")], parse("/[05]$/"))
+    found = [entry.message for entry in tail.before()]
+    for n in range(50, 150):
+        log.info("n%d", n)
+        if n % 30 == 0:
+            found += [entry.message for entry in tail.new()]
+    handler.close()
+    found += [entry.message for entry in [*tail.new(), *tail.new()]]
+    tail.close()
+    assert found == [f"n{n}" for n in range(0, 150, 5)]
+
+
+def test_a_file_that_rotates_while_it_is_read_is_read_once(logs: Path) -> None:
+    """All files are open before the first is read."""
+    from cordwood.query import parse
+    from cordwood.query.files import Files
+
+    found = Files([str(logs / "app.log")]).select(parse(""))
+    first = next(found)
+    (logs / "app.log").replace(logs / "app.log.2")
+    (logs / "app.log.1").unlink()
+    (logs / "app.log").write_text(line(99, "later"))
+    assert [entry.message for entry in [first, *found]] == ["first", "it Timed out", "third", "fourth"]
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--per", "soon", ""], "--per: 'soon' is no duration"),
+        (["--group-by", "a b", ""], "'a b' is no field's name"),
+        (["--count", "-f", ""], "cannot be used with"),
+        (["--format", "%(message)s", "x"], "no time and no level"),
+        (["--format", "no time", "x"], "no time is found in the example"),
+    ],
+)
+def test_wrong_options_are_refused_in_one_line(search: Search, logs: Path, words: list[str], why: str) -> None:
+    """With what is wrong."""
+    error = search(*words, status=2).stderr
+    assert why in error
+    assert len(error.splitlines()) == 1
