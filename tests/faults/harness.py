@@ -392,8 +392,7 @@ class Scene:
             wanted |= set(range(writer.first, report["number"])) - set(report["refused"])
             outcome.raised += report["raised"]
             outcome.slowest = max(outcome.slowest, report["slowest"])
-            for reason, number in report["ledger"].items():
-                outcome.ledger[reason] = max(outcome.ledger.get(reason, 0), number)
+            self.count(report["ledger"])
             outcome.said += writer.errors.read_text(errors="replace")
         for line in self.lines():
             match = LINE.fullmatch(line)
@@ -407,9 +406,19 @@ class Scene:
         outcome.last_kept = bool(wanted) and max(wanted) in seen
 
     def recover(self, spool: Path) -> None:
-        """What the next process on the folder would do."""
-        code = "import sys; from cordwood import _native; print(_native.recover(sys.argv[1]))"
-        subprocess.run([sys.executable, "-c", code, spool], check=False, timeout=60, capture_output=True)
+        """What the next process on the folder would do, and what its counters say then."""
+        code = (
+            "import json, sys; from cordwood import _native as core; core.recover(sys.argv[1]);"
+            "print(json.dumps(core.spool_status(sys.argv[1])['dropped']))"
+        )
+        command = [sys.executable, "-c", code, spool]
+        done = subprocess.run(command, check=False, timeout=60, capture_output=True, text=True)
+        self.count(json.loads(done.stdout) if done.returncode == 0 else {})
+
+    def count(self, dropped: dict[str, int]) -> None:
+        """Take up a spool's counters, which only grow."""
+        for reason, number in dropped.items():
+            self.outcome.ledger[reason] = max(self.outcome.ledger.get(reason, 0), number)
 
     def lines(self) -> Iterator[bytes]:
         """Every line of every log file; what is not counted begins with # or blanks."""
