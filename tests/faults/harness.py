@@ -411,7 +411,7 @@ class Scene:
             "import json, sys; from cordwood import _native as core; core.recover(sys.argv[1]);"
             "print(json.dumps(core.spool_status(sys.argv[1])['dropped']))"
         )
-        command = [sys.executable, "-c", code, spool]
+        command = [sys.executable, "-c", code, str(spool)]
         done = subprocess.run(command, check=False, timeout=60, capture_output=True, text=True)
         self.count(json.loads(done.stdout) if done.returncode == 0 else {})
 
