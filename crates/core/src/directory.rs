@@ -62,6 +62,13 @@ impl Directory {
         }
     }
 
+    /// Nothing was ever kept there, and nothing will be: made ahead of time by a process that is dead, or cut short, or its
+    /// beginning never reached the disk before the power failed.
+    pub fn is_abandoned(&self, name: &OsStr) -> bool {
+        let Opened::File(file) = self.open(name) else { return false };
+        is_unlocked(&file) && matches!(Reader::open(Bytes::File(file), &self.path), Ok(None))
+    }
+
     pub fn has(&self, name: &OsStr) -> bool {
         let Some(folder) = &self.open else { return false };
         rustix::fs::statat(&**folder, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()

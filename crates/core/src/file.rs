@@ -23,7 +23,7 @@ use crate::rotate;
 mod locked;
 mod options;
 pub use locked::{Locked, Room};
-pub use options::FileOptions;
+pub use options::{FileOptions, Sync};
 
 /// How long a lock is waited for; after that the batch is tried again later.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -155,6 +155,12 @@ impl LogFile {
         }
     }
 
+    /// Makes durable what was written to the file that is open, whatever its name is by now.
+    pub fn sync(&mut self) -> Result<()> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        self.place.sync(file)
+    }
+
     /// Tells when the first record of `target` was logged; without it the time is taken from the file's last change.
     pub(crate) fn remember(&mut self, target: FileId, since_ns: i64) {
         self.place.remembered = Some((target, since_ns));
@@ -182,6 +188,16 @@ impl Place {
     fn unlock(&self, file: &Open) {
         // It fails only for a bad descriptor; and closing the file frees the lock as well.
         let _ = self.fs.unlock(&file.handle);
+    }
+
+    fn sync(&self, file: &mut Open) -> Result<()> {
+        self.fs.sync(&file.handle).map_err(|e| Error::io("sync", &self.path, e))?;
+        if file.fresh {
+            let folder = self.names.folder();
+            self.fs.sync_folder(folder).map_err(|e| Error::io("sync", folder, e))?;
+            file.fresh = false;
+        }
+        Ok(())
     }
 
     /// The path's state if it still names this file.

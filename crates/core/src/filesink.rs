@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::failpoint;
-use crate::file::{FileOptions, LogFile};
+use crate::file::{FileOptions, LogFile, Sync};
 use crate::fs::{FileSystem, Real};
 use crate::outbox::{Intent, Outbox};
 use crate::shared::Shared;
@@ -23,6 +23,10 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(20), Duration::from
 /// A sink that has failed for so long is behind: a full spool gives its oldest segments up.
 pub const PATIENCE: Duration = Duration::from_millis(50);
 
+/// A file is forced to the disk so long after something was written to it.
+pub const SYNC_INTERVAL: Duration = Duration::from_secs(1);
+const UNSAFE: &str = "what was written last may not survive a loss of power";
+
 /// What the leader has to tell: shown once on stderr by the process that leads, and in `doctor`.
 pub type Notices = Vec<String>;
 
@@ -30,6 +34,7 @@ pub type Notices = Vec<String>;
 pub struct FileSink {
     pub identity: u64,
     pub spec: String,
+    fs: Arc<dyn FileSystem>,
     format: Format,
     pub log: LogFile,
     pub outbox: Outbox,
@@ -43,23 +48,31 @@ pub struct FileSink {
     pub given_up: u64,
     /// The last turn ended before the records did.
     pub has_more: bool,
+    sync: Sync,
+    /// Since when something was written that is not forced to the disk.
+    pub unsynced: Option<Instant>,
 }
 
 impl FileSink {
     pub fn open(identity: u64, spec: String, shared: &Shared) -> Result<Self> {
+        Self::open_on(Arc::new(Real), identity, spec, shared)
+    }
+
+    pub(crate) fn open_on(fs: Arc<dyn FileSystem>, identity: u64, spec: String, shared: &Shared) -> Result<Self> {
         let parsed = Spec::parse(&spec)?;
         let options = FileOptions::from_spec(&parsed.json)?;
         if let Some(folder) = &shared.folder.path {
             check_target(folder, &options.path)?;
         }
-        let fs: Arc<dyn FileSystem> = Arc::new(Real);
         let outbox = open_outbox(&fs, identity, shared)?;
-        let log = LogFile::new(fs, options);
+        let sync = options.sync;
+        let log = LogFile::new(Arc::clone(&fs), options);
         let format = parsed.format()?;
         let (batch, pause) = (Vec::with_capacity(BATCH + (16 << 10)), BACKOFF.0);
         Ok(Self {
             identity,
             spec,
+            fs,
             format,
             log,
             outbox,
@@ -70,6 +83,8 @@ impl FileSink {
             retry_at: None,
             given_up: 0,
             has_more: false,
+            sync,
+            unsynced: None,
         })
     }
 
@@ -86,6 +101,9 @@ impl FileSink {
             ));
         }
         let result = self.drain(source, &mut delivered, notices);
+        if self.unsynced.is_some_and(|since| since.elapsed() >= SYNC_INTERVAL) {
+            self.sync(source, notices);
+        }
         notices.extend(self.log.notices().iter().map(ToString::to_string));
         match result {
             Ok(()) => {
@@ -135,6 +153,19 @@ impl FileSink {
         source.commit(self.identity)
     }
 
+    /// Forces what was written to the disk. What fails is said and not tried again: the kernel may have thrown the bytes
+    /// away, and the next call would not tell.
+    pub fn sync(&mut self, source: &mut Source, notices: &mut Notices) {
+        if self.unsynced.take().is_some() {
+            let synced = self
+                .log
+                .sync()
+                .and_then(|()| source.sync(&|file| self.fs.sync(file)))
+                .and_then(|()| self.outbox.sync());
+            notices.extend(synced.err().map(|error| format!("{error}: {UNSAFE}")));
+        }
+    }
+
     /// Finishes the batch of a leader that died, or of a write that failed.
     fn finish_pending(&mut self, source: &mut Source) -> Result<u64> {
         let Some(intent) = takeover::resume(&mut self.outbox, &mut self.log)? else {
@@ -151,7 +182,8 @@ impl FileSink {
         self.batch.clear();
         let mut locked = self.log.lock()?;
         let mut room = locked.room();
-        let (mut records, mut rotate) = (0, None);
+        let (mut records, mut rotate, mut at_once) = (0, None, false);
+        let sync = self.sync;
         let (format, batch) = (&mut self.format, &mut self.batch);
         let more = source.read(self.identity, |record, line| {
             let before = batch.len();
@@ -163,6 +195,7 @@ impl FileSink {
                 return Take::Leave;
             }
             records += 1;
+            at_once |= sync.is_at_once(record.site.level);
             if batch.len() >= BATCH {
                 Take::Last
             } else {
@@ -178,14 +211,29 @@ impl FileSink {
                 cursors: source.positions(self.identity),
             };
             self.outbox.begin(intent, &self.batch)?;
+            if at_once {
+                // In this order: no line is on the disk before the outbox that knows of it, no position before its line,
+                // and the outbox does not forget what the positions do not say.
+                self.outbox.sync()?;
+            }
             locked.write(&self.batch, room.since_ns())?;
+            if at_once {
+                notices.extend(locked.sync().err().map(|error| format!("{error}: {UNSAFE}")));
+            }
+            self.unsynced = if at_once { None } else { self.unsynced.or_else(|| Some(Instant::now())) };
             failpoint!("leader.written").map_err(|e| Error::io("write", "positions", e))?;
         }
         source.commit(self.identity)?;
+        if at_once {
+            source.sync(&|file| self.fs.sync(file))?;
+        }
         if records > 0 {
             self.outbox.done()?;
         }
         if let Some(offset) = rotate {
+            if self.unsynced.take().is_some() {
+                notices.extend(locked.sync().err().map(|error| format!("{error}: {UNSAFE}")));
+            }
             // A rotation that fails lets the file grow; nothing is lost by it.
             notices.extend(locked.rotate(offset).err().map(|error| format!("{error}: the file grows until it can")));
         }

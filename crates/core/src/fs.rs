@@ -278,4 +278,8 @@ pub mod faulty;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
+pub mod recorder;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;

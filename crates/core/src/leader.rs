@@ -12,7 +12,7 @@ use rustix::fs::{FlockOperation, OFlags};
 
 use crate::control::Reason;
 use crate::error::{Error, Result};
-use crate::filesink::{FileSink, Notices};
+use crate::filesink::{FileSink, Notices, SYNC_INTERVAL};
 use crate::fork::Held;
 use crate::os::now_ns;
 use crate::shared::Shared;
@@ -270,6 +270,11 @@ impl Leader {
         self.sinks.iter().filter_map(|sink| sink.retry_at).min()
     }
 
+    /// When some file is to be forced to the disk.
+    pub fn next_sync(&self) -> Option<Instant> {
+        self.sinks.iter().filter_map(|sink| sink.unsynced).min().map(|since| since + SYNC_INTERVAL)
+    }
+
     pub fn take_notices(&mut self) -> Notices {
         std::mem::take(&mut self.notices)
     }
@@ -284,7 +289,8 @@ impl Leader {
 
 impl Drop for Leader {
     fn drop(&mut self) {
-        for sink in self.sinks.drain(..) {
+        for mut sink in self.sinks.drain(..) {
+            sink.sync(&mut self.source, &mut self.notices);
             // A backup that is being compressed is finished; one that takes longer, by the next leader.
             let _ = sink.log.close(COMPRESSION);
         }

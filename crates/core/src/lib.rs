@@ -67,3 +67,6 @@ mod trial;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod model;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod power;

@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::time::{Duration, Instant};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::fork::Held;
 use crate::frame::{self, Context, Head, Kind, Lines};
 use crate::reader::{Reader, Step};
 use crate::record::{Record, Site, Thread};
@@ -67,6 +68,8 @@ pub struct Member {
     gap: [bool; MAX_SINKS],
     /// Records of the segment up to the cursor, by bit; [`UNKNOWN`] until one was met.
     met: [u64; MAX_SINKS],
+    /// Some position is not on the disk yet.
+    unsynced: bool,
     pub sealed: Option<u64>,
     pub dead: bool,
 }
@@ -88,6 +91,7 @@ impl Member {
             lost: [0; MAX_SINKS],
             gap: [false; MAX_SINKS],
             met: [UNKNOWN; MAX_SINKS],
+            unsynced: false,
             sealed: None,
             dead: false,
         }
@@ -172,9 +176,17 @@ impl Member {
 
     /// Says that the sink has all that was read; returns how many records damage took of it.
     pub fn commit(&mut self, bit: usize) -> Result<u64> {
+        self.unsynced = true;
         self.reader.deliver(bit, self.cursors[bit])?;
         self.committed[bit] = self.cursors[bit];
         Ok(std::mem::take(&mut self.lost[bit]))
+    }
+
+    /// Forces the positions to the disk.
+    pub fn sync(&mut self, sync: &dyn Fn(&Held) -> std::io::Result<()>) -> Result<()> {
+        let unsynced = std::mem::take(&mut self.unsynced);
+        let synced = self.reader.file().filter(|_| unsynced).map_or(Ok(()), sync);
+        synced.map_err(|e| Error::io("sync", &self.reader.path, e))
     }
 
     fn is_beyond_doubt(&mut self, at: u64) -> bool {

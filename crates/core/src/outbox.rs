@@ -62,6 +62,8 @@ pub struct Outbox {
     path: PathBuf,
     header: Header,
     damaged: bool,
+    /// The file's name is on the disk too.
+    is_named: bool,
 }
 
 impl Outbox {
@@ -86,14 +88,15 @@ impl Outbox {
         if stat.kind != Kind::Regular {
             return Err(io(io::Error::other("it is not an ordinary file")));
         }
-        let mut outbox = Self { fs, file, path: path.to_owned(), header: Header::default(), damaged: false };
+        let (path, header) = (path.to_owned(), Header::default());
+        let mut outbox = Self { fs, file, path, header, damaged: false, is_named: false };
         let mut newest = None;
         for at in [0, SLOT as u64] {
             match outbox.read_slot(at).map_err(io)? {
                 Slot::Valid(header) => newest = newest.into_iter().chain([header]).max_by_key(|h| h.generation),
                 Slot::Newer => {
                     let why = "written by a newer version of Cordwood";
-                    return Err(Error::Format { path: path.to_owned(), offset: at, why });
+                    return Err(Error::Format { path: outbox.path, offset: at, why });
                 }
                 Slot::Damaged => outbox.damaged = true,
                 Slot::Blank => {}
@@ -215,8 +218,13 @@ impl Outbox {
     }
 
     /// Makes durable what was written.
-    pub fn sync(&self) -> Result<()> {
-        self.fs.sync(&self.file).map_err(|e| Error::io("sync", &self.path, e))
+    pub fn sync(&mut self) -> Result<()> {
+        self.fs.sync(&self.file).map_err(|e| Error::io("sync", &self.path, e))?;
+        if let Some(folder) = self.path.parent().filter(|_| !self.is_named) {
+            self.fs.sync_folder(folder).map_err(|e| Error::io("sync", folder, e))?;
+        }
+        self.is_named = true;
+        Ok(())
     }
 }
 

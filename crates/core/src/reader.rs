@@ -97,6 +97,14 @@ impl Reader {
         }))
     }
 
+    /// The file, if it is not in memory.
+    pub fn file(&self) -> Option<&Held> {
+        match &self.bytes {
+            Bytes::File(file) => Some(file),
+            Bytes::Memory(_) => None,
+        }
+    }
+
     fn word(&self, at: usize) -> u64 {
         let mut bytes = [0u8; 8];
         match self.bytes.read_at(&mut bytes, at as u64) {

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use crate::control::Reason;
 use crate::directory::{Directory, Opened};
 use crate::error::{Error, Result};
+use crate::fork::Held;
 use crate::frame::Head;
 use crate::member::Member;
 use crate::os::Map;
@@ -305,13 +306,18 @@ impl Source {
         Ok(())
     }
 
+    /// Forces to the disk how far the sinks have come.
+    pub fn sync(&mut self, sync: &dyn Fn(&Held) -> std::io::Result<()>) -> Result<()> {
+        self.members.iter_mut().try_for_each(|member| member.sync(sync))
+    }
+
     /// Adopts positions that another leader had reached.
     pub fn adopt(&mut self, identity: u64, positions: &[(u64, u64)]) -> Result<()> {
         for (salt, position) in positions {
             let name = OsString::from(format!("{salt:016x}.seg"));
             let is_known = self.members.iter().any(|member| member.reader.header.salt() == *salt);
             if let (false, false, Some(folder)) = (is_known, self.ignored.contains(&name), self.scope.directory()) {
-                if folder.has(&name) {
+                if folder.has(&name) && !folder.is_abandoned(&name) {
                     // It could not be opened (too many files are): without it the batch would come twice.
                     self.listed = None;
                     let busy = std::io::Error::from(std::io::ErrorKind::ResourceBusy);

@@ -42,7 +42,9 @@ pub fn record(process: &Process) -> Record<'_> {
 /// A process that logs: dropped without more it has been killed.
 pub struct Writer {
     pub spool: Spool,
-    defined: (u64, u32, u32),
+    /// Of what it logs from now on.
+    pub level: i32,
+    defined: (u64, i32, u32, u32),
 }
 
 impl Writer {
@@ -59,7 +61,7 @@ impl Writer {
     pub fn with(folder: Folder, max_bytes: u64) -> Self {
         let mut spool = Spool::new(folder, max_bytes, process());
         spool.sinks.push(SinkId { identity: identity(SINK), local: false });
-        Self { spool, defined: (0, 0, 0) }
+        Self { spool, level: 20, defined: (0, 0, 0, 0) }
     }
 
     pub fn log(&mut self, text: &str) -> bool {
@@ -68,18 +70,21 @@ impl Writer {
 
     pub fn log_at(&mut self, time_ns: i64, text: &str) -> bool {
         let (mut site, mut thread) = (Vec::new(), Vec::new());
-        let place = Site { logger: "app", level: 20, level_name: "INFO", pathname: "/a.py", line: 1, function: "f" };
+        let place =
+            Site { logger: "app", level: self.level, level_name: "INFO", pathname: "/a.py", line: 1, function: "f" };
         put_site(&place, None, &mut site);
         put_thread(&Thread { ident: 1, pid: 1, name: "t", process_name: "p" }, &mut thread);
         let room = frame_bytes(site.len()) + frame_bytes(thread.len()) + frame_bytes(64 + text.len());
         if !matches!(self.spool.reserve(room), Room::Ready) {
             return false;
         }
-        if self.defined.0 != self.spool.salt() {
+        if (self.defined.0, self.defined.1) != (self.spool.salt(), self.level) {
             let site = self.spool.append_definition(Kind::Site, &site);
-            self.defined = (self.spool.salt(), site, self.spool.append_definition(Kind::Thread, &thread));
+            let thread = self.spool.append_definition(Kind::Thread, &thread);
+            self.defined = (self.spool.salt(), self.level, site, thread);
         }
-        let head = Head { time_ns, site: self.defined.1, thread: self.defined.2, sinks: u32::MAX, level: 20 };
+        let (_, level, site, thread) = self.defined;
+        let head = Head { time_ns, site, thread, sinks: u32::MAX, level };
         let mut payload = head.bytes().to_vec();
         put_text(text, &mut payload);
         self.spool.append_record(0, &payload);

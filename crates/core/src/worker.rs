@@ -288,7 +288,8 @@ impl Loop {
             return STALLED;
         }
         let Some(leader) = &self.leader else { return FOLLOW };
-        let retry = leader.next_retry().map_or(IDLE, |at| at.saturating_duration_since(Instant::now()));
+        let next = leader.next_retry().into_iter().chain(leader.next_sync()).min();
+        let retry = next.map_or(IDLE, |at| at.saturating_duration_since(Instant::now()));
         // Its own console must not wait for the leader's word, which others' records raise.
         retry.clamp(Duration::from_millis(1), IDLE)
     }

@@ -105,14 +105,7 @@ impl Locked<'_> {
 
     /// Makes durable what was written.
     pub fn sync(&mut self) -> Result<()> {
-        let path = &self.place.path;
-        self.place.fs.sync(&self.file.handle).map_err(|e| Error::io("sync", path, e))?;
-        if self.file.fresh {
-            let folder = self.place.names.folder();
-            self.place.fs.sync_folder(folder).map_err(|e| Error::io("sync", folder, e))?;
-            self.file.fresh = false;
-        }
-        Ok(())
+        self.place.sync(self.file)
     }
 
     /// Moves the file to its backup's name; the next [`LogFile::lock`] makes a new one. `utc_offset` (seconds east) is

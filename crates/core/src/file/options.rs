@@ -2,10 +2,14 @@
 use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::names::{Form, Naming, When};
+
+/// `logging`'s number.
+const ERROR: i32 = 40;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileOptions {
@@ -24,6 +28,27 @@ pub struct FileOptions {
     pub mode: u32,
     /// Of new files.
     pub group: Option<u32>,
+    pub sync: Sync,
+}
+
+/// When what was written is forced to the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sync {
+    /// A second after it was written at the latest.
+    #[default]
+    Interval,
+    /// At once for ERROR and above, and what came before it; else as `Interval`.
+    Level,
+    /// At once.
+    Always,
+}
+
+impl Sync {
+    /// Whether a record of this level must be on the disk before it counts as kept.
+    pub fn is_at_once(self, level: i32) -> bool {
+        self == Self::Always || (self == Self::Level && level >= ERROR)
+    }
 }
 
 impl FileOptions {
@@ -45,6 +70,7 @@ impl FileOptions {
             },
             mode: read(spec, "mode")?.unwrap_or(0o600),
             group: read(spec, "group")?,
+            sync: read(spec, "sync")?.unwrap_or_default(),
         };
         if !options.path.is_absolute() || options.path.file_name().is_none() {
             let why = format!("{} is not the absolute path of a file", options.path.display());
@@ -100,6 +126,7 @@ mod tests {
             compress: Form::Plain,
             mode: 0o600,
             group: None,
+            sync: Sync::Interval,
         };
         assert_eq!(FileOptions::from_spec(&spec).unwrap(), expected);
     }
@@ -107,11 +134,11 @@ mod tests {
     #[test]
     fn a_full_spec_is_read() {
         let spec = json!({"path": "/l/app.log", "max_bytes": 10, "backup_count": 5, "when": 60, "naming": "date",
-            "compress": "zstd", "mode": 0o640, "group": 7});
+            "compress": "zstd", "mode": 0o640, "group": 7, "sync": "level"});
         let options = FileOptions::from_spec(&spec).unwrap();
         assert_eq!((options.max_bytes, options.backup_count, options.when), (10, 5, When::Seconds(60)));
         assert_eq!((options.naming, options.compress), (Naming::Date, Form::Zstd));
-        assert_eq!((options.mode, options.group), (0o640, Some(7)));
+        assert_eq!((options.mode, options.group, options.sync), (0o640, Some(7), Sync::Level));
     }
 
     #[test]
@@ -138,6 +165,7 @@ mod tests {
             ("mode", json!(0o400)),
             ("mode", json!(0o10_600)),
             ("group", json!("adm")),
+            ("sync", json!("never")),
         ] {
             let mut spec = json!({"path": "/l/app.log"});
             spec[field] = value;
