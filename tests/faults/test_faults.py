@@ -10,9 +10,6 @@ from tests.faults.harness import Scene, lacking
 from tests.faults.table import FAULTS
 
 KNOWN = {
-    "truncated_mapping": "SIGBUS kills the application",
-    "truncated_control": "SIGBUS kills the application",
-    "spool_deleted": "segments made ahead of time lose their names with the folder: what they get is not found",
 }
 
 

@@ -14,7 +14,7 @@ use crate::os::{futex_wake, now_ns, random, Map};
 
 /// A wait for room is shorter: a longer one was written before the clock was set back.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
-const SIZE: usize = 4096;
+pub const SIZE: usize = 4096;
 const MAGIC: u64 = u64::from_le_bytes(*b"CWCTRL\0\x01");
 
 /// Why a record was not kept. The control page counts each.
@@ -59,6 +59,11 @@ impl Control {
     /// A page that this process alone has.
     pub fn anonymous() -> Result<Self> {
         Ok(Self { map: Map::anonymous(SIZE).map_err(|e| Error::io("map", "memory", e))? })
+    }
+
+    /// True once its file was found cut: a word stored since may reach nobody.
+    pub fn is_damaged(&self) -> bool {
+        self.map.is_damaged()
     }
 
     /// 1 while the leader sleeps; a writer that finds it so stores 0 and wakes.

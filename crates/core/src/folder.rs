@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use rustix::fs::{FallocateFlags, FlockOperation, OFlags};
 use rustix::io::Errno;
 
-use crate::control::Control;
+use crate::control::{self, Control};
 use crate::error::{Error, Result};
 use crate::fork::Held;
 use crate::os::random;
@@ -20,6 +20,7 @@ pub struct Folder {
     pub control: Control,
     /// The control page's file: whoever finds another in its place is not in this folder any more.
     control_file: (u64, u64),
+    directory: (u64, u64),
     /// For tests: whether the disk is full.
     #[cfg(test)]
     pub full: std::sync::atomic::AtomicBool,
@@ -55,6 +56,7 @@ impl Folder {
             path: Some(path.to_owned()),
             control,
             control_file,
+            directory: (found.dev(), found.ino()),
             #[cfg(test)]
             full: false.into(),
         })
@@ -66,6 +68,7 @@ impl Folder {
             path: None,
             control: Control::anonymous()?,
             control_file: (0, 0),
+            directory: (0, 0),
             #[cfg(test)]
             full: false.into(),
         })
@@ -74,10 +77,20 @@ impl Folder {
     /// True while the folder on disk is still the one that was opened.
     pub fn is_there(&self) -> bool {
         let Some(path) = &self.path else { return true };
+        if self.control.is_damaged() {
+            return false;
+        }
         match std::fs::symlink_metadata(path.join("control")) {
-            Ok(found) => (found.dev(), found.ino()) == self.control_file,
+            Ok(found) => (found.dev(), found.ino()) == self.control_file && found.len() == control::SIZE as u64,
             Err(e) => e.kind() != io::ErrorKind::NotFound,
         }
+    }
+
+    /// True while the directory is the one that was opened, whatever became of its control page: what stands in it is
+    /// everybody's.
+    pub fn has_its_place(&self) -> bool {
+        let found = self.path.as_ref().and_then(|path| std::fs::symlink_metadata(path).ok());
+        found.is_some_and(|found| (found.dev(), found.ino()) == self.directory)
     }
 
     pub fn sink_path(&self, identity: u64) -> Option<PathBuf> {

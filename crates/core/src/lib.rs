@@ -4,6 +4,7 @@
 
 // What everything stands on.
 pub mod error;
+pub mod sigbus;
 pub mod os;
 pub mod fork;
 

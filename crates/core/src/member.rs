@@ -161,10 +161,13 @@ impl Member {
         }
     }
 
-    /// Counts what damage took, now that the record after it is met. At a segment's end it may have been any number.
+    /// Counts what damage took, now that the record after it, or the segment's end, is met.
     fn end_gap(&mut self, bit: usize, sequence: Option<u32>) {
         if std::mem::take(&mut self.gap[bit]) {
-            self.lost[bit] += sequence.map_or(1, |sequence| u64::from(sequence).saturating_sub(self.met[bit]));
+            // The end of a segment whose writer died may have followed any number.
+            let at_end = || self.reader.records().max(self.met[bit] + 1);
+            let next = sequence.map_or_else(at_end, u64::from);
+            self.lost[bit] += next.saturating_sub(self.met[bit]);
         }
     }
 

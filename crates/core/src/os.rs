@@ -2,30 +2,45 @@
 //!
 //! The core's `unsafe` is here. Two owners use mappings: a writer its segment, everyone the control page.
 //! Readers of segments use `pread`, not a mapping: a file cut short by somebody else then gives fewer bytes, where a
-//! mapping would raise SIGBUS.
+//! mapping would raise SIGBUS (see `sigbus`).
 #![allow(unsafe_code)]
 use std::fs::File;
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use memmap2::{MmapMut, MmapOptions, MmapRaw};
 use rustix::fs::Timespec;
 use rustix::thread::futex;
 
+use crate::sigbus::Guard;
+
 /// A shared, writable mapping of a file's first bytes. Every access is bounds-checked.
 pub struct Map {
+    /// Dropped first: what is unmapped is not registered any more.
+    _guard: Option<Guard>,
     raw: MmapRaw,
+    damaged: &'static AtomicBool,
 }
 
+/// Memory without a file behind it is never damaged.
+static NEVER: AtomicBool = AtomicBool::new(false);
+
 impl Map {
-    /// Maps `len` bytes. The file must be at least that long and must never be cut.
+    /// Maps `len` bytes. The file must be at least that long; if somebody cuts it later, see [`Self::is_damaged`].
     pub fn new(file: &File, len: usize) -> std::io::Result<Self> {
-        Ok(Self { raw: MmapOptions::new().len(len).map_raw(file)? })
+        let raw = MmapOptions::new().len(len).map_raw(file)?;
+        let guard = Guard::new(raw.as_ptr() as usize, len)?;
+        Ok(Self { damaged: guard.hit(), _guard: Some(guard), raw })
+    }
+
+    /// True once a page of the file had gone when it was used: what is written since may be in this process alone.
+    pub fn is_damaged(&self) -> bool {
+        self.damaged.load(Ordering::Relaxed)
     }
 
     /// Memory of this process alone, with no file behind it.
     pub fn anonymous(len: usize) -> std::io::Result<Self> {
-        Ok(Self { raw: MmapMut::map_anon(len)?.into() })
+        Ok(Self { _guard: None, raw: MmapMut::map_anon(len)?.into(), damaged: &NEVER })
     }
 
     pub fn len(&self) -> usize {
@@ -56,7 +71,7 @@ impl Map {
         let len = out.len().min(self.len().saturating_sub(offset));
         let words = if offset % 8 == 0 { len & !7 } else { 0 };
         for at in (0..words).step_by(8) {
-            let word = self.word64(offset + at).load(std::sync::atomic::Ordering::Acquire);
+            let word = self.word64(offset + at).load(Ordering::Acquire);
             out[at..at + 8].copy_from_slice(&word.to_ne_bytes());
         }
         for (at, byte) in out[..len].iter_mut().enumerate().skip(words) {
@@ -114,7 +129,7 @@ impl ForkFlag {
         // SAFETY: the range is exactly the private page mapped above; the advice changes nothing in this process.
         unsafe { rustix::mm::madvise(page.as_ptr().cast_mut().cast(), 4096, rustix::mm::Advice::LinuxWipeOnFork)? };
         let flag = Self { page };
-        flag.word().store(1, std::sync::atomic::Ordering::Relaxed);
+        flag.word().store(1, Ordering::Relaxed);
         Ok(flag)
     }
 
@@ -125,7 +140,7 @@ impl ForkFlag {
 
     /// True in the process that made the flag, false in its forked children.
     pub fn holds(&self) -> bool {
-        self.word().load(std::sync::atomic::Ordering::Relaxed) == 1
+        self.word().load(Ordering::Relaxed) == 1
     }
 }
 

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::fork::Held;
 use crate::frame::{self, Found, Frame, Kind};
 use crate::os::Map;
-use crate::segment::{Header, HEADER, ORDINAL, POSITIONS, SEALED};
+use crate::segment::{Header, HEADER, ORDINAL, POSITIONS, RECORDS, SEALED};
 
 /// No segment is larger; a header that says so lies.
 const LARGEST: u64 = 1 << 31;
@@ -51,6 +51,8 @@ pub struct Reader {
     pub path: PathBuf,
     pub header: Header,
     pub ordinal: u64,
+    /// The capacity that the header says: the file may have been cut since.
+    declared: u64,
     window: Vec<u8>,
     window_at: u64,
     /// How much of `window` holds bytes of the file.
@@ -83,13 +85,15 @@ impl Reader {
         let mut header = Header::parse(&head, path)?;
         // What is read at once and kept is bounded by what is there, not by what the header says.
         let len = bytes.len().map_err(|e| Error::io("look at", path, e))?;
-        header.capacity = header.capacity.min(len).min(LARGEST);
+        let declared = header.capacity.min(LARGEST);
+        header.capacity = declared.min(len);
         let path = path.to_owned();
         Ok(Some(Self {
             bytes,
             path,
             header,
             ordinal,
+            declared,
             window: Vec::new(),
             window_at: 0,
             filled: 0,
@@ -124,7 +128,12 @@ impl Reader {
     }
 
     fn clamped(&self, position: u64) -> u64 {
-        position.clamp(HEADER as u64, self.header.capacity.max(HEADER as u64))
+        position.clamp(HEADER as u64, self.declared.max(HEADER as u64))
+    }
+
+    /// How many records it was sealed with; 0 = that is not known.
+    pub fn records(&self) -> u64 {
+        self.word(RECORDS)
     }
 
     /// Moves a sink's position forward, never back; only whoever delivers that sink calls this.
@@ -249,6 +258,10 @@ impl Reader {
         while position + frame::HEADER as u64 <= end {
             if let Step::Frame(..) = self.look(position) {
                 return Some(position);
+            }
+            if self.at(position).is_empty() {
+                // The file ends before the segment does.
+                return None;
             }
             let claim = self.at(position).first_chunk().map_or(0, |len| u32::from_le_bytes(*len));
             if u64::from(claim) <= end - position {

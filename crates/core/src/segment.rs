@@ -6,11 +6,13 @@
 //! 80    sinks u32 · local sinks (bits) u32 · zone (1+23) · hostname (1+143) · sink identities 32 × u64
 //! 1024  ordinal u64    its place among its writer's segments, from 1; 0 = prepared, never used. Stored last.
 //! 1032  sealed u64     where the last frame ends; 0 = still being written
+//! 1040  records u64    how many, once it is sealed. Stored before that
 //! 1088  positions 32 × u64   how far each sink has come; moved only by whoever delivers that sink
 //! 4096  frames
 //! ```
 //! The writer holds a `flock` on its open segment, so a segment whose lock can be had is sealed or its writer is dead.
 //! A salt that nothing else has makes stale or misplaced bytes fail their checksum.
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -29,6 +31,7 @@ const MAGIC: u64 = u64::from_le_bytes(*b"CORDWOOD");
 const STATIC: usize = 1024;
 pub const ORDINAL: usize = 1024;
 pub const SEALED: usize = 1032;
+pub const RECORDS: usize = 1040;
 pub const POSITIONS: usize = 1088;
 const SINKS: usize = 256;
 
@@ -162,15 +165,30 @@ impl Prepared {
         self.map.len()
     }
 
+    /// False if somebody cut or deleted its file since it was made.
+    pub fn is_whole(&self) -> bool {
+        let found = self.file.as_ref().map(|file| file.metadata());
+        found.is_none_or(|found| found.is_ok_and(|found| found.len() >= self.capacity() as u64 && found.nlink() > 0))
+    }
+
     /// Puts the segment in use: from here on readers see it. Nobody reads for the sinks in `passed`: they count as done.
     pub fn begin(self, header: &Header, ordinal: u64, passed: u32) -> Segment {
-        self.map.write(0, &header.bytes());
+        let head = Box::new(header.bytes());
+        self.map.write(0, &*head);
         for bit in 0..MAX_SINKS {
             let position = if passed >> bit & 1 == 1 { u64::MAX } else { HEADER as u64 };
             self.map.word64(POSITIONS + bit * 8).store(position, Ordering::Relaxed);
         }
         self.map.word64(ORDINAL).store(ordinal, Ordering::Release);
-        Segment { salt: header.salt(), sinks: header.sinks.len(), ordinal, position: HEADER, prepared: self }
+        Segment {
+            salt: header.salt(),
+            sinks: header.sinks.len(),
+            ordinal,
+            position: HEADER,
+            records: 0,
+            head,
+            prepared: self,
+        }
     }
 }
 
@@ -181,6 +199,8 @@ pub struct Segment {
     sinks: usize,
     ordinal: u64,
     position: usize,
+    records: u64,
+    head: Box<[u8; STATIC]>,
 }
 
 impl Segment {
@@ -221,16 +241,31 @@ impl Segment {
         let len = (frame::HEADER + payload.len()) as u32;
         map.word32(offset).store(len, Ordering::Release);
         self.position += frame::aligned(len as usize);
+        self.records += u64::from(kind == Kind::Record);
         offset as u32
     }
 
     /// Says that nothing more will be written.
     pub fn seal(&self) {
+        self.prepared.map.word64(RECORDS).store(self.records, Ordering::Relaxed);
         self.prepared.map.word64(SEALED).store(self.position as u64, Ordering::Release);
     }
 
-    pub fn is_sealed(&self) -> bool {
-        self.prepared.map.word64(SEALED).load(Ordering::Acquire) != 0
+    /// True once somebody has cut its file.
+    pub fn is_damaged(&self) -> bool {
+        self.prepared.map.is_damaged()
+    }
+
+    /// Ends a segment whose file was cut: its head and its seal are written anew, so that readers learn how many of its
+    /// records they miss.
+    pub fn abandon(self) {
+        let Some(file) = &self.prepared.file else { return };
+        let words = [(RECORDS, self.records), (SEALED, self.position as u64), (ORDINAL, self.ordinal)];
+        let _ = file.write_all_at(&*self.head, 0);
+        for (at, word) in words {
+            // What cannot be written is found by nobody: the records are lost, and the disk fails.
+            let _ = file.write_all_at(&word.to_le_bytes(), at as u64);
+        }
     }
 
     /// How far the sink of this bit has come.
@@ -243,9 +278,9 @@ impl Segment {
         self.prepared.map.word64(POSITIONS + bit * 8).store(u64::MAX, Ordering::Release);
     }
 
-    /// True when every sink in `bits` has come to `position`.
+    /// True when every sink in `bits` has come to `position`; of a damaged segment nobody knows, nor waits for it.
     pub fn is_delivered(&self, bits: u32, position: u64) -> bool {
-        (0..self.sinks).all(|bit| bits >> bit & 1 == 0 || self.delivered(bit) >= position)
+        (0..self.sinks).all(|bit| bits >> bit & 1 == 0 || self.delivered(bit) >= position) || self.is_damaged()
     }
 }
 

@@ -175,6 +175,8 @@ impl Shared {
             inner.sealed = rest;
             done
         };
+        let (cut, done): (Vec<_>, Vec<_>) = done.into_iter().partition(Segment::is_damaged);
+        cut.into_iter().for_each(Segment::abandon);
         let memory: u64 = done.iter().filter(|done| done.is_in_memory()).map(|done| done.capacity() as u64).sum();
         drop(done);
         if memory > 0 {

@@ -28,6 +28,8 @@ pub const LARGEST: usize = 8 << 20;
 const SHARE: u64 = 8;
 /// The part of `max_bytes` that a process may keep in its memory while the folder takes nothing.
 pub const MEMORY_SHARE: u64 = 4;
+const CUT: &str =
+    "a segment of the spool was cut by somebody else; what it held and was not delivered is lost, and counted";
 /// How often a process whose records are in memory looks whether the folder takes them again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -157,7 +159,7 @@ impl Spool {
                 Error::Full { wanted: least as u64, max_bytes: self.max_bytes }
             });
         }
-        if let Some(prepared) = self.shared.take_prepared().filter(|prepared| prepared.capacity() >= least) {
+        if let Some(prepared) = self.shared.take_prepared().filter(|made| made.capacity() >= least && made.is_whole()) {
             return Ok(prepared);
         }
         let error = match self.create(least) {
@@ -262,8 +264,19 @@ impl Spool {
     pub fn retire(&mut self) {
         if let Some(segment) = self.current.take() {
             segment.seal();
-            self.shared.keep_sealed(segment);
+            if segment.is_damaged() {
+                self.abandon(segment);
+            } else {
+                self.shared.keep_sealed(segment);
+            }
         }
+    }
+
+    /// Somebody cut the segment's file: its readers count what they miss, and the next record begins another.
+    fn abandon(&self, segment: Segment) {
+        segment.abandon();
+        self.shared.tell(CUT.into());
+        self.shared.wake();
     }
 
     /// Appends a site or a thread; returns its offset in the current segment.
@@ -278,9 +291,13 @@ impl Spool {
     pub fn append_record(&mut self, flags: u8, payload: &[u8]) {
         let Some(segment) = &mut self.current else { return };
         segment.append(Kind::Record, flags, (self.next_sequence - self.first_sequence) as u32, payload);
+        let segment_is_damaged = segment.is_damaged();
         self.next_sequence += 1;
         if segment.position() > self.ask_at {
             self.ask();
+        }
+        if segment_is_damaged {
+            self.retire();
         }
         // The fence orders the append before the look at the flag; the sleeper stores the flag, then looks at the spool.
         std::sync::atomic::fence(Ordering::SeqCst);

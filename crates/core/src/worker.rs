@@ -185,7 +185,14 @@ impl Loop {
     fn round(&mut self) -> u64 {
         self.shared.housekeeping();
         let mut delivered = self.deliver_locally();
+        if self.shared.folder.control.is_damaged() && !self.shared.lost.swap(true, Ordering::AcqRel) {
+            self.shared.tell("the spool's control page was cut by somebody else: another is made".into());
+        }
         let gone = self.shared.lost.load(Ordering::Acquire) || self.shared.leaving.load(Ordering::Acquire);
+        if gone && self.leader.is_some() && !self.shared.has_memory() && self.shared.folder.has_its_place() {
+            // Only the control page is another: who has mapped that leads, and finds all that is here.
+            self.leader = None;
+        }
         let yields = self.yields();
         if self.leader.is_none() && !gone && !yields && self.tried.is_none_or(|at| at.elapsed() >= FOLLOW) {
             self.tried = Some(Instant::now());

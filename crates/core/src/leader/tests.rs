@@ -77,3 +77,59 @@ fn a_leader_does_not_touch_a_folder_that_took_the_name_of_its_own() {
     assert_eq!(lead(folder.path()).round(), 1);
     assert_eq!(lines(folder.path()), ["former", "former still", "later"]);
 }
+
+/// Cuts the one segment in use of a writer that has had `delivered` records taken; how many more are then counted as lost.
+fn lost_to_a_cut(length: u64) -> (Vec<String>, u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 1 << 24);
+    assert!((0..10).all(|n| writer.log(&n.to_string())));
+    let mut leader = lead(folder.path());
+    assert_eq!(leader.round(), 10);
+    assert!((10..13).all(|n| writer.log(&n.to_string())));
+    let path = segments(folder.path()).remove(0);
+    std::fs::OpenOptions::new().write(true).open(path).unwrap().set_len(length).unwrap();
+    assert!((13..20).all(|n| writer.log(&n.to_string())));
+    leader.round();
+    writer.spool.retire();
+    writer.spool.shared.housekeeping();
+    leader.round();
+    assert!(writer.spool.is_delivered(u32::MAX, writer.spool.mark()));
+    let control = &writer.spool.shared.folder.control;
+    let lost = control.dropped(Reason::Damaged).load(Ordering::Relaxed);
+    drop(leader);
+    (lines(folder.path()), lost)
+}
+
+#[test]
+fn a_segment_cut_to_nothing_loses_what_was_not_delivered_and_that_is_counted() {
+    let (lines, lost) = lost_to_a_cut(0);
+    // The record that found it is in it.
+    let kept: Vec<String> = (0..10).chain(14..20).map(|n| n.to_string()).collect();
+    assert_eq!((lines, lost), (kept, 4));
+}
+
+#[test]
+fn a_segment_cut_behind_its_head_loses_what_was_not_delivered_and_that_is_counted() {
+    let (lines, lost) = lost_to_a_cut(4096);
+    assert_eq!(lines.len() as u64 + lost, 20);
+    assert_eq!(lines[..10], (0..10).map(|n| n.to_string()).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_full_segment_that_is_cut_before_it_is_delivered_is_counted_and_holds_nothing_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 1 << 24);
+    let mut leader = lead(folder.path());
+    assert!((0..10).all(|n| writer.log(&n.to_string())));
+    leader.round();
+    assert!((10..15).all(|n| writer.log(&n.to_string())));
+    writer.spool.retire();
+    let path = segments(folder.path()).remove(0);
+    std::fs::OpenOptions::new().write(true).open(path).unwrap().set_len(0).unwrap();
+    writer.log("after");
+    writer.spool.shared.housekeeping();
+    while leader.round() > 0 {}
+    assert_eq!(lines(folder.path()).last().unwrap(), "after");
+    let control = &writer.spool.shared.folder.control;
+    assert_eq!(control.dropped(Reason::Damaged).load(Ordering::Relaxed), 5);
+}
