@@ -28,15 +28,21 @@ pub enum Opened {
 pub struct Directory {
     pub path: PathBuf,
     open: Option<Held>,
+    gone: bool,
 }
 
 impl Directory {
     pub fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), open: Held::open(|| File::open(path)).ok() }
+        let open = Held::open(|| File::open(path));
+        let gone = open.as_ref().is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound);
+        Self { path: path.to_owned(), open: open.ok(), gone }
     }
 
     /// The names of its segments; None if it cannot be listed.
     pub fn list(&self) -> Option<Vec<OsString>> {
+        if self.gone {
+            return Some(Vec::new());
+        }
         let entries = Dir::read_from(&**self.open.as_ref()?).ok()?;
         let names = entries.filter_map(|entry| Some(OsStr::from_bytes(entry.ok()?.file_name().to_bytes()).to_owned()));
         Some(names.filter(|name| Path::new(name).extension().is_some_and(|ending| ending == "seg")).collect())
@@ -67,6 +73,11 @@ impl Directory {
     pub fn is_abandoned(&self, name: &OsStr) -> bool {
         let Opened::File(file) = self.open(name) else { return false };
         is_unlocked(&file) && matches!(Reader::open(Bytes::File(file), &self.path), Ok(None))
+    }
+
+    /// True if it could not be opened although it is there.
+    pub fn is_blind(&self) -> bool {
+        self.open.is_none() && !self.gone
     }
 
     pub fn has(&self, name: &OsStr) -> bool {

@@ -21,6 +21,8 @@ pub struct Folder {
     /// The control page's file: whoever finds another in its place is not in this folder any more.
     control_file: (u64, u64),
     directory: (u64, u64),
+    /// Who holds its lock leads. Open from the start: a folder that is deleted can still be led to its end. None: memory.
+    pub lock: Option<Held>,
     /// For tests: whether the disk is full.
     #[cfg(test)]
     pub full: std::sync::atomic::AtomicBool,
@@ -57,6 +59,7 @@ impl Folder {
             control,
             control_file,
             directory: (found.dev(), found.ino()),
+            lock: Some(open_lock(&path.join("leader.lock"))?),
             #[cfg(test)]
             full: false.into(),
         })
@@ -69,6 +72,7 @@ impl Folder {
             control: Control::anonymous()?,
             control_file: (0, 0),
             directory: (0, 0),
+            lock: None,
             #[cfg(test)]
             full: false.into(),
         })
@@ -165,6 +169,12 @@ fn allocate(file: &File, capacity: usize) -> io::Result<()> {
         Err(Errno::OPNOTSUPP | Errno::NOSYS) => file.write_all_at(&vec![0; capacity], 0),
         done => Ok(done?),
     }
+}
+
+fn open_lock(path: &Path) -> Result<Held> {
+    let mut options = std::fs::OpenOptions::new();
+    options.read(true).append(true).create(true).mode(0o600).custom_flags(OFlags::NOFOLLOW.bits() as i32);
+    Held::open(|| options.open(path)).map_err(|e| Error::io("open", path, e))
 }
 
 /// A lock nobody else takes: what matters is whether there are any.

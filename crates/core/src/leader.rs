@@ -3,12 +3,11 @@
 //! One lock decides who leads; the kernel frees it when its holder dies. For each file sink a batch goes: format →
 //! outbox → file → positions in the segments → outbox done. Whoever takes over finishes what an outbox still holds
 //! before it reads on (see `takeover`).
-use std::os::unix::fs::OpenOptionsExt;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{FlockOperation, OFlags};
+use rustix::fs::FlockOperation;
 
 use crate::control::Reason;
 use crate::error::{Error, Result};
@@ -36,28 +35,25 @@ enum Options {
 
 /// The lock of a folder, while it is held.
 pub struct Lock {
-    _file: Held,
+    shared: Arc<Shared>,
 }
 
 impl Lock {
-    /// Takes the lock; None if another process has it.
-    pub fn take(shared: &Shared) -> Result<Option<Self>> {
-        let Some(folder) = &shared.folder.path else {
-            return Ok(Some(Self {
-                _file: Held::new(std::fs::File::open("/dev/null").map_err(|e| Error::io("open", "/dev/null", e))?),
-            }));
-        };
-        let path = folder.join("leader.lock");
-        let file = std::fs::OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .custom_flags(OFlags::NOFOLLOW.bits() as i32)
-            .open(&path)
-            .map_err(|e| Error::io("open", &path, e))?;
-        let file = Held::new(file);
-        Ok(rustix::fs::flock(&*file, FlockOperation::NonBlockingLockExclusive).is_ok().then_some(Self { _file: file }))
+    /// Takes the lock; None if another process has it. A folder in memory has none: nobody else can lead it.
+    pub fn take(shared: &Arc<Shared>) -> Option<Self> {
+        let lock = shared.folder.lock.as_ref();
+        let taken =
+            lock.is_none_or(|lock| rustix::fs::flock(&**lock, FlockOperation::NonBlockingLockExclusive).is_ok());
+        taken.then(|| Self { shared: Arc::clone(shared) })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if let Some(lock) = &self.shared.folder.lock {
+            // It fails only for a bad descriptor, which holds no lock.
+            let _ = rustix::fs::flock(&**lock, FlockOperation::Unlock);
+        }
     }
 }
 
@@ -241,6 +237,11 @@ impl Leader {
             }
         }
         behind
+    }
+
+    /// True if the folder could not be opened: another time, or another process, may do better.
+    pub fn is_blind(&self) -> bool {
+        self.source.is_blind()
     }
 
     /// True if some sink's turn ended before its records did.

@@ -12,6 +12,7 @@
 //! ```
 //! The writer holds a `flock` on its open segment, so a segment whose lock can be had is sealed or its writer is dead.
 //! A salt that nothing else has makes stale or misplaced bytes fail their checksum.
+use std::ffi::OsString;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -204,9 +205,9 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// Its bytes, for a reader in this process.
-    pub fn map(&self) -> Weak<Map> {
-        Arc::downgrade(&self.prepared.map)
+    /// Its bytes, under its salt as a name, for readers in this process.
+    pub fn lent(&self) -> (OsString, Weak<Map>) {
+        (format!("{:016x}", self.salt).into(), Arc::downgrade(&self.prepared.map))
     }
 
     pub fn is_in_memory(&self) -> bool {

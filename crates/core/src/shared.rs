@@ -90,7 +90,14 @@ impl Shared {
 
     /// Lends a segment that is in no folder to readers in this process.
     pub fn lend(&self, segment: &Segment) {
-        self.inner().lent.push((OsString::from(format!("{:016x}", segment.salt)), segment.map()));
+        self.inner().lent.push(segment.lent());
+    }
+
+    /// Lends all full segments: their folder is gone, and who opens it by name finds none of them.
+    pub fn lend_sealed(&self) {
+        let mut inner = self.inner();
+        let sealed: Vec<_> = inner.sealed.iter().filter(|segment| !segment.is_in_memory()).map(Segment::lent).collect();
+        inner.lent.extend(sealed);
     }
 
     pub fn lent(&self) -> Vec<(OsString, Arc<Map>)> {

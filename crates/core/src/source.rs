@@ -411,6 +411,11 @@ impl Source {
         folder.remove_unused(|name| known.contains(name) || self.ignored.contains(name))
     }
 
+    /// True if the folder could not be opened: nothing is seen of it.
+    pub fn is_blind(&self) -> bool {
+        self.scope.directory().is_some_and(Directory::is_blind)
+    }
+
     /// How many segments there are.
     pub fn len(&self) -> usize {
         self.members.len()

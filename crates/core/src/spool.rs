@@ -272,6 +272,15 @@ impl Spool {
         }
     }
 
+    /// The folder is another's now, or gone: nothing more is written here. What a leader may not have seen yet stays within
+    /// reach of this process's own.
+    pub fn leave(&mut self) {
+        self.retire();
+        if self.shared.folder.path.is_some() && !self.shared.folder.has_its_place() {
+            self.shared.lend_sealed();
+        }
+    }
+
     /// Somebody cut the segment's file: its readers count what they miss, and the next record begins another.
     fn abandon(&self, segment: Segment) {
         segment.abandon();

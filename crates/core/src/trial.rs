@@ -95,7 +95,7 @@ impl Writer {
 /// Takes the lead of a folder.
 pub fn lead(log_dir: &Path) -> Leader {
     let spool = Spool::new(Folder::open(&spool_path(log_dir)).unwrap(), 0, process());
-    let lock = Lock::take(&spool.shared).unwrap().unwrap();
+    let lock = Lock::take(&spool.shared).unwrap();
     Leader::new(Arc::clone(&spool.shared), lock)
 }
 

@@ -194,12 +194,11 @@ impl Loop {
             self.leader = None;
         }
         let yields = self.yields();
-        if self.leader.is_none() && !gone && !yields && self.tried.is_none_or(|at| at.elapsed() >= FOLLOW) {
+        let may_lead = !gone || (!self.shared.folder.has_its_place() && self.shared.has_memory());
+        if self.leader.is_none() && may_lead && !yields && self.tried.is_none_or(|at| at.elapsed() >= FOLLOW) {
             self.tried = Some(Instant::now());
-            // The lock of a folder that took the name of ours is none of ours.
-            let lock = Lock::take(&self.shared).ok().flatten().filter(|_| self.shared.folder.is_there());
-            if let Some(lock) = lock {
-                self.leader = Some(Leader::new(Arc::clone(&self.shared), lock));
+            if let Some(lock) = Lock::take(&self.shared) {
+                self.leader = Some(Leader::new(Arc::clone(&self.shared), lock)).filter(|leader| !leader.is_blind());
             }
         }
         if let Some(leader) = &mut self.leader {
@@ -368,7 +367,7 @@ pub fn recover(shared: &Arc<Shared>, patience: Duration) -> crate::error::Result
     let until = Instant::now() + patience;
     let mut result = Recovered::default();
     let lock = loop {
-        match Lock::take(shared)? {
+        match Lock::take(shared) {
             Some(lock) => break lock,
             None if Instant::now() >= until => return Ok(result),
             None => std::thread::sleep(FOLLOW.min(Duration::from_millis(10))),
@@ -407,7 +406,8 @@ pub struct Recovered {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::trial::{lines, segments, spool_path, Writer};
+    use crate::spec::identity;
+    use crate::trial::{lines, segments, spool_path, Writer, SINK};
 
     /// Waits for what the thread does; the bound is for a thread that hangs.
     fn until(mut done: impl FnMut() -> bool) {
@@ -488,6 +488,22 @@ mod tests {
         until(|| lines(folder.path()).len() == 3);
         first.stop(Duration::from_secs(20));
         second.stop(Duration::from_secs(20));
+    }
+
+    #[test]
+    fn a_folder_deleted_before_anybody_led_it_is_delivered_by_its_writer() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = Writer::new(folder.path(), 1 << 24);
+        let spec = std::fs::read_to_string(writer.spool.shared.folder.sink_path(identity(SINK)).unwrap()).unwrap();
+        writer.spool.shared.keep_spec(identity(SINK), &spec);
+        writer.log("before");
+        std::fs::remove_dir_all(spool_path(folder.path())).unwrap();
+        writer.log("after");
+        writer.spool.leave();
+        let worker = Worker::start(Arc::clone(&writer.spool.shared)).unwrap();
+        worker.leave();
+        until(|| worker.has_ended());
+        assert_eq!(lines(folder.path()), ["before", "after"]);
     }
 
     #[test]

@@ -203,7 +203,7 @@ impl State {
             }
             return;
         }
-        self.spool.retire();
+        self.spool.leave();
         if let Some(worker) = &self.worker {
             worker.leave();
         }

@@ -72,7 +72,7 @@ fn while_the_disk_is_full_records_go_on_in_memory_and_come_in_order() {
     assert_eq!(writer.spool.shared.take_notices().len(), 1);
     assert!(writer.spool.shared.has_memory() && writer.spool.shared.memory() > 0);
     fill(&writer, false);
-    let lock = Lock::take(&writer.spool.shared).unwrap().unwrap();
+    let lock = Lock::take(&writer.spool.shared).unwrap();
     let mut leader = Leader::new(Arc::clone(&writer.spool.shared), lock);
     log(&mut writer, 1_500..2_500);
     assert_eq!(writer.spool.shared.take_notices(), ["the spool folder takes records again"]);
@@ -93,7 +93,7 @@ fn memory_is_bounded_while_the_disk_is_full() {
     let kept = (0..1_000).take_while(|_| writer.log(&text)).count();
     assert!((190..210).contains(&kept), "{kept}");
     assert!(matches!(writer.spool.reserve(20_000), Room::Full));
-    let _leader = Leader::new(Arc::clone(&writer.spool.shared), Lock::take(&writer.spool.shared).unwrap().unwrap());
+    let _leader = Leader::new(Arc::clone(&writer.spool.shared), Lock::take(&writer.spool.shared).unwrap());
     assert!(matches!(writer.spool.reserve(20_000), Room::Failed(Error::Io { .. })));
     assert_eq!(writer.spool.shared.take_notices().len(), 2);
 }
@@ -110,7 +110,7 @@ fn who_has_records_in_memory_does_not_return_to_the_folder_while_another_leads()
     writer.log("second");
     assert_eq!(other.round(), 0);
     drop(other);
-    let lock = Lock::take(&writer.spool.shared).unwrap().unwrap();
+    let lock = Lock::take(&writer.spool.shared).unwrap();
     let mut leader = Leader::new(Arc::clone(&writer.spool.shared), lock);
     assert_eq!(leader.round(), 2);
     writer.spool.retire();
@@ -130,7 +130,7 @@ fn a_quiet_process_returns_to_the_folder_with_its_next_record() {
     writer.spool.tried = Instant::now().checked_sub(RETRY);
     writer.log("asks");
     writer.spool.shared.housekeeping();
-    let lock = Lock::take(&writer.spool.shared).unwrap().unwrap();
+    let lock = Lock::take(&writer.spool.shared).unwrap();
     let mut leader = Leader::new(Arc::clone(&writer.spool.shared), lock);
     writer.log("looks");
     writer.log("on disk");
