@@ -2,11 +2,16 @@
 use std::ffi::OsString;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use crate::folder::Folder;
 use crate::os::{futex_wake, random, Map};
 use crate::segment::{self, Prepared, Segment};
 
+/// How often a process with records in its memory asks for the lead.
+const ASK: Duration = Duration::from_millis(50);
+/// Who has nothing in memory leaves the lock to those who asked for it so recently.
+const YIELD: Duration = Duration::from_millis(200);
 /// Notices that wait for the delivery thread to say them.
 const MOST_NOTICES: usize = 64;
 
@@ -224,5 +229,40 @@ impl Shared {
 
     pub fn spec(&self, identity: u64) -> Option<String> {
         self.inner().specs.iter().find(|(known, _)| *known == identity).map(|(_, spec)| spec.clone())
+    }
+}
+
+/// Whose turn it is to deliver: records in a process's memory can be delivered by that process alone, so it asks for the
+/// lead, and who leads without any gives it up.
+pub struct Turn {
+    /// Requests that were seen, and when the last came (or went, where this process asks).
+    requests: u32,
+    asked: Option<Instant>,
+}
+
+impl Turn {
+    pub fn new(shared: &Shared) -> Self {
+        Self { requests: shared.folder.control.handover().load(Ordering::Acquire), asked: None }
+    }
+
+    /// True while this process leaves the lead to others.
+    pub fn gives_way(&mut self, shared: &Shared, leads: bool) -> bool {
+        let control = &shared.folder.control;
+        if shared.has_memory() {
+            if leads {
+                // Its own request is met.
+                self.asked = None;
+            } else if self.asked.is_none_or(|at| at.elapsed() >= ASK) {
+                self.asked = Some(Instant::now());
+                self.requests = control.handover().fetch_add(1, Ordering::AcqRel).wrapping_add(1);
+                control.wake();
+            }
+            return false;
+        }
+        let requests = control.handover().load(Ordering::Acquire);
+        if std::mem::replace(&mut self.requests, requests) != requests {
+            self.asked = Some(Instant::now());
+        }
+        self.asked.is_some_and(|at| at.elapsed() < YIELD)
     }
 }

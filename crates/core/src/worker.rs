@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::control::Reason;
 use crate::leader::{Leader, Lock};
 use crate::os::{block_signals, futex_wait};
-use crate::shared::Shared;
+use crate::shared::{Shared, Turn};
 use crate::source::Source;
 use crate::spec::Spec;
 use crate::stream::{Standard, Stream};
@@ -18,8 +18,6 @@ use crate::terminal::Pipe;
 /// A follower looks so often whether the leader's lock is free.
 const FOLLOW: Duration = Duration::from_millis(50);
 const IDLE: Duration = Duration::from_secs(1);
-/// Who has nothing in memory leaves the lock to those who asked for it so recently.
-const YIELD: Duration = Duration::from_millis(200);
 /// After a round that had this many records, more are let come together before the next.
 const BUSY: u64 = 16;
 const NAP: Duration = Duration::from_micros(200);
@@ -128,30 +126,16 @@ struct Loop {
     pressed: Option<Instant>,
     /// When something was delivered last.
     active: Instant,
-    /// Requests for the lead that were seen, and when the last came (or went, where this process asks).
-    requests: u32,
-    asked: Option<Instant>,
+    turn: Turn,
     said: Said,
 }
 
 impl Loop {
     fn new(shared: Arc<Shared>) -> Self {
         let now = Instant::now();
-        let requests = shared.folder.control.handover().load(Ordering::Acquire);
+        let turn = Turn::new(&shared);
         let (own, pipes, leader, said) = (None, Vec::new(), None, Said::default());
-        Self {
-            shared,
-            own,
-            pipes,
-            leader,
-            tried: None,
-            looked: now,
-            pressed: None,
-            active: now,
-            requests,
-            asked: None,
-            said,
-        }
+        Self { shared, own, pipes, leader, tried: None, looked: now, pressed: None, active: now, turn, said }
     }
 
     fn run(&mut self) {
@@ -193,7 +177,10 @@ impl Loop {
             // Only the control page is another: who has mapped that leads, and finds all that is here.
             self.leader = None;
         }
-        let yields = self.yields();
+        let yields = self.turn.gives_way(&self.shared, self.leader.is_some());
+        if yields {
+            self.leader = None;
+        }
         let may_lead = !gone || (!self.shared.folder.has_its_place() && self.shared.has_memory());
         if self.leader.is_none() && may_lead && !yields && self.tried.is_none_or(|at| at.elapsed() >= FOLLOW) {
             self.tried = Some(Instant::now());
@@ -217,26 +204,6 @@ impl Loop {
             }
         }
         delivered
-    }
-
-    /// Records in a process's memory can be delivered by that process alone: it asks for the lead, and who leads without
-    /// any gives it up. True while this process leaves it to others.
-    fn yields(&mut self) -> bool {
-        let word = self.shared.folder.control.handover();
-        if self.shared.has_memory() {
-            if self.leader.is_none() && self.asked.is_none_or(|at| at.elapsed() >= FOLLOW) {
-                self.asked = Some(Instant::now());
-                self.requests = word.fetch_add(1, Ordering::AcqRel).wrapping_add(1);
-                self.shared.folder.control.wake();
-            }
-            return false;
-        }
-        let requests = word.load(Ordering::Acquire);
-        if std::mem::replace(&mut self.requests, requests) != requests {
-            self.asked = Some(Instant::now());
-            self.leader = None;
-        }
-        self.asked.is_some_and(|at| at.elapsed() < YIELD)
     }
 
     fn deliver_locally(&mut self) -> u64 {

@@ -10,7 +10,7 @@ use cordwood_core::copy::{self, Rows};
 use cordwood_core::fork::Held;
 use cordwood_core::os::now_ns;
 use cordwood_core::row::{Shaper, COLUMNS};
-use cordwood_core::shared::Shared;
+use cordwood_core::shared::{Shared, Turn};
 use cordwood_core::source::{count_damage, Source, Take};
 use cordwood_core::spec;
 use pyo3::prelude::*;
@@ -27,6 +27,7 @@ struct Inner {
     source: Source,
     identity: u64,
     lock: Option<Held>,
+    turn: Turn,
     /// By segment, the highest sequence that the database holds although the segment does not say so.
     standing: HashMap<u64, u64>,
     pressed: Option<Instant>,
@@ -59,8 +60,8 @@ impl PyReader {
     fn new(py: Python<'_>, spool: &PySpool, identity: &str) -> PyResult<Self> {
         let shared = spool.shared(py)?;
         let source = Source::leading(Arc::clone(&shared));
-        let identity = spec::identity(identity);
-        let inner = Inner { shared, source, identity, lock: None, standing: HashMap::new(), pressed: None };
+        let (identity, turn) = (spec::identity(identity), Turn::new(&shared));
+        let inner = Inner { shared, source, identity, lock: None, turn, standing: HashMap::new(), pressed: None };
         Ok(Self { inner: Mutex::new(inner) })
     }
 
@@ -68,6 +69,11 @@ impl PyReader {
     fn lead(&self, py: Python<'_>) -> bool {
         py.detach(|| {
             let mut inner = self.inner();
+            let Inner { turn, shared, lock, .. } = &mut *inner;
+            if turn.gives_way(shared, lock.is_some()) {
+                *lock = None;
+                return false;
+            }
             if inner.lock.is_none() {
                 inner.lock = inner.shared.folder.lock_sink(inner.identity);
                 if inner.lock.is_some() {
