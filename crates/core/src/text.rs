@@ -202,7 +202,6 @@ pub(crate) mod tests {
         Record {
             time_ns: 1_795_183_387_023_456_789,
             sequence: 1,
-            sinks: u32::MAX,
             site: Site {
                 logger: "shop.cart",
                 level: 20,

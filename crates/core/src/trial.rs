@@ -26,7 +26,6 @@ pub fn record(process: &Process) -> Record<'_> {
     Record {
         time_ns: 1_760_845_945_123_456_789,
         sequence: 1,
-        sinks: u32::MAX,
         site: Site { logger: "app", level: 20, level_name: "INFO", pathname: "/srv/a.py", line: 1, function: "f" },
         thread: Thread { ident: 1, pid: 1, name: "t", process_name: "p" },
         process,

@@ -354,25 +354,28 @@ impl PySpool {
     }
 
     /// Records of this process that wait for a shared sink, as lines for a console with these options: each once, and
-    /// none that is for a sink in `seen` too. Returns the lines, and how many records they were made of or left out.
+    /// none of level `seen` and up, which a console shows already. Returns the lines, how many records they are, and how
+    /// many were left out.
     fn waiting_lines<'py>(
         &self,
         py: Python<'py>,
         bit: usize,
-        seen: u32,
+        seen: i32,
         spec: &str,
-    ) -> PyResult<(Bound<'py, PyBytes>, usize)> {
+    ) -> PyResult<(Bound<'py, PyBytes>, usize, usize)> {
         let mut format = Spec::parse(spec).and_then(|spec| spec.format()).map_err(|e| os_error(&e))?;
-        let Some((identity, mut source)) = self.take_source(py, bit)? else { return Ok((PyBytes::new(py, b""), 0)) };
+        let Some((identity, mut source)) = self.take_source(py, bit)? else { return Ok((PyBytes::new(py, b""), 0, 0)) };
         source.refresh(self.with_state(py, |state| state.generation())?);
-        let (mut lines, mut count) = (Vec::new(), 0);
+        let (mut lines, mut shown, mut passed) = (Vec::new(), 0, 0);
         py.detach(|| {
             source.pass_delivered(identity);
             source.read(identity, |record, _| {
-                if record.sinks & seen == 0 {
+                if record.site.level < seen {
                     format.write(record, None, &mut lines);
+                    shown += 1;
+                } else {
+                    passed += 1;
                 }
-                count += 1;
                 if lines.len() >= FALLBACK_BATCH {
                     Take::Last
                 } else {
@@ -381,7 +384,7 @@ impl PySpool {
             });
         });
         self.put_source(py, bit, source)?;
-        Ok((PyBytes::new(py, &lines), count))
+        Ok((PyBytes::new(py, &lines), shown, passed))
     }
 
     /// Counters: what was appended here, and the folder's drops by reason.

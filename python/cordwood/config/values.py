@@ -112,13 +112,12 @@ def positive(field: str, value: object) -> int:
 
 def seconds(field: str, value: object) -> float:
     """Seconds, with decimals where they are wanted, more than none."""
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            value = None
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf"):
-        return float(value)
+    try:
+        number = 0.0 if isinstance(value, bool) else float(value)  # type: ignore[arg-type]  # whatever it is
+    except (TypeError, ValueError):
+        number = 0.0
+    if 0 < number < float("inf"):
+        return number
     raise ConfigError(field, f"{value!r} is not a time", "a number of seconds above 0")
 
 

@@ -19,7 +19,7 @@ class Fallback:
         spool: where the records wait.
         bit: the sink's place in it.
         spec: a console's options, for its stream and format.
-        seen: the sinks whose records are on the console already, as bits.
+        seen: tells the level from which on records are on the console already.
     """
 
     def __init__(self, spool: _native.Spool, bit: int, spec: str, stream: str, seen: Callable[[], int]) -> None:
@@ -34,15 +34,14 @@ class Fallback:
     def print(self) -> None:
         """Print what has come to wait since the last time: to the console, else to stderr, else nowhere."""
         while True:
-            lines, records = self._spool.waiting_lines(self._bit, self._seen(), self._spec)
-            if not records:
+            lines, shown, passed = self._spool.waiting_lines(self._bit, self._seen(), self._spec)
+            if not shown and not passed:
                 return
             if lines:
-                shown = lines.count(b"\n") if _write(self._stream, lines) or _write("stderr", lines) else 0
-                if shown:
-                    self.printed += records
+                if _write(self._stream, lines) or _write("stderr", lines):
+                    self.printed += shown
                 else:
-                    self.skipped += records
+                    self.skipped += shown
 
 
 def _write(name: str, text: bytes) -> bool:

@@ -16,14 +16,16 @@ import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from cordwood import _native
 from cordwood.delivery.fallback import Fallback
 from cordwood.delivery.pauses import backoff
 from cordwood.delivery.report import Bell, StateFile, sink_name
 from cordwood.errors import report
-from cordwood.sinks.database.store import Store
+
+if TYPE_CHECKING:
+    from cordwood.sinks.database.store import Store
 
 TICK = 0.05  # seconds between two looks for records, pressure and bells
 FOLLOW = 0.1  # seconds between two tries for the lock
@@ -91,7 +93,7 @@ class Sender:
         self._fallback = fallback
         self._state = StateFile(spool.folder, sink.identity)
         self._bell = Bell(spool.folder, sink.identity)
-        self._store: Store = sink.store()
+        self._held: Store | None = None
         self.figures = Figures()
         self._begin()
         _senders.add(self)
@@ -102,6 +104,7 @@ class Sender:
         self._stopping = False
         self._leads = False
         self._asked = False
+        self._changed = False
         self._limit = self._sink.batch_size
         self._told = 0.0
         self._tidier: threading.Thread | None = None
@@ -110,20 +113,33 @@ class Sender:
         self._thread.start()
 
     @property
+    def _store(self) -> Store:
+        """The database, for the process that delivers to it: its driver is loaded by no other."""
+        if self._held is None:
+            self._held = self._sink.store()
+        return self._held
+
+    def _let_go(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            held.close()
+
+    @property
     def sink(self) -> Any:
         """The database; a new one with the same identity takes its place from the next batch on."""
         return self._sink
 
     @sink.setter
     def sink(self, sink: Any) -> None:
-        old, self._sink, self._store = self._store, sink, sink.store()
-        old.close()
+        self._sink = sink
+        self._changed = True  # its thread closes what it has in use
 
     def after_fork(self) -> None:
         """In a forked child: the thread, the lock and the connections are the parent's."""
-        self._store.abandon()
+        held, self._held = self._held, None
+        if held is not None:
+            held.abandon()
         if not self._stopping:
-            self._store = self._sink.store()
             self.figures = Figures()
             self._begin()
 
@@ -149,7 +165,7 @@ class Sender:
                 pass
         finally:
             self._leads = False
-            self._store.close()
+            self._let_go()
             self._reader.release()
 
     def _step(self) -> bool:
@@ -165,6 +181,9 @@ class Sender:
             return False
         if not self._leads:
             self._take_over()
+        if self._changed:
+            self._changed = False
+            self._let_go()
         if self._bell.rang():
             self._asked = True
         if self.figures.failures == 0:
@@ -306,8 +325,9 @@ class Sender:
             "last_error": "",
             "state": "starting",
             **{name: value for name, value in said.items() if name not in {"time", "down", "pid"}},
+            "connected": int(said.get("state") == "connected"),
             "sender": said.get("pid", 0),
-            "leads": self._leads,
+            "leads": int(self._leads),
             "waiting": waiting,
             "lag_seconds": round(lag, 3),
             "fallback": printed,

@@ -30,7 +30,7 @@ class Figure:
         name: as Prometheus shows it.
         kind: `counter` or `gauge`.
         help: what it counts.
-        group: where it stands in `cordwood.stats()`: by spool, by Python-run sink, or once a process.
+        group: where it stands in `cordwood.stats()`: by spool, by Python-run sink, by database, or once a process.
         key: its name there.
         label: for a figure that is a mapping itself: the label its keys become.
     """
@@ -38,7 +38,7 @@ class Figure:
     name: str
     kind: Literal["counter", "gauge"]
     help: str
-    group: Literal["spools", "sinks", ""]
+    group: Literal["spools", "sinks", "databases", ""]
     key: str
     label: str = ""
 
@@ -57,11 +57,33 @@ METRICS = (
     ),
     Figure("cordwood_sink_delivered_total", "counter", "Records a sink took.", "sinks", "delivered"),
     Figure("cordwood_sink_failed_writes_total", "counter", "Batches a sink refused.", "sinks", "failed_writes"),
+    *(
+        Figure(f"cordwood_database_{name}", "counter" if name.endswith("_total") else "gauge", text, "databases", key)
+        for name, key, text in (
+            ("delivered_total", "delivered", "Rows committed since this sender began."),
+            ("batches_total", "batches", "Transactions committed."),
+            ("rows_per_second", "rows_per_second", "Rows a second while it writes."),
+            ("failed_writes_total", "failed_writes", "Batches that failed; they come again."),
+            ("retries_total", "retries", "Attempts after a failure."),
+            ("waiting", "waiting", "Records of all processes that wait."),
+            ("lag_seconds", "lag_seconds", "Age of the oldest record that waits."),
+            ("commit_delay_seconds", "last_lag", "From a log call to its commit, in the last batch."),
+            ("connected", "connected", "1 while the last batch was committed, else 0."),
+            ("sender", "sender", "Process that delivers; 0 for none."),
+            ("leads", "leads", "1 in the process that delivers."),
+            ("given_up_total", "given_up", "Records given up: the spool was full."),
+            ("quarantined_total", "quarantined", "Records refused whatever was tried."),
+            ("cut_total", "cut", "Texts wider than their column."),
+            ("removed_total", "removed", "Rows removed by retention."),
+            ("fallback_total", "fallback", "Records of this process printed meanwhile."),
+            ("fallback_skipped_total", "fallback_skipped", "Records no console took meanwhile."),
+        )
+    ),
     Figure("cordwood_records_suppressed_total", "counter", "Records held back by rate limits.", "", "suppressed"),
 )
 """Every metric there is; the dashboard in docs/grafana.json knows no other."""
 
-_LABELS = {"spools": "spool", "sinks": "sink"}
+_LABELS = {"spools": "spool", "sinks": "sink", "databases": "database"}
 
 
 class Collector(_Collector):

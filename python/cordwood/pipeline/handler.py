@@ -12,7 +12,7 @@ from typing import TextIO
 from cordwood import _native
 from cordwood.capture import native
 from cordwood.capture.handler import SpoolHandler
-from cordwood.config import ConsoleConfig, FileConfig, LogConfig
+from cordwood.config import ConsoleConfig, FileConfig, LogConfig, SinkConfig
 from cordwood.config.model import unknown
 from cordwood.errors import ConfigError, report
 from cordwood.pipeline.outlets import Outlet, outlets
@@ -36,7 +36,7 @@ class Handler(SpoolHandler):
         filename: the file; its folder holds the spool. The words `stderr` and `stdout` mean these streams.
         level: the least level that is handled.
         stream: `stderr` or `stdout`, or that stream itself.
-        sink: a sink of one's own, such as `MemorySink()`.
+        sink: a sink of one's own, such as `MemorySink()`, or a mapping of its options and its `kind`.
         settings: of `LogConfig`, for a stream of `ConsoleConfig` too: `format="json"`, `max_bytes="5 MB"`, …
 
     Raises:
@@ -49,7 +49,7 @@ class Handler(SpoolHandler):
         level: int | str = logging.NOTSET,
         *,
         stream: str | TextIO | None = None,
-        sink: PythonSink | DatabaseSink | None = None,
+        sink: PythonSink | DatabaseSink | Mapping[str, object] | None = None,
         **settings: object,
     ) -> None:
         if [filename, stream, sink].count(None) != 2:  # noqa: PLR2004 exactly one of three is given
@@ -57,11 +57,11 @@ class Handler(SpoolHandler):
         super().__init__(level)
         if sink is not None:
             config = _configured(LogConfig(file_output=False), settings)
-            planned = Planned(sink, self.level, "", None)
+            planned = Planned(SinkConfig(sink).sink, self.level, "", None)  # type: ignore[arg-type]  # parsed there
         else:
             config = _target(filename, stream, settings)
             (planned,) = plan(config)
-        self._connect(planned, spool_options(config))
+        self._connect(planned, spool_options(config, planned.sink))
 
     @classmethod
     def planned(cls, planned: Planned, options: SpoolOptions) -> Handler:

@@ -255,6 +255,17 @@ class LoggingManager:
         """What was accepted, delivered, held back by rate limits, dropped (by reason) and is waiting."""
         return {**outlets.stats(), "suppressed": limits.suppressed_total()}
 
+    def unreachable(self, timeout: float = 3.0) -> dict[str, str]:
+        """Ask the configured databases for a sign of life.
+
+        Args:
+            timeout: seconds to wait, for all of them together.
+
+        Returns:
+            Those that gave none, with what is wrong; records for them wait in the spool.
+        """
+        return outlets.unreachable(timeout)
+
     def get_logger(self, name: str | None = None) -> logging.Logger:
         """`cordwood.get_logger`."""
         return loggers.get_logger(name)

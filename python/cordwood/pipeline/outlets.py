@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import threading
 import time
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cordwood import _native
+from cordwood.capture.handler import SpoolHandler
 from cordwood.delivery import Loop, Sender
 from cordwood.delivery.fallback import Fallback
 from cordwood.errors import report
@@ -22,6 +24,7 @@ from cordwood.sinks.file import FileSink
 from cordwood.spool import FOLDER, SpoolOptions, open_spool
 
 RELEASE_TIMEOUT = 5.0  # seconds that closing or flushing one handler waits for delivery
+NEVER = 1 << 30  # no record has so high a level
 LAST_WORDS = 0.1  # seconds for what is logged when that wait is over
 
 
@@ -85,7 +88,7 @@ class Outlets:
         """The thread that a sink written in Python needs."""
         if isinstance(sink, DatabaseSink):
             console = self._console(spool) or ConsoleSink(TextFormatter().spec())
-            seen = functools.partial(self._console_bits, spool)
+            seen = functools.partial(self._shown_from, spool)
             return Sender(spool, bit, sink, Fallback(spool, bit, console.spec(), console.stream, seen))
         return Loop(spool, bit, sink) if isinstance(sink, PythonSink) else None
 
@@ -97,9 +100,11 @@ class Outlets:
         found = [outlet.sink for outlet in self._consoles(spool) if isinstance(outlet.sink, ConsoleSink)]
         return found[0] if found else None
 
-    def _console_bits(self, spool: _native.Spool) -> int:
-        """The consoles of this process, as a set of sinks: what is for one of them is not printed again."""
-        return sum({outlet.mask for outlet in self._consoles(spool)})
+    def _shown_from(self, spool: _native.Spool) -> int:
+        """The level from which on records are on the console of this process anyway."""
+        masks = {outlet.mask for outlet in self._consoles(spool)}
+        shown = (handler for handler in logging.getLogger().handlers if isinstance(handler, SpoolHandler))
+        return min((each.level for each in shown if each.spool is spool and each.mask in masks), default=NEVER)
 
     def adopt_format(self, outlet: Outlet, spec: dict[str, object]) -> bool:
         """Write in another format from now on; refused while another handler leads to the same sink."""
@@ -166,16 +171,24 @@ class Outlets:
                 outlet.loop.wake()
         return [(spool, spool.flush(max(0.0, deadline - time.monotonic()))) for spool in list(self.spools.values())]
 
+    def unreachable(self, timeout: float) -> dict[str, str]:
+        """The databases of this process that do not answer within `timeout` seconds, with what is wrong."""
+        senders = [outlet.loop for outlet in list(self.opened.values()) if isinstance(outlet.loop, Sender)]
+        deadline = time.monotonic() + timeout
+        answers = {each.sink.identity: each.check(max(0.1, deadline - time.monotonic())) for each in senders}
+        return {identity: problem for identity, problem in answers.items() if problem}
+
     def stats(self) -> dict[str, object]:
-        """Counters of every spool, by folder, and of every Python-run sink, by identity."""
+        """Counters of every spool, by folder, and of every Python-run sink and database, by identity."""
         return {
             "spools": {options.folder or "memory": spool.stats() for options, spool in list(self.spools.items())},
-            "sinks": {
-                outlet.sink.identity: outlet.loop.stats()
-                for outlet in list(self.opened.values())
-                if outlet.loop is not None
-            },
+            "sinks": self._loops(Loop),
+            "databases": self._loops(Sender),
         }
+
+    def _loops(self, kind: type[Loop | Sender]) -> dict[str, dict[str, object]]:
+        loops = [outlet.loop for outlet in list(self.opened.values()) if isinstance(outlet.loop, kind)]
+        return {loop.sink.identity: loop.stats() for loop in loops}
 
 
 def say_remaining(spool: _native.Spool, remaining: int) -> None:

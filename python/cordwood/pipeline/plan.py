@@ -17,7 +17,7 @@ from cordwood.config.model import DatabaseConfig
 from cordwood.formatters import FORMATS
 from cordwood.formatters.text import DEFAULT_FORMAT, TextFormatter
 from cordwood.record import level_number
-from cordwood.sinks import Sink
+from cordwood.sinks import DatabaseSink, Sink
 from cordwood.sinks.console import ConsoleSink, wants_colour
 from cordwood.sinks.file import FileSink
 from cordwood.sinks.postgres import PostgresSink
@@ -44,21 +44,20 @@ class Planned:
     formatter: logging.Formatter | None
 
 
-def spool_options(config: LogConfig) -> SpoolOptions:
-    """Where the records of a configuration wait.
+def spool_options(config: LogConfig, sink: Sink | None = None) -> SpoolOptions:
+    """Where the records of a configuration wait, or those for one sink.
 
     With files, beside them. With a database alone, in the platform's state directory, in one folder for all processes
     that log to that database. With neither nobody else could deliver them: in memory.
     """
     folder = None
-    if config.file_output or config.database.enabled:
+    shared = None if config.file_output else _shared(config, sink)
+    if config.file_output or shared is not None:
         given = config.spool.dir
         if given is not None:
             folder = os.path.realpath(given)
-        elif config.file_output:
-            folder = spool_folder(config.log_dir)
         else:
-            folder = state_folder(database(config).identity)
+            folder = spool_folder(config.log_dir) if shared is None else state_folder(shared.identity)
     log_dir = None if folder is None else str(Path(config.log_dir).resolve())
     return SpoolOptions(folder, int(config.spool.max_bytes), int(config.max_message_bytes), config.sync, log_dir)
 
@@ -74,6 +73,14 @@ def plan(config: LogConfig, environ: Mapping[str, str] = os.environ) -> Iterator
         yield Planned(database(config), _level(config.database.level), "", None)
     for entry in config.sinks:
         yield Planned(entry.sink, _level(entry.level), entry.logger, None)
+
+
+def _shared(config: LogConfig, sink: Sink | None) -> DatabaseSink | None:
+    """A database among the sinks."""
+    if config.database.enabled:
+        return database(config)
+    sinks = [sink, *(entry.sink for entry in config.sinks)]
+    return next((each for each in sinks if isinstance(each, DatabaseSink)), None)
 
 
 def database(config: LogConfig) -> PostgresSink | SqliteSink:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
 from cordwood.errors import ConfigError, MissingExtraError
@@ -56,11 +57,8 @@ class PostgresSink:
         if target.dialect != "postgresql":
             raise ConfigError("url", "it is not the address of a PostgreSQL database", "postgresql://user@host/name")
         object.__setattr__(self, "target", target)
-        try:
-            import psycopg  # noqa: F401 asked for now, used later
-            import sqlalchemy  # noqa: F401 as above
-        except ImportError:
-            raise MissingExtraError("A PostgreSQL sink", 'pip install "cordwood[postgres]"') from None
+        if find_spec("psycopg") is None or find_spec("sqlalchemy") is None:
+            raise MissingExtraError("A PostgreSQL sink", 'pip install "cordwood[postgres]"')
 
     @property
     def identity(self) -> str:

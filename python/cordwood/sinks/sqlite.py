@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
 from cordwood.errors import ConfigError, MissingExtraError
@@ -50,10 +51,8 @@ class SqliteSink:
         if target.dialect != "sqlite":
             raise ConfigError("url", "it is not the address of an SQLite file", "sqlite:///path/to/logs.db")
         object.__setattr__(self, "target", target)
-        try:
-            import sqlalchemy  # noqa: F401 asked for now, used later
-        except ImportError:
-            raise MissingExtraError("A database sink", 'pip install "cordwood[database]"') from None
+        if find_spec("sqlalchemy") is None:
+            raise MissingExtraError("A database sink", 'pip install "cordwood[database]"')
 
     @property
     def identity(self) -> str:

@@ -68,12 +68,19 @@ def _status(spool: str) -> dict[str, Any]:
     """What the core says of a spool, with the paths of its sinks; the leader only where it is alive."""
     said = _native.spool_status(spool)
     specs = file_sinks(spool)
+    databases = database_sinks(spool)
     leader = said["leader"]
     return {
         **said,
         "folder": spool,
         "leader": leader if leader and _process_state(leader) else 0,
-        "sinks": {str(specs.get(name, {}).get("path", name)): lag for name, lag in said["sinks"].items()},
+        "sinks": {
+            databases.get(name) or str(specs.get(name, {}).get("path", name)): lag
+            for name, lag in said["sinks"].items()
+        },
+        "databases": {
+            identity: dict(StateFile(spool, identity).read()) for identity in databases.values()
+        },
     }
 
 
@@ -141,9 +148,17 @@ def _spool_problems(status: Mapping[str, Any], log_dir: str) -> Iterator[str]:
         yield f"{max(waiting.values())} records wait and no process delivers them; type: cordwood recover {log_dir}"
     else:
         for sink, lag in waiting.items():
-            if lag >= _LATE:
+            if lag >= _LATE and sink not in status["databases"]:
                 hint = f"see whether its disk is full or its folder writable: df {log_dir}"
                 yield f"{sink} is {lag} records behind; {hint}"
+    for database, told in status["databases"].items():
+        lag = waiting.get(database, 0)
+        if lag and not _process_state(told.get("pid", 0)):
+            yield f"{lag} records wait for {database} and no process delivers them; start one that is configured for it"
+        elif told.get("failed_writes") and told.get("state") != "connected":
+            yield f"{database} does not take records: {told.get('last_error')}; {lag} wait and are tried again"
+        if told.get("quarantined"):
+            yield f"{told['quarantined']} records were refused by {database}; they are kept in {status['folder']}/quarantine"
     for reason, count in status["dropped"].items():
         if count:
             yield f"{count} records were lost ({reason}); a larger spool keeps more: CORDWOOD_SPOOL__MAX_BYTES"
@@ -156,6 +171,16 @@ def _process_state(pid: int) -> str:
     except OSError:
         return ""
     return stat.rpartition(")")[2].split()[0]
+
+
+def _told(state: Mapping[str, Any]) -> Iterator[str]:
+    """How a database fares, in the words of whoever delivers to it."""
+    if not state:
+        yield "nobody has delivered to it yet"
+        return
+    yield f"{state['state']} (process {state['pid']})"
+    yield f"{state['delivered']} rows in {state['batches']} batches at {state['rows_per_second']:g} rows/s"
+    yield f"{state['failed_writes']} failed, {state['retries']} retries"
 
 
 def sentences(report: Mapping[str, Any]) -> Iterator[str]:
@@ -179,6 +204,8 @@ def sentences(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"           {f'delivered by process {leader}' if leader else 'no process delivers now'}"
         for sink, lag in spool["sinks"].items():
             yield f"           {sink}: {lag} records behind"
+        for database, told in spool["databases"].items():
+            yield f"           {database}: {', '.join(_told(told))}"
     yield ""
     yield from (f"problem: {problem}" for problem in report["problems"])
     if not report["problems"]:

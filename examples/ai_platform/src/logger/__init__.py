@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import logging
 
+from logger.handlers import create_console_handler, create_database_handler, create_file_handler
+from logger.log_handler import DatabaseLogHandler
 from logger.manager import LoggerManager
 
-__all__ = ["LoggerManager", "get_logger", "initialize_logger", "shutdown_logging"]
+__all__ = [
+    "DatabaseLogHandler",
+    "LoggerManager",
+    "create_console_handler",
+    "create_database_handler",
+    "create_file_handler",
+    "get_logger",
+    "initialize_logger",
+    "shutdown_logging",
+]
 
 
-def initialize_logger(config: str = "config.yml") -> bool:
-    """Log as the file says; what is wrong in it is said, and a default used. False if logging cannot start."""
+def initialize_logger(config: str | None = None) -> bool:
+    """Log as the file says, `config.yml` where none is named; what is wrong in it is said, and a default used.
+
+    False, said on standard error, if logging cannot start, or if the database does not answer within three seconds:
+    records then go to the console, wait, and are inserted when it is back.
+    """
     return LoggerManager().initialize(config)
 
 

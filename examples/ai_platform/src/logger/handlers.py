@@ -7,6 +7,8 @@ import os
 
 import cordwood
 
+from logger.log_handler import DatabaseLogHandler
+
 FORMAT = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
 
 
@@ -23,3 +25,12 @@ def create_file_handler(
 ) -> logging.Handler:
     """A handler that writes to a rotating file."""
     return cordwood.Handler(filename, level, max_bytes=max_bytes, backup_count=backup_count, format_string=FORMAT)
+
+
+def create_database_handler(level: int | str = "INFO", **settings: object) -> DatabaseLogHandler:
+    """A handler that writes rows to a database; its settings are those of `DatabaseLogHandler`, checked here.
+
+    Raises:
+        cordwood.ConfigError: a setting cannot be used.
+    """
+    return DatabaseLogHandler(level=level, **settings)  # type: ignore[arg-type]

@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from cordwood import _native
-from cordwood.sinks.database.table import Columns
 
 Quarantine = Callable[[Sequence[int]], None]
 """Keeps the rows of a batch that the database refuses, by their places in it, before the others are committed."""
@@ -22,7 +21,7 @@ class Options(Protocol):
         ...
 
     @property
-    def columns(self) -> Columns:
+    def columns(self) -> str:
         """Which columns are written."""
         ...
 
