@@ -48,8 +48,10 @@ class Server:
 
     def thaw(self) -> None:
         """Let them go on."""
-        for process in self._processes():
-            process.send_signal(signal.SIGCONT)
+        with contextlib.suppress(psutil.NoSuchProcess):  # what ends meanwhile needs no thawing
+            for process in self._processes():
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         """Shut it down at once, as a crash."""

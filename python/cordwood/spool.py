@@ -140,15 +140,22 @@ def spools(folder: str) -> list[str]:
 
 def file_sinks(folder: str) -> dict[str, dict[str, object]]:
     """The files that a spool delivers to: the hash by which the core names them → options, `path` among them."""
-    found: dict[str, dict[str, object]] = {}
+    return {name: spec for name, spec in _specs(folder) if spec.get("kind") == "file"}
+
+
+def _specs(folder: str) -> Iterator[tuple[str, dict[str, object]]]:
     for path in sorted(Path(folder, "sinks").glob("*.json")):
         try:
             spec = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
-        if isinstance(spec, dict) and spec.get("kind") == "file":
-            found[path.stem] = spec
-    return found
+        if isinstance(spec, dict):
+            yield path.stem, spec
+
+
+def shared_sinks(folder: str) -> dict[str, dict[str, object]]:
+    """As `file_sinks`, the databases: `identity` and the options among them, no password."""
+    return {name: spec for name, spec in _specs(folder) if spec.get("kind") == "python" and "identity" in spec}
 
 
 def places(folder: str | None) -> Iterator[str]:

@@ -83,4 +83,4 @@ def test_C7_every_metric_of_the_dashboard_is_in_the_table_and_the_other_way_roun
 def test_labels_of_the_dashboard_are_those_of_the_metrics() -> None:
     grouped = re.findall(r"by \(([\w, ]+)\)", DASHBOARD.read_text(encoding="utf-8"))
     labels = {label.strip() for group in grouped for label in group.split(",")}
-    assert labels <= {"job", "spool", "sink", "reason"}
+    assert labels <= {"job", "spool", "sink", "database", "reason"}

@@ -69,7 +69,7 @@ class PostgresSink:
         """All options but the password."""
         names = ("table_prefix", "columns", "partition", "batch_size", "flush_interval", "retention_days")
         return json.dumps(
-            {"kind": "python", "sink": "postgres", "url": self.target.shown}
+            {"kind": "python", "sink": "postgres", "identity": self.identity, "url": self.target.shown}
             | {name: getattr(self, name) for name in (*names, "connect_timeout", "query_timeout")}
         )
 

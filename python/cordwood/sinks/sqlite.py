@@ -63,7 +63,7 @@ class SqliteSink:
         """All options."""
         names = ("table_prefix", "columns", "batch_size", "flush_interval", "retention_days")
         return json.dumps(
-            {"kind": "python", "sink": "sqlite", "url": self.target.shown}
+            {"kind": "python", "sink": "sqlite", "identity": self.identity, "url": self.target.shown}
             | {name: getattr(self, name) for name in names}
         )
 

@@ -14,8 +14,9 @@ from typing import Any
 
 from cordwood import _native
 from cordwood.config import LogConfig, Resolved, resolve, switches
+from cordwood.delivery.report import StateFile
 from cordwood.query.spooled import spools_of
-from cordwood.spool import file_sinks
+from cordwood.spool import file_sinks, shared_sinks
 
 _LATE = 1000  # undelivered records of a sink that are worth a word while somebody delivers
 
@@ -68,7 +69,7 @@ def _status(spool: str) -> dict[str, Any]:
     """What the core says of a spool, with the paths of its sinks; the leader only where it is alive."""
     said = _native.spool_status(spool)
     specs = file_sinks(spool)
-    databases = database_sinks(spool)
+    databases = {name: str(spec["identity"]) for name, spec in shared_sinks(spool).items()}
     leader = said["leader"]
     return {
         **said,
@@ -78,9 +79,7 @@ def _status(spool: str) -> dict[str, Any]:
             databases.get(name) or str(specs.get(name, {}).get("path", name)): lag
             for name, lag in said["sinks"].items()
         },
-        "databases": {
-            identity: dict(StateFile(spool, identity).read()) for identity in databases.values()
-        },
+        "databases": {identity: dict(StateFile(spool, identity).read()) for identity in databases.values()},
     }
 
 
@@ -152,16 +151,19 @@ def _spool_problems(status: Mapping[str, Any], log_dir: str) -> Iterator[str]:
                 hint = f"see whether its disk is full or its folder writable: df {log_dir}"
                 yield f"{sink} is {lag} records behind; {hint}"
     for database, told in status["databases"].items():
-        lag = waiting.get(database, 0)
-        if lag and not _process_state(told.get("pid", 0)):
-            yield f"{lag} records wait for {database} and no process delivers them; start one that is configured for it"
-        elif told.get("failed_writes") and told.get("state") != "connected":
-            yield f"{database} does not take records: {told.get('last_error')}; {lag} wait and are tried again"
-        if told.get("quarantined"):
-            yield f"{told['quarantined']} records were refused by {database}; they are kept in {status['folder']}/quarantine"
+        yield from _database_problems(database, told, waiting.get(database, 0), status["folder"])
     for reason, count in status["dropped"].items():
         if count:
             yield f"{count} records were lost ({reason}); a larger spool keeps more: CORDWOOD_SPOOL__MAX_BYTES"
+
+
+def _database_problems(database: str, told: Mapping[str, Any], lag: int, spool: str) -> Iterator[str]:
+    if lag and not _process_state(told.get("pid", 0)):
+        yield f"{lag} records wait for {database} and no process delivers them; start one that is configured for it"
+    elif told.get("failed_writes") and told.get("state") != "connected":
+        yield f"{database} does not take records: {told.get('last_error')}; {lag} wait and are tried again"
+    if told.get("quarantined"):
+        yield f"{told['quarantined']} records were refused by {database}; they are kept in {spool}/quarantine"
 
 
 def _process_state(pid: int) -> str:

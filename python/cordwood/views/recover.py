@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 from cordwood import _native
-from cordwood.errors import NoLogsError
+from cordwood.delivery import Sender
+from cordwood.errors import CordwoodError, NoLogsError
 from cordwood.query.spooled import spools_of
-from cordwood.spool import FOLDER
+from cordwood.sinks import SINKS
+from cordwood.spool import FOLDER, shared_sinks
+
+PATIENCE = 30.0  # seconds for each database
 
 
 def recover(folder: str) -> dict[str, Any]:
@@ -19,14 +25,34 @@ def recover(folder: str) -> dict[str, Any]:
     spools = spools_of(folder)
     if not spools:
         raise NoLogsError(f"{folder}: there is no spool here ({FOLDER}); type: cordwood recover LOG_DIRECTORY")
+    notices = [notice for spool in spools for notice in _recover_databases(spool)]
     found = [_native.recover(spool) for spool in reversed(spools)]  # what waited elsewhere is older
     return {
         "delivered": sum(one["delivered"] for one in found),
         "remaining": sum(one["remaining"] for one in found),
         "led": all(one["led"] for one in found),
         "sinks": {path: sum(one["sinks"].get(path, 0) for one in found) for one in found for path in one["sinks"]},
-        "notices": [notice for one in found for notice in one["notices"]],
+        "notices": [*notices, *(notice for one in found for notice in one["notices"])],
     }
+
+
+def _recover_databases(folder: str) -> Iterator[str]:
+    """Deliver to the databases too; a password comes from where the driver looks for one (PGPASSWORD, ~/.pgpass)."""
+    for spec in shared_sinks(folder).values():
+        kind = SINKS[str(spec["sink"])]
+        options = {option.name for option in dataclasses.fields(kind) if option.init}  # type: ignore[arg-type]
+        identity = str(spec["identity"])
+        try:
+            sink = kind(**{name: value for name, value in spec.items() if name in options})
+            sender = Sender(_native.Spool(folder), 0, sink)
+        except (CordwoodError, OSError) as error:
+            yield f"{identity}: {error}"
+            continue
+        sender.stop(PATIENCE)
+        stats = sender.stats()
+        yield f"{identity}: delivered {stats['delivered']} records, {stats['waiting']} remain" + (
+            f" ({stats['last_error']})" if stats["failed_writes"] else ""
+        )
 
 
 def sentences(report: dict[str, Any], folder: str) -> list[str]:

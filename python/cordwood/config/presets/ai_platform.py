@@ -1,4 +1,4 @@
-"""The console alone, with levels from `config.yml`, as the AI platform's LOGGER module: costs no disk."""
+"""The console, and the database that `config.yml` names, as the AI platform's LOGGER module: no files."""
 
 from __future__ import annotations
 
