@@ -152,3 +152,13 @@ def test_where_nothing_can_be_written_at_all_it_runs_and_says_so_in_few_words(
     assert any("records wait in memory" in line for line in ours)
     assert len(ours) < 20
     assert done.stderr.count("record 199") == 1
+
+
+def test_where_no_more_files_can_be_opened_what_is_left_is_said(run: Run, cordwood: Run, tmp_path: Path) -> None:
+    few = "import cordwood.pipeline, resource; resource.setrlimit(resource.RLIMIT_NOFILE, (9, 9))"
+    configure = program("preset='production', log_dir='logs'")
+    done = run("", f"{few}\n{configure}")
+    assert done.stdout == "ran to its end\n"
+    assert "20 records are not delivered yet" in done.stderr
+    assert cordwood("recover", "logs").stdout.startswith("delivered 20 records, 0 remain")
+    assert (tmp_path / "logs/app.log").read_text().count("record ") == 20

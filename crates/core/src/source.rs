@@ -130,7 +130,10 @@ impl Source {
             // Whoever leads removes the files; here they must not stay open for ever.
             self.members.retain_mut(|member| !member.is_done(false));
         }
-        let Some(found) = self.scope.list() else { return };
+        let Some(found) = self.scope.list() else {
+            self.listed = None;
+            return;
+        };
         let there: HashSet<&OsString> = found.iter().map(|(name, _)| name).collect();
         self.ignored.retain(|name| there.contains(name));
         let known: HashSet<&OsString> = self.members.iter().map(|member| &member.name).collect();
@@ -333,6 +336,11 @@ impl Source {
             }
         }
         Ok(())
+    }
+
+    /// Whether all that is there could be looked at; not where this process can open no more files.
+    pub fn is_whole(&self) -> bool {
+        self.listed.is_some()
     }
 
     /// How many records the sink lacks.

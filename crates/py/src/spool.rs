@@ -205,14 +205,20 @@ impl PySpool {
 
     /// Own records that some sink still lacks.
     fn remaining(&self, py: Python<'_>) -> PyResult<u64> {
-        let (shared, waited_for) = self.with_state(py, |state| {
+        let (shared, waited_for, appended) = self.with_state(py, |state| {
             let waited_for = state.sinks.iter().filter(|sink| sink.terminal.is_none() && !sink.removed);
             let waited_for: Vec<u64> = waited_for.map(|sink| sink.id.identity).collect();
-            (Arc::clone(&state.spool.shared), waited_for)
+            (Arc::clone(&state.spool.shared), waited_for, state.spool.appended())
         })?;
         Ok(py.detach(|| {
             let mut source = Source::own(shared);
-            waited_for.into_iter().map(|identity| source.count(identity)).max().unwrap_or(0)
+            let left = waited_for.into_iter().map(|identity| source.count(identity)).max().unwrap_or(0);
+            // Where the spool cannot be looked into, none of them is known to be delivered.
+            if source.is_whole() {
+                left
+            } else {
+                left.max(appended)
+            }
         }))
     }
 
