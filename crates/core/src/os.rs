@@ -167,15 +167,20 @@ pub fn crc32c_short(seed: u32, bytes: &[u8]) -> u32 {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "sse4.2")]
-fn crc32c_sse(seed: u32, bytes: &[u8]) -> u32 {
+fn crc32c_sse(seed: u32, mut bytes: &[u8]) -> u32 {
     use std::arch::x86_64::{_mm_crc32_u64, _mm_crc32_u8};
+    // No closures and no iterator adapters here: a closure has this function's target features, the adapter that calls it
+    // has not, and so neither would be inlined.
     let mut crc = u64::from(!seed);
-    let words = bytes.chunks_exact(8);
-    let rest = words.remainder();
-    for word in words {
-        crc = _mm_crc32_u64(crc, u64::from_le_bytes(std::array::from_fn(|at| word[at])));
+    while let Some((word, rest)) = bytes.split_first_chunk() {
+        crc = _mm_crc32_u64(crc, u64::from_le_bytes(*word));
+        bytes = rest;
     }
-    rest.iter().fold(crc as u32, |crc, byte| _mm_crc32_u8(crc, *byte)) ^ u32::MAX
+    let mut crc = crc as u32;
+    for byte in bytes {
+        crc = _mm_crc32_u8(crc, *byte);
+    }
+    !crc
 }
 
 /// Sixty-four random bits.

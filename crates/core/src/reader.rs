@@ -58,6 +58,8 @@ pub struct Reader {
     /// How much of `window` holds bytes of the file.
     filled: usize,
     next_fetch: usize,
+    /// The position in `window` whose frame was found whole last: nobody computes its checksum again.
+    whole: Option<(u64, Step)>,
 }
 
 /// What a reader finds at a position.
@@ -98,6 +100,7 @@ impl Reader {
             window_at: 0,
             filled: 0,
             next_fetch: WINDOW.0,
+            whole: None,
         }))
     }
 
@@ -168,10 +171,19 @@ impl Reader {
     pub fn refresh(&mut self) {
         self.filled = 0;
         self.next_fetch = WINDOW.0;
+        self.whole = None;
     }
 
     /// Makes sure that the frame at `position`, if there is one, is in memory.
+    #[inline]
     pub fn look(&mut self, position: u64) -> Step {
+        match self.whole {
+            Some((at, step)) if at == position => step,
+            _ => self.look_anew(position),
+        }
+    }
+
+    fn look_anew(&mut self, position: u64) -> Step {
         let mut wanted = frame::HEADER;
         loop {
             let start = position.wrapping_sub(self.window_at) as usize;
@@ -185,7 +197,11 @@ impl Reader {
             let bytes = self.at(position);
             let room = self.header.capacity.saturating_sub(position) as usize;
             match frame::read(self.header.salt(), position as u32, bytes, room) {
-                Found::Frame(frame) => return Step::Frame(frame.kind, frame.stride),
+                Found::Frame(frame) => {
+                    let step = Step::Frame(frame.kind, frame.stride);
+                    self.whole = Some((position, step));
+                    return step;
+                }
                 Found::End => return Step::End,
                 Found::Damaged => return Step::Damaged,
                 Found::Partial(len) if len <= bytes.len() || wanted >= len => return Step::Damaged,
@@ -206,6 +222,7 @@ impl Reader {
             self.window.resize(len, 0);
         }
         self.window_at = position;
+        self.whole = None;
         self.filled = self.bytes.read_at(&mut self.window[..len], position).unwrap_or(0);
     }
 

@@ -280,6 +280,7 @@ fn make_canary(py: Python<'_>, class: &Bound<'_, PyType>) -> PyResult<()> {
     for name in watched.into_iter().chain(runtime::METHODS) {
         originals.push((PyString::intern(py, name).unbind(), canary.getattr(name)?.as_ptr() as usize));
     }
+    ffi::watch_type(&canary);
     let _ = runtime::CANARY.set(py, runtime::Canary { class: canary.unbind(), originals });
     Ok(())
 }

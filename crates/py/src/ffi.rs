@@ -6,7 +6,7 @@ use std::cell::{RefCell, RefMut};
 use std::ffi::{c_char, c_int, c_void, CStr};
 use std::marker::PhantomData;
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, Ordering};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -184,9 +184,14 @@ pub fn dict_get<'py>(dict: &Bound<'py, PyAny>, key: &Bound<'py, PyAny>) -> Optio
     unsafe { Bound::from_borrowed_ptr_or_opt(dict.py(), dict_address(dict, key) as *mut ffi::PyObject) }
 }
 
-/// CPython sets this flag when it gives a type a version and clears it, for all subclasses, when a type changes.
-pub fn has_version(class: &Bound<'_, PyType>) -> bool {
+/// Whether the watched type is as it was when [`type_was_compared`] was last said of it.
+///
+/// From CPython 3.12 on a watcher tells (`PyType_Watch`); before, a type loses this flag when it or a base of it changes.
+pub fn is_type_unchanged(class: &Bound<'_, PyType>) -> bool {
     const VALID_VERSION_TAG: u64 = 1 << 19;
+    if TYPE_WATCHED.load(Ordering::Relaxed) {
+        return !TYPE_CHANGED.load(Ordering::Relaxed);
+    }
     // SAFETY: a live type object.
     (unsafe { ffi::PyType_GetFlags(class.as_ptr().cast()) } as u64) & VALID_VERSION_TAG != 0
 }
@@ -265,6 +270,53 @@ pub fn watch_dict(dict: &Bound<'_, PyAny>) {
 pub fn is_unchanged(seen: &std::cell::Cell<u64>) -> bool {
     let now = CHANGES.load(Ordering::Relaxed);
     seen.replace(now) == now && WATCHER.load(Ordering::Relaxed) >= 0
+}
+
+static TYPE_WATCHED: AtomicBool = AtomicBool::new(false);
+static TYPE_CHANGED: AtomicBool = AtomicBool::new(true);
+
+unsafe extern "C" fn on_type_change(_class: *mut ffi::PyObject) -> c_int {
+    TYPE_CHANGED.store(true, Ordering::Relaxed);
+    0
+}
+
+type OnTypeChange = unsafe extern "C" fn(*mut ffi::PyObject) -> c_int;
+
+/// Has changes of this type and its bases told, where the interpreter can do that. For one type alone.
+pub fn watch_type(class: &Bound<'_, PyType>) {
+    let (add, watch) = (symbol(c"PyType_AddWatcher"), symbol(c"PyType_Watch"));
+    if add.is_null() || watch.is_null() || symbol(ASSIGN_VERSION).is_null() {
+        return;
+    }
+    // SAFETY: the functions of these names have these signatures in every CPython that has them; the GIL is held, and
+    // the type is live. An error (all watchers are taken) is cleared, and the type counts as not watched.
+    let watched = unsafe {
+        let number = std::mem::transmute::<*mut c_void, unsafe extern "C" fn(OnTypeChange) -> c_int>(add)(on_type_change);
+        let watch =
+            std::mem::transmute::<*mut c_void, unsafe extern "C" fn(c_int, *mut ffi::PyObject) -> c_int>(watch);
+        let watched = number >= 0 && watch(number, class.as_ptr()) >= 0;
+        if !watched {
+            ffi::PyErr_Clear();
+        }
+        watched
+    };
+    TYPE_WATCHED.store(watched, Ordering::Relaxed);
+}
+
+/// A type without a version changes untold, so it gets one.
+const ASSIGN_VERSION: &CStr = c"PyUnstable_Type_AssignVersionTag";
+
+/// The watched type was found to be as it should; the next change of it is told.
+pub fn type_was_compared(class: &Bound<'_, PyType>) {
+    if !TYPE_WATCHED.load(Ordering::Relaxed) {
+        return;
+    }
+    // SAFETY: the function of that name and signature, found when the watcher was added; a live type object.
+    let has_version = unsafe {
+        let assign = symbol(ASSIGN_VERSION);
+        std::mem::transmute::<*mut c_void, unsafe extern "C" fn(*mut ffi::PyObject) -> c_int>(assign)(class.as_ptr())
+    };
+    TYPE_CHANGED.store(has_version == 0, Ordering::Relaxed);
 }
 
 /// Where a call comes from.

@@ -190,7 +190,7 @@ pub fn stdlib_is_itself(py: Python<'_>) -> PyResult<bool> {
 /// True while `logging.Logger` and ours have the methods they had.
 pub fn class_is_itself(py: Python<'_>) -> PyResult<bool> {
     let Some(canary) = runtime::CANARY.get(py) else { return Ok(false) };
-    Ok(ffi::has_version(canary.class.bind(py)) || compare(py, canary)?)
+    Ok(ffi::is_type_unchanged(canary.class.bind(py)) || compare(py, canary)?)
 }
 
 /// Some attribute of `logging.Logger` was set: is it one that matters?
@@ -201,5 +201,6 @@ fn compare(py: Python<'_>, canary: &runtime::Canary) -> PyResult<bool> {
             return Ok(false);
         }
     }
+    ffi::type_was_compared(canary.class.bind(py));
     Ok(true)
 }
