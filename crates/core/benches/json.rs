@@ -39,6 +39,7 @@ fn main() {
         exception: None,
         stack_info: None,
         task_name: None,
+        place: None,
     };
     for names in ["cordwood", "ecs", "otel", "gcp"] {
         let Ok(format) = JsonFormat::compile(names) else { continue };

@@ -55,6 +55,7 @@ fn record<'a>(process: &'a Process, message: Message<'a>, i: u32) -> Record<'a> 
         exception: None,
         stack_info: None,
         task_name: None,
+        place: None,
     }
 }
 

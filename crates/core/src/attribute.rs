@@ -59,6 +59,32 @@ impl Attribute {
         })
     }
 
+    /// Whether all records of one call site and thread have the same value.
+    pub fn is_constant(self) -> bool {
+        match self {
+            Self::Filename
+            | Self::FuncName
+            | Self::Levelname
+            | Self::Levelno
+            | Self::Lineno
+            | Self::Module
+            | Self::Name
+            | Self::Pathname
+            | Self::Process
+            | Self::ProcessName
+            | Self::Thread
+            | Self::ThreadName => true,
+            Self::Asctime
+            | Self::Created
+            | Self::Message
+            | Self::Msecs
+            | Self::Msg
+            | Self::RelativeCreated
+            | Self::TaskName
+            | Self::Field => false,
+        }
+    }
+
     /// Whether a conversion suits the attribute. A field's type is only known when it comes.
     pub fn suits(self, kind: Kind) -> bool {
         match self {

@@ -12,7 +12,7 @@
 //! Frames begin at multiples of 8. Call sites and threads are written once a segment and named by their offset, so
 //! whoever reads a segment needs nothing but the segment.
 use crate::os::crc32c_short;
-use crate::record::{Exception, Fields, Message, Process, Record, Site, Thread, Values};
+use crate::record::{Exception, Fields, Message, Place, Process, Record, Site, Thread, Values};
 
 pub const HEADER: usize = 16;
 pub const VERSION: u16 = 1;
@@ -321,6 +321,7 @@ pub fn record<'a>(frame: &Frame<'a>, context: &Context<'a>) -> Option<(Record<'a
         exception,
         stack_info,
         task_name,
+        place: Some(Place { segment: context.process.segment, site: head.site, thread: head.thread }),
     };
     Some((record, lines))
 }

@@ -29,31 +29,56 @@ impl Plan {
     }
 }
 
+/// A template taken apart, for many records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parts {
+    /// What stands before a conversion, and the conversion.
+    slots: Vec<(Vec<u8>, Spec)>,
+    end: Vec<u8>,
+}
+
+impl Parts {
+    /// `None` where [`Plan`] has none.
+    pub fn new(template: &str) -> Option<Self> {
+        let (mut slots, mut text) = (Vec::new(), Vec::new());
+        let mut rest = template.as_bytes();
+        while let Some((before, after)) = split(rest) {
+            text.extend_from_slice(before);
+            rest = after;
+            if let Some(after) = rest.strip_prefix(b"%") {
+                text.push(b'%');
+                rest = after;
+            } else {
+                slots.push((std::mem::take(&mut text), Spec::parse(&mut rest)?));
+            }
+        }
+        text.extend_from_slice(rest);
+        Some(Self { slots, end: text })
+    }
+
+    /// As [`render`].
+    pub fn render(&self, mut args: Values<'_>, out: &mut Vec<u8>) -> bool {
+        let start = out.len();
+        for (text, spec) in &self.slots {
+            out.extend_from_slice(text);
+            if !args.next().is_some_and(|value| spec.write(&value, out)) {
+                out.truncate(start);
+                return false;
+            }
+        }
+        out.extend_from_slice(&self.end);
+        let done = args.next().is_none();
+        if !done {
+            out.truncate(start);
+        }
+        done
+    }
+}
+
 /// Appends `template % args`. Where that is not possible (see [`Plan`], [`Kind::accepts`]) nothing is
 /// appended and the answer is false.
 pub fn render(template: &str, args: Values<'_>, out: &mut Vec<u8>) -> bool {
-    let start = out.len();
-    let done = fill(template.as_bytes(), args, out).is_some();
-    if !done {
-        out.truncate(start);
-    }
-    done
-}
-
-fn fill(mut rest: &[u8], mut args: Values<'_>, out: &mut Vec<u8>) -> Option<()> {
-    while let Some((before, after)) = split(rest) {
-        out.extend_from_slice(before);
-        rest = after;
-        if let Some(after) = rest.strip_prefix(b"%") {
-            out.push(b'%');
-            rest = after;
-        } else {
-            let spec = Spec::parse(&mut rest)?;
-            spec.write(&args.next()?, out).then_some(())?;
-        }
-    }
-    out.extend_from_slice(rest);
-    args.next().is_none().then_some(())
+    Parts::new(template).is_some_and(|parts| parts.render(args, out))
 }
 
 /// What stands before and after the next `%`.

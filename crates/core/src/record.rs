@@ -92,6 +92,15 @@ pub struct Exception<'a> {
     pub frames_json: &'a str,
 }
 
+/// Where a record's call site and thread stand: for two records with one place, both are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Place {
+    pub segment: u64,
+    /// Offsets of their frames.
+    pub site: u32,
+    pub thread: u32,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Record<'a> {
     /// Nanoseconds since the epoch.
@@ -110,6 +119,8 @@ pub struct Record<'a> {
     pub stack_info: Option<&'a str>,
     /// The asyncio task's name, where one ran.
     pub task_name: Option<&'a str>,
+    /// None where it does not come from a segment.
+    pub place: Option<Place>,
 }
 
 /// Packed values, one after another; an iterator that ends at the first byte it cannot read.

@@ -3,10 +3,13 @@ use crate::attribute::milliseconds;
 use crate::civil::{write_digits, DateFormat};
 use crate::error::{Error, Result};
 use crate::escape;
-use crate::percent::{self, Spec};
-use crate::record::{Message, Record, Value, Values};
+use crate::percent::{self, Parts, Spec};
+use crate::record::{Message, Place, Record, Value, Values};
 
 pub use crate::attribute::Attribute;
+use constants::Memory;
+
+mod constants;
 
 /// `logging.Formatter`'s date format; milliseconds follow it.
 const DEFAULT_DATE: &str = "%Y-%m-%d %H:%M:%S";
@@ -32,6 +35,7 @@ pub struct TextFormat {
     /// What stands behind the last slot.
     end: String,
     clock: Clock,
+    memory: Memory,
 }
 
 impl TextFormat {
@@ -64,7 +68,7 @@ impl TextFormat {
             return Err(refusal(format!("{format:?} has no %(name)s")));
         }
         text.push_str(rest);
-        Ok(Self { slots, end: text, clock: Clock::new(date_format)? })
+        Ok(Self { slots, end: text, clock: Clock::new(date_format)?, memory: Memory::default() })
     }
 
     /// Whether the format shows an attribute, so that capture need not ask for what nobody reads.
@@ -74,54 +78,98 @@ impl TextFormat {
 
     /// Appends one record: its line, exception and stack, and a newline.
     pub fn format(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
-        self.format_coloured(record, "", out);
+        let start = out.len();
+        match record.place {
+            Some(place) => self.write_known(place, record, out),
+            None => self.write_line(record, "", out),
+        }
+        finish(record, start, out);
+    }
+
+    fn write_known(&mut self, place: Place, record: &Record<'_>, out: &mut Vec<u8>) {
+        let known = self.memory.recall(&self.slots, &self.end, place, record);
+        if let Message::Deferred(_) = record.message {
+            known.learn(record.template);
+        }
+        let mut varying = self.slots.iter().filter(|slot| !slot.attribute.is_constant());
+        for piece in known.pieces() {
+            out.extend_from_slice(piece);
+            if let Some(slot) = varying.next() {
+                slot.write(record, known.template(), &mut self.clock, out);
+            }
+        }
     }
 
     /// The same with the level name between `colour`, SGR codes, and a reset.
     pub(crate) fn format_coloured(&mut self, record: &Record<'_>, colour: &str, out: &mut Vec<u8>) {
         let start = out.len();
-        for Slot { text, attribute, name, spec } in &self.slots {
-            out.extend_from_slice(text.as_bytes());
-            match (attribute, record.message) {
-                (Attribute::Asctime, _) if spec.is_plain() => self.clock.write(record, out),
-                (Attribute::Asctime, _) => {
-                    let mut time = Vec::new();
-                    self.clock.write(record, &mut time);
-                    spec.write(&Value::Str(&String::from_utf8_lossy(&time)), out);
-                }
-                (Attribute::Message, Message::Deferred(args)) => write_deferred(*spec, record.template, args, out),
-                (Attribute::Levelname, _) if !colour.is_empty() => {
-                    out.extend_from_slice(b"\x1b[");
-                    out.extend_from_slice(colour.as_bytes());
-                    out.push(b'm');
-                    write_value(*spec, &Value::Str(record.site.level_name), out);
-                    out.extend_from_slice(b"\x1b[0m");
-                }
-                _ => write_value(*spec, &attribute.value(name, record), out),
+        self.write_line(record, colour, out);
+        finish(record, start, out);
+    }
+
+    fn write_line(&mut self, record: &Record<'_>, colour: &str, out: &mut Vec<u8>) {
+        for slot in &self.slots {
+            out.extend_from_slice(slot.text.as_bytes());
+            if slot.attribute == Attribute::Levelname && !colour.is_empty() {
+                out.extend_from_slice(b"\x1b[");
+                out.extend_from_slice(colour.as_bytes());
+                out.push(b'm');
+                slot.write(record, None, &mut self.clock, out);
+                out.extend_from_slice(b"\x1b[0m");
+            } else {
+                slot.write(record, None, &mut self.clock, out);
             }
         }
         out.extend_from_slice(self.end.as_bytes());
-        for block in [record.exception.map(|exception| exception.text), record.stack_info].into_iter().flatten() {
-            if !out[start..].ends_with(b"\n") {
-                out.push(b'\n');
-            }
-            escape::push_lines(block, out);
-        }
-        out.push(b'\n');
     }
 }
 
-fn write_deferred(spec: Spec, template: &str, args: Values<'_>, out: &mut Vec<u8>) {
-    let start = out.len();
-    if !percent::render(template, args, out) {
-        // Capture defers nothing that cannot be rendered, so the frame is damaged: show what is left.
-        out.extend_from_slice(template.as_bytes());
+/// What follows the line.
+fn finish(record: &Record<'_>, start: usize, out: &mut Vec<u8>) {
+    for block in [record.exception.map(|exception| exception.text), record.stack_info].into_iter().flatten() {
+        if !out[start..].ends_with(b"\n") {
+            out.push(b'\n');
+        }
+        escape::push_lines(block, out);
     }
-    if !spec.is_plain() {
-        let message = out.split_off(start);
-        spec.write(&Value::Str(&String::from_utf8_lossy(&message)), out);
+    out.push(b'\n');
+}
+
+impl Slot {
+    /// Appends the value; `template` is the record's, where it was taken apart before.
+    fn write(&self, record: &Record<'_>, template: Option<&Parts>, clock: &mut Clock, out: &mut Vec<u8>) {
+        match (self.attribute, record.message) {
+            (Attribute::Asctime, _) if self.spec.is_plain() => clock.write(record, out),
+            (Attribute::Asctime, _) => {
+                let mut time = Vec::new();
+                clock.write(record, &mut time);
+                self.spec.write(&Value::Str(&String::from_utf8_lossy(&time)), out);
+            }
+            (Attribute::Message, Message::Deferred(args)) => self.write_deferred(record.template, template, args, out),
+            _ => self.write_value(record, out),
+        }
     }
-    escape::escape_tail(out, start);
+
+    fn write_value(&self, record: &Record<'_>, out: &mut Vec<u8>) {
+        write_value(self.spec, &self.attribute.value(&self.name, record), out);
+    }
+
+    fn write_deferred(&self, template: &str, parts: Option<&Parts>, args: Values<'_>, out: &mut Vec<u8>) {
+        let start = out.len();
+        let done = match parts {
+            Some(parts) => parts.render(args, out),
+            None => percent::render(template, args, out),
+        };
+        if !done {
+            // Capture defers nothing that cannot be rendered, so the frame is damaged: show what is left.
+            out.extend_from_slice(template.as_bytes());
+        }
+        if !self.spec.is_plain() {
+            let message = out.split_off(start);
+            self.spec.write(&Value::Str(&String::from_utf8_lossy(&message)), out);
+        }
+        escape::escape_tail(out, start);
+    }
 }
 
 fn write_value(spec: Spec, value: &Value<'_>, out: &mut Vec<u8>) {
@@ -218,6 +266,7 @@ pub(crate) mod tests {
             exception: None,
             stack_info: None,
             task_name: None,
+            place: None,
         }
     }
 
@@ -288,6 +337,27 @@ pub(crate) mod tests {
         assert_eq!(formatted("%(message)s|", &deferred(&bytes)), "it's a\n  b|\n");
         assert_eq!(formatted("%(message)10s|", &deferred(&bytes)), "  it's a\n  b|\n");
         assert_eq!(formatted("%(message)s|", &deferred(&bytes[..2])), "it's %s|\n");
+    }
+
+    #[test]
+    fn what_a_place_has_in_common_is_rendered_once_and_reads_the_same() {
+        let mut format =
+            TextFormat::compile("<%(name)s|%(asctime)s|%(lineno)4d|%(message)s|%(user)s|%(threadName)s>", None).unwrap();
+        let process = process();
+        let mut args = Vec::new();
+        pack(Value::Int(7), &mut args);
+        for (site, thread) in [(4096, 4200), (4096, 4300), (5000, 4200), (4096, 4200)] {
+            for message in [Message::Rendered("done"), Message::Deferred(Values::new(&args))] {
+                let mut given = Record { template: "%d done", message, ..record(&process) };
+                given.site.line = site;
+                given.thread.name = if thread == 4200 { "one" } else { "t\nwo" };
+                let (mut alone, mut known) = (Vec::new(), Vec::new());
+                format.format(&given, &mut alone);
+                let place = Some(Place { segment: 1, site, thread });
+                format.format(&Record { place, ..given }, &mut known);
+                assert_eq!(String::from_utf8(known).unwrap(), String::from_utf8(alone).unwrap());
+            }
+        }
     }
 
     #[test]

@@ -35,6 +35,7 @@ pub fn record(process: &Process) -> Record<'_> {
         exception: None,
         stack_info: None,
         task_name: None,
+        place: None,
     }
 }
 

@@ -33,6 +33,7 @@ fn formatted(names: &str) -> String {
         fields: Fields::new(&fields),
         exception: Some(exception),
         task_name: Some("Task-1"),
+        place: None,
         ..record(&process)
     };
     let mut out = Vec::new();
