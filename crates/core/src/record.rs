@@ -154,23 +154,24 @@ pub fn pack(value: Value<'_>, out: &mut Vec<u8>) {
         Value::None => out.push(NONE),
         Value::Bool(true) => out.push(TRUE),
         Value::Bool(false) => out.push(FALSE),
-        Value::Int(n) => {
-            out.push(INT);
-            out.extend_from_slice(&n.to_le_bytes());
-        }
-        Value::Float(x) => {
-            out.push(FLOAT);
-            out.extend_from_slice(&x.to_le_bytes());
-        }
+        Value::Int(n) => put_word(INT, n.to_le_bytes(), out),
+        Value::Float(x) => put_word(FLOAT, x.to_le_bytes(), out),
         Value::Str(s) if s.len() < 256 => {
-            out.push(SHORT);
-            out.push(s.len() as u8);
+            out.reserve(2 + s.len());
+            out.extend_from_slice(&[SHORT, s.len() as u8]);
             out.extend_from_slice(s.as_bytes());
         }
         Value::Str(s) => pack_long(LONG, s, out),
         Value::Number(s) => pack_long(NUMBER, s, out),
         Value::Json(s) => pack_long(JSON, s, out),
     }
+}
+
+#[inline]
+fn put_word(tag: u8, word: [u8; 8], out: &mut Vec<u8>) {
+    let mut bytes = [tag; 9];
+    bytes[1..].copy_from_slice(&word);
+    out.extend_from_slice(&bytes);
 }
 
 fn pack_long(tag: u8, text: &str, out: &mut Vec<u8>) {

@@ -342,7 +342,8 @@ pub(crate) mod tests {
     #[test]
     fn what_a_place_has_in_common_is_rendered_once_and_reads_the_same() {
         let mut format =
-            TextFormat::compile("<%(name)s|%(asctime)s|%(lineno)4d|%(message)s|%(user)s|%(threadName)s>", None).unwrap();
+            TextFormat::compile("<%(name)s|%(asctime)s|%(lineno)4d|%(message)s|%(user)s|%(threadName)s>", None)
+                .unwrap();
         let process = process();
         let mut args = Vec::new();
         pack(Value::Int(7), &mut args);

@@ -521,10 +521,7 @@ pub fn thread(py: Python<'_>) -> PyResult<Rc<ThreadEntry>> {
         serial.get()
     });
     if let Some(entry) = caches(py, |caches| caches.threads.get(&serial).map(Rc::clone)).flatten() {
-        let named = ffi::is_unchanged(&entry.checked)
-            || ffi::dict_address(entry.dict.bind(py), intern!(py, "_name")) == entry.name.as_ptr() as usize;
-        let process = entry.process.as_ref().map(|name| name.as_ptr());
-        if named && process == runtime::process_name(py).map(|name| name.as_ptr()) {
+        if ffi::is_unchanged(&entry.checked) || entry.is_named_so(py) {
             return Ok(entry);
         }
     }
@@ -533,6 +530,15 @@ pub fn thread(py: Python<'_>) -> PyResult<Rc<ThreadEntry>> {
         caches(py, |caches| (runtime::bounded(&mut caches.threads), caches.threads.insert(serial, Rc::clone(&entry))));
     drop(old);
     Ok(entry)
+}
+
+impl ThreadEntry {
+    /// Whether thread and process have the names they had.
+    fn is_named_so(&self, py: Python<'_>) -> bool {
+        let process = self.process.as_ref().map(|name| name.as_ptr());
+        ffi::dict_address(self.dict.bind(py), intern!(py, "_name")) == self.name.as_ptr() as usize
+            && process == runtime::process_name(py).map(|name| name.as_ptr())
+    }
 }
 
 fn describe_thread(py: Python<'_>) -> PyResult<ThreadEntry> {

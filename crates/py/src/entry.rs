@@ -142,7 +142,7 @@ impl<'py> Keywords<'py> {
     }
 
     fn into_sources(self) -> FieldSources<'py> {
-        FieldSources { dicts: self.extra.into_iter().collect(), pairs: self.fields }
+        FieldSources { dicts: self.extra.map_or_else(Vec::new, |extra| vec![extra]), pairs: self.fields }
     }
 }
 

@@ -291,9 +291,9 @@ pub fn watch_type(class: &Bound<'_, PyType>) {
     // SAFETY: the functions of these names have these signatures in every CPython that has them; the GIL is held, and
     // the type is live. An error (all watchers are taken) is cleared, and the type counts as not watched.
     let watched = unsafe {
-        let number = std::mem::transmute::<*mut c_void, unsafe extern "C" fn(OnTypeChange) -> c_int>(add)(on_type_change);
-        let watch =
-            std::mem::transmute::<*mut c_void, unsafe extern "C" fn(c_int, *mut ffi::PyObject) -> c_int>(watch);
+        let number =
+            std::mem::transmute::<*mut c_void, unsafe extern "C" fn(OnTypeChange) -> c_int>(add)(on_type_change);
+        let watch = std::mem::transmute::<*mut c_void, unsafe extern "C" fn(c_int, *mut ffi::PyObject) -> c_int>(watch);
         let watched = number >= 0 && watch(number, class.as_ptr()) >= 0;
         if !watched {
             ffi::PyErr_Clear();

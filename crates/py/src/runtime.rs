@@ -135,13 +135,15 @@ pub fn names(py: Python<'_>) -> PyResult<&Names> {
         let logging = py.import("logging")?;
         ffi::watch_dict(logging.dict().as_any());
         ffi::watch_dict(&logging.getattr("_levelToName")?);
+        let modules = py.import("sys")?.getattr("modules")?;
+        ffi::watch_dict(&modules);
         Ok(Names {
             record_class: logging.getattr("LogRecord")?.unbind(),
             srcfile: logging.getattr("_srcfile")?.extract()?,
             logger_class: logging.getattr("Logger")?.unbind(),
             levels: logging.getattr("_levelToName")?.unbind(),
             null_handler: logging.getattr("NullHandler")?.unbind(),
-            modules: py.import("sys")?.getattr("modules")?.cast_into()?.unbind(),
+            modules: modules.cast_into()?.unbind(),
             logging: logging.dict().unbind(),
         })
     })
@@ -230,16 +232,21 @@ pub fn is_imported(py: Python<'_>, name: &Bound<'_, PyString>) -> bool {
     names(py).is_ok_and(|names| ffi::dict_address(names.modules.bind(py), name) != 0)
 }
 
-/// The process's name, where `multiprocessing` is loaded: its children get theirs after the fork.
+/// The process's name, where `multiprocessing` is loaded: its children get theirs after the fork. What it was found by is
+/// watched, so that a change of it shows in [`ffi::is_unchanged`].
 pub fn process_name(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
     static MODULE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     if MODULE.get(py).is_none() {
         let modules = names(py).ok()?.modules.bind(py);
         let module = ffi::dict_get(modules, intern!(py, "multiprocessing.process"))?;
-        let _ = MODULE.set(py, ffi::instance_dict(&module).ok()?.unbind());
+        let dict = ffi::instance_dict(&module).ok()?;
+        ffi::watch_dict(&dict);
+        let _ = MODULE.set(py, dict.unbind());
     }
     let current = ffi::dict_get(MODULE.get(py)?.bind(py), intern!(py, "_current_process"))?;
-    ffi::dict_get(&ffi::instance_dict(&current).ok()?, intern!(py, "_name"))
+    let dict = ffi::instance_dict(&current).ok()?;
+    ffi::watch_dict(&dict);
+    ffi::dict_get(&dict, intern!(py, "_name"))
 }
 
 /// In a forked child: threads are described anew, with its process number.
