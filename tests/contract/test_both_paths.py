@@ -373,6 +373,7 @@ def patched(log: Log) -> None:
 def threads(log: Log) -> None:
     def work() -> None:
         log.info("as named")
+        log.info("as named")
         threading.current_thread().name = "renamed\nby hand"
         log.info("renamed")
 
@@ -383,6 +384,7 @@ def threads(log: Log) -> None:
 
 def processes(log: Log) -> None:
     process = multiprocessing.current_process()
+    log.info("as named")
     log.info("as named")
     before, process.name = process.name, "renamed by hand"
     log.info("renamed")

@@ -521,7 +521,7 @@ pub fn thread(py: Python<'_>) -> PyResult<Rc<ThreadEntry>> {
         serial.get()
     });
     if let Some(entry) = caches(py, |caches| caches.threads.get(&serial).map(Rc::clone)).flatten() {
-        if ffi::is_unchanged(&entry.checked) || entry.is_named_so(py) {
+        if (ffi::is_unchanged(&entry.checked) && ffi::watches_instances(py)) || entry.is_named_so(py) {
             return Ok(entry);
         }
     }

@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, Ordering};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyTuple, PyType};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyList, PyTuple, PyType};
 use pyo3::Borrowed;
 
 /// State that is touched only by the thread that holds the GIL.
@@ -317,6 +318,22 @@ pub fn type_was_compared(class: &Bound<'_, PyType>) {
         std::mem::transmute::<*mut c_void, unsafe extern "C" fn(*mut ffi::PyObject) -> c_int>(assign)(class.as_ptr())
     };
     TYPE_CHANGED.store(has_version == 0, Ordering::Relaxed);
+}
+
+/// Whether a watched `__dict__` tells of attributes that are set: CPython 3.13 keeps them beside the dict and does not.
+pub fn watches_instances(py: Python<'_>) -> bool {
+    static ANSWER: PyOnceLock<bool> = PyOnceLock::new();
+    *ANSWER.get_or_init(py, || tried_on_an_instance(py).unwrap_or(false))
+}
+
+fn tried_on_an_instance(py: Python<'_>) -> PyResult<bool> {
+    let class = py.get_type::<PyType>().call1(("Probe", PyTuple::empty(py), PyDict::new(py)))?;
+    let instance = class.call0()?;
+    instance.setattr("name", 1)?;
+    watch_dict(&instance_dict(&instance)?);
+    let before = CHANGES.load(Ordering::Relaxed);
+    instance.setattr("name", 2)?;
+    Ok(CHANGES.load(Ordering::Relaxed) != before)
 }
 
 /// Where a call comes from.

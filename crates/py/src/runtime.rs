@@ -233,7 +233,7 @@ pub fn is_imported(py: Python<'_>, name: &Bound<'_, PyString>) -> bool {
 }
 
 /// The process's name, where `multiprocessing` is loaded: its children get theirs after the fork. What it was found by is
-/// watched, so that a change of it shows in [`ffi::is_unchanged`].
+/// watched, where [`ffi::watches_instances`].
 pub fn process_name(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
     static MODULE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     if MODULE.get(py).is_none() {
