@@ -137,12 +137,14 @@ logger.critical("Critical failure")
 HOST = """\
 import subprocess
 import sys
+import time
 
 from logger import setup_logger
 
 logger = setup_logger("host", log_dir="logs", log_level="DEBUG")
 logger.debug("Starting the worker")
 subprocess.run([sys.executable, "worker.py"], check=False)
+time.sleep(0.05)  # so that the files' milliseconds tell what was first
 logger.error("The worker is gone; its log is kept")
 """
 
