@@ -5,25 +5,27 @@ A writer that is killed leaves its counter behind, exact but for the one call th
 
 from __future__ import annotations
 
+import gzip
 import mmap
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SLOTS = 511
+SLOTS = 4095
 LINE = re.compile(r"(\d+) (?:INFO|WARNING) slot (\d+) number (\d+) (x*)\.", re.ASCII)
 TEMPLATE = "slot %d number %d %s."
 
 
 class Oracle:
-    """Counters by slot (one thread of one process: its calls have an order), and a flag to stop all."""
+    """Counters by slot (one thread of one process: its calls have an order), a flag to stop all and one to stop each."""
 
     def __init__(self, path: Path) -> None:
         if not path.exists():
-            path.write_bytes(bytes(8 * (SLOTS + 1)))
+            path.write_bytes(bytes(16 * (SLOTS + 1)))
         with path.open("r+b") as file:
-            self._words = memoryview(mmap.mmap(file.fileno(), 0)).cast("q")
+            words = memoryview(mmap.mmap(file.fileno(), 0)).cast("q")
+        self._words, self._ends = words[: SLOTS + 1], words[SLOTS + 1 :]
 
     def announce(self, slot: int, accepted: int) -> None:
         """Say how many calls of a slot have returned."""
@@ -46,6 +48,14 @@ class Oracle:
     def stop(self) -> None:
         """Tell all writers to stop."""
         self._words[0] = 1
+
+    def end(self, slot: int) -> None:
+        """Tell one slot's writer to stop."""
+        self._ends[slot + 1] = 1
+
+    def ended(self, slot: int) -> bool:
+        """Whether this slot's writer is to stop."""
+        return bool(self._ends[slot + 1] or self._words[0])
 
     def log(self, call: Callable[..., None], slot: int, *, limit: int = 1 << 62) -> None:
         """Log with `call` on a slot, from where it stands, until told to stop or at `limit`."""
@@ -76,19 +86,28 @@ def files(folder: Path) -> list[Path]:
     """app.log and what was rotated away from it, oldest first: the highest number is the oldest."""
 
     def age(path: Path) -> int:
-        suffix = path.name.removeprefix("app.log").lstrip(".")
+        suffix = path.name.removeprefix("app.log").removesuffix(".gz").lstrip(".")
         return int(suffix) if suffix else 0
 
     return sorted((path for path in folder.glob("app.log*")), key=age, reverse=True)
 
 
-def judge(folder: Path, oracle: Oracle) -> Verdict:
-    """Read every line of every file and compare. Of each slot the one call under way at a kill may be there too."""
+def text(path: Path) -> str:
+    """What stands in a file, packed or not."""
+    content = path.read_bytes()
+    return (gzip.decompress(content) if path.suffix == ".gz" else content).decode(errors="replace")
+
+
+def judge(folder: Path, oracle: Oracle, *, forgets: bool = False) -> Verdict:
+    """Read every line of every file and compare. Of each slot the one call under way at a kill may be there too.
+
+    With `forgets`, old files were deleted as configured: of each slot the first numbers may be gone, none in between.
+    """
     verdict = Verdict()
     highest: dict[int, int] = {}
     seen: dict[int, set[int]] = {}
     for path in files(folder):
-        for line in path.read_bytes().decode(errors="replace").splitlines(keepends=True):
+        for line in text(path).splitlines(keepends=True):
             match = LINE.fullmatch(line.removesuffix("\n"))
             if not match or not line.endswith("\n") or len(match.group(4)) != int(match.group(3)) % 50:
                 verdict.torn.append(f"{path.name}: {line[:100]!r}")
@@ -103,6 +122,7 @@ def judge(folder: Path, oracle: Oracle) -> Verdict:
             highest[slot] = max(number, highest.get(slot, -1))
     for slot in range(SLOTS):
         accepted, known = oracle.accepted(slot), seen.get(slot, set())
-        verdict.lost += [f"{slot}:{number}" for number in range(accepted) if number not in known]
+        first = min(known, default=accepted) if forgets else 0
+        verdict.lost += [f"{slot}:{number}" for number in range(first, accepted) if number not in known]
         verdict.never_logged += [f"{slot}:{number}" for number in known if number > accepted]
     return verdict

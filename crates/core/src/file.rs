@@ -161,6 +161,14 @@ impl LogFile {
         self.place.sync(file)
     }
 
+    /// Puts right what a crash left beside a file that is there; makes none.
+    pub(crate) fn tidy(&mut self) -> Result<()> {
+        match self.place.fs.stat(&self.place.path) {
+            Ok(stat) if stat.kind == Kind::Regular && !self.place.settled => self.lock_as_it_is().map(drop),
+            _ => Ok(()),
+        }
+    }
+
     /// Tells when the first record of `target` was logged; without it the time is taken from the file's last change.
     pub(crate) fn remember(&mut self, target: FileId, since_ns: i64) {
         self.place.remembered = Some((target, since_ns));

@@ -112,6 +112,14 @@ impl Folder {
         rustix::fs::flock(&*file, FlockOperation::NonBlockingLockExclusive).is_ok().then_some(file)
     }
 
+    /// The sinks whose options stand in the folder.
+    pub fn described_sinks(&self) -> Vec<u64> {
+        let Some(path) = &self.path else { return Vec::new() };
+        let names = std::fs::read_dir(path.join("sinks")).into_iter().flatten().flatten().map(|entry| entry.path());
+        let described = names.filter(|name| name.extension().is_some_and(|ending| ending == "json"));
+        described.filter_map(|name| u64::from_str_radix(name.file_stem()?.to_str()?, 16).ok()).collect()
+    }
+
     /// Writes a sink's options where every leader finds them; unchanged ones are left alone.
     pub fn describe_sink(&self, identity: u64, spec: &str) -> Result<()> {
         let Some(path) = self.sink_path(identity) else { return Ok(()) };

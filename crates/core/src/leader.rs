@@ -244,6 +244,22 @@ impl Leader {
         self.source.is_blind()
     }
 
+    /// Puts right what a crash left beside each file of the folder, also where no record waits: nobody may come after.
+    pub fn tidy(&mut self) {
+        for identity in self.shared.folder.described_sinks() {
+            if self.sinks.iter().all(|sink| sink.identity != identity) {
+                let Ok(Some(spec)) = self.read_spec(identity) else { continue };
+                let Ok(sink) = FileSink::open(identity, spec, &self.shared) else { continue };
+                self.sinks.push(sink);
+            }
+        }
+        for sink in &mut self.sinks {
+            if let Err(error) = sink.log.tidy() {
+                self.notices.push(error.to_string());
+            }
+        }
+    }
+
     /// True if some sink's turn ended before its records did.
     pub fn has_more(&self) -> bool {
         self.sinks.iter().any(|sink| sink.has_more)

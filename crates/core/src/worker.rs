@@ -354,6 +354,7 @@ pub fn recover(shared: &Arc<Shared>, patience: Duration) -> crate::error::Result
     }
     // Segments of dead writers are removed in a round of their own.
     leader.round();
+    leader.tidy();
     result.sinks = leader.sinks();
     result.notices = leader.take_notices();
     Ok(result)

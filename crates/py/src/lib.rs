@@ -50,6 +50,9 @@ mod _native {
         init_checks(module)?;
         ffi::look_up_symbols();
         ffi::deliver_at_exit();
+        // Where the crash harness may kill: in builds for it alone.
+        #[cfg(feature = "failpoints")]
+        pyo3::types::PyModuleMethods::add(module, "FAILPOINTS", cordwood_core::failpoint::NAMES)?;
         Ok(())
     }
 }
