@@ -51,7 +51,8 @@ class Episode:
             backup_count=self.chance.choice((100_000, 100_000, 100_000, 5)),
             compress=self.chance.random() < 0.3,
         )
-        (self.folder / "logs").mkdir(parents=True)
+        self.logs = self.folder / "logs"
+        self.logs.mkdir(parents=True)
         self.oracle = Oracle(self.folder / "oracle")
 
     def spawn(self, failpoint: str | None = None) -> Actor:
@@ -118,7 +119,7 @@ class Episode:
     def leader(self) -> Actor | None:
         """Whom the control page names, if it is one of ours."""
         try:
-            page = (self.folder / "logs" / ".cordwood" / "control").read_bytes()
+            page = (self.logs / ".cordwood" / "control").read_bytes()
         except FileNotFoundError:
             return None
         (pid,) = struct.unpack_from("<I", page, LEADER)
@@ -154,7 +155,7 @@ class Episode:
             else:
                 self.kill(actor, "random")
         self.recover()
-        return judge(self.folder / "logs", self.oracle, forgets=self.rules.forgets)
+        return judge(self.logs, self.oracle, forgets=self.rules.forgets)
 
     def abandon(self) -> None:
         """After a fault of the campaign: nobody is left running."""

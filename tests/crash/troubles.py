@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import signal
 import subprocess
 import time
+from dataclasses import replace
 from itertools import count
 
 from cordwood import _native
@@ -91,7 +93,21 @@ def at_place(episode: Episode, place: str, nth: int) -> bool:
     """All processes are armed alike: each dies at the place when it comes there, one leader after the other."""
     for victim in list(episode.alive):
         episode.kill(victim, "all at once")
+    if place == "rotate.deleted":
+        episode.rules = replace(episode.rules, max_bytes=20_000, backup_count=5)
+    if place.startswith("compress."):
+        episode.rules = replace(episode.rules, compress=True)
+    if place.startswith("takeover."):
+        leave_half_a_batch(episode, and_pack=place == "takeover.retargeted")
+    if place == "control.made":
+        (episode.logs / ".cordwood" / "control").unlink(missing_ok=True)
+    if place == "sink.described":
+        shutil.rmtree(episode.logs / ".cordwood" / "sinks", ignore_errors=True)
     armed = [episode.spawn(f"{place}=kill@{nth}") for _ in range(episode.chance.randrange(1, 4))]
+    if place == "fs.linked":
+        # Only where a file system has no renameat2; strace makes this one such.
+        with tracer(armed[0], "renameat2", "error=EINVAL"):
+            episode.wait(lambda: any(actor.has_ended() for actor in armed), "", REACHED * 2)
     reached = False
     while armed:
         if not episode.wait(lambda: any(actor.has_ended() for actor in armed), "", REACHED):
@@ -103,6 +119,27 @@ def at_place(episode: Episode, place: str, nth: int) -> bool:
     for actor in armed:
         episode.kill(actor, "at random")
     return reached
+
+
+def leave_half_a_batch(episode: Episode, *, and_pack: bool) -> None:
+    """A leader dies in the middle of a write; with `and_pack` somebody then packs the file that it wrote to."""
+    leader = episode.spawn("file.part=kill@1")
+    episode.wait(leader.has_ended, "", REACHED * 2)
+    if leader.has_ended():
+        episode.gone(leader, "at file.part")
+    else:
+        episode.kill(leader, "at random")
+    episode.reap_orphans()
+    current = episode.logs / "app.log"
+    if and_pack and current.exists():
+        numbers = [int(path.name.split(".")[2]) for path in episode.logs.glob("app.log.*")]
+        for number in sorted(numbers, reverse=True):
+            for path in episode.logs.glob(f"app.log.{number}*"):
+                path.rename(path.with_name(path.name.replace(f".log.{number}", f".log.{number + 1}")))
+        packed = episode.logs / "app.log.1.gz"
+        whole = current.read_bytes().rpartition(b"\n")  # a torn line's piece would stay where it is
+        packed.write_bytes(gzip.compress(whole[0] + whole[1]))
+        current.unlink()
 
 
 if FAILPOINTS:
@@ -122,7 +159,7 @@ if shutil.which("strace"):
         victim = episode.leader() or episode.chance.choice(episode.alive)
         calls = episode.chance.choice(SYSTEM_CALLS)
         nth = episode.chance.randrange(1, 20)
-        with tracer(victim, calls, nth):
+        with tracer(victim, calls, f"signal=SIGKILL:when={nth}"):
             episode.wait(victim.has_ended, "", REACHED)
         if victim.has_ended():
             episode.gone(victim, "at a system call")
@@ -131,12 +168,12 @@ if shutil.which("strace"):
 
 
 class tracer:  # noqa: N801 - read as a verb
-    """`strace`, attached to a process and all its threads, that kills it at the n-th of some system calls."""
+    """`strace`, attached to a process and all its threads, that tampers with some of its system calls."""
 
-    def __init__(self, victim: Actor, calls: str, nth: int) -> None:
+    def __init__(self, victim: Actor, calls: str, fault: str) -> None:
         self.command = [
             "strace", "-f", "-qq", "-o", "/dev/null", "-p", str(victim.pid),
-            "-e", f"trace={calls}", "-e", f"inject={calls}:signal=SIGKILL:when={nth}",
+            "-e", f"trace={calls}", "-e", f"inject={calls}:{fault}",
         ]  # fmt: skip
 
     def __enter__(self) -> None:

@@ -10,6 +10,7 @@ use std::time::Duration;
 use rustix::fs::OFlags;
 
 use crate::error::{Error, Result};
+use crate::failpoint;
 use crate::os::{futex_wake, now_ns, random, Map};
 
 /// A wait for room is shorter: a longer one was written before the clock was set back.
@@ -175,6 +176,7 @@ fn make(path: &Path) -> Result<()> {
         .mode(0o600)
         .open(&fresh)
         .and_then(|file| file.write_all_at(&page, 0))
+        .and_then(|()| failpoint!("control.made"))
         .and_then(|()| match std::fs::hard_link(&fresh, path) {
             Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(e),
             _ => std::fs::remove_file(&fresh),

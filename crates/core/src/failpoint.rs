@@ -8,18 +8,28 @@
 pub const NAMES: &[&str] = &[
     "compress.renamed",
     "compress.tmp",
+    "control.made",
     "file.created",
     "file.part",
     "file.write",
     "file.written",
+    "frame.copied",
     "fs.linked",
     "leader.written",
     "outbox.begun",
     "outbox.bytes",
     "outbox.done",
+    "position.moved",
     "rotate.deleted",
     "rotate.renamed",
     "rotate.shifted",
+    "segment.created",
+    "segment.full",
+    "segment.headed",
+    "segment.removed",
+    "sink.described",
+    "takeover.finished",
+    "takeover.retargeted",
 ];
 
 /// Passes a named place: an `io::Result<()>`, an error only where one was asked for.

@@ -10,6 +10,7 @@ use rustix::io::Errno;
 
 use crate::control::{self, Control};
 use crate::error::{Error, Result};
+use crate::failpoint;
 use crate::fork::Held;
 use crate::os::random;
 use crate::segment::Prepared;
@@ -137,6 +138,7 @@ impl Folder {
             .mode(0o600)
             .open(&fresh)
             .and_then(|file| file.write_all_at(spec.as_bytes(), 0))
+            .and_then(|()| failpoint!("sink.described"))
             .and_then(|()| std::fs::rename(&fresh, &path))
             .map_err(|e| Error::io("write", &path, e))?;
         self.control.sinks().fetch_add(1, Ordering::Release);
@@ -160,6 +162,7 @@ impl Folder {
         options.read(true).write(true).create_new(true).mode(0o600);
         let file = Held::open(|| options.open(&path)).map_err(|e| Error::io("create", &path, e))?;
         rustix::fs::flock(&*file, FlockOperation::NonBlockingLockExclusive).map_err(|e| failed("lock", e.into()))?;
+        failpoint!("segment.created").map_err(|e| failed("create", e))?;
         // Every block is allocated now: a full disk is an error here and never a SIGBUS later.
         #[cfg(test)]
         if self.full.load(Ordering::Relaxed) {

@@ -248,7 +248,7 @@ impl Leader {
     pub fn tidy(&mut self) {
         for identity in self.shared.folder.described_sinks() {
             if self.sinks.iter().all(|sink| sink.identity != identity) {
-                let Ok(Some(spec)) = self.read_spec(identity) else { continue };
+                let Ok(Options::File(spec)) = self.read_spec(identity) else { continue };
                 let Ok(sink) = FileSink::open(identity, spec, &self.shared) else { continue };
                 self.sinks.push(sink);
             }

@@ -7,6 +7,7 @@ pub mod error;
 pub mod sigbus;
 pub mod os;
 pub mod fork;
+pub mod failpoint;
 
 // A record, as bytes and in the spool.
 pub mod record;
@@ -36,7 +37,6 @@ pub mod row;
 pub mod copy;
 
 // Where text goes.
-pub mod failpoint;
 pub mod fs;
 pub mod names;
 pub mod compress;

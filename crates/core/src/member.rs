@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::fork::Held;
+use crate::failpoint;
 use crate::frame::{self, Context, Head, Kind, Lines};
 use crate::reader::{Reader, Step};
 use crate::record::{Record, Site, Thread};
@@ -181,6 +182,7 @@ impl Member {
     pub fn commit(&mut self, bit: usize) -> Result<u64> {
         self.unsynced = true;
         self.reader.deliver(bit, self.cursors[bit])?;
+        failpoint!("position.moved").map_err(|e| Error::io("write", &self.name, e))?;
         self.committed[bit] = self.cursors[bit];
         Ok(std::mem::take(&mut self.lost[bit]))
     }

@@ -19,6 +19,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use crate::error::{Error, Result};
+use crate::failpoint;
 use crate::fork::Held;
 use crate::frame::{self, Kind};
 use crate::os::Map;
@@ -180,6 +181,7 @@ impl Prepared {
             let position = if passed >> bit & 1 == 1 { u64::MAX } else { HEADER as u64 };
             self.map.word64(POSITIONS + bit * 8).store(position, Ordering::Relaxed);
         }
+        let _ = failpoint!("segment.headed");
         self.map.word64(ORDINAL).store(ordinal, Ordering::Release);
         Segment {
             salt: header.salt(),
@@ -240,6 +242,7 @@ impl Segment {
         map.write(offset + 4, &header[4..]);
         map.write(offset + frame::HEADER, payload);
         let len = (frame::HEADER + payload.len()) as u32;
+        let _ = failpoint!("frame.copied");
         map.word32(offset).store(len, Ordering::Release);
         self.position += frame::aligned(len as usize);
         self.records += u64::from(kind == Kind::Record);
@@ -249,6 +252,7 @@ impl Segment {
     /// Says that nothing more will be written.
     pub fn seal(&self) {
         self.prepared.map.word64(RECORDS).store(self.records, Ordering::Relaxed);
+        let _ = failpoint!("segment.full");
         self.prepared.map.word64(SEALED).store(self.position as u64, Ordering::Release);
     }
 

@@ -13,6 +13,7 @@ use crate::control::Reason;
 use crate::directory::{Directory, Opened};
 use crate::error::{Error, Result};
 use crate::fork::Held;
+use crate::failpoint;
 use crate::frame::Head;
 use crate::member::Member;
 use crate::os::Map;
@@ -403,6 +404,7 @@ impl Source {
             let keep = !member.is_done(folder.is_some());
             if !keep && folder.is_some_and(|folder| folder.remove(&member.name)) {
                 freed += member.reader.header.capacity;
+                let _ = failpoint!("segment.removed");
             }
             keep
         });

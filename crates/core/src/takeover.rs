@@ -29,6 +29,7 @@ use std::time::Duration;
 
 use crate::compress::text;
 use crate::error::{Error, Result};
+use crate::failpoint;
 use crate::file::{Locked, LogFile};
 use crate::fs::{append, lock_within, FileSystem, How, Kind, Reader, Stat};
 use crate::names::Form;
@@ -70,7 +71,8 @@ fn finish_current(locked: &mut Locked<'_>, intent: &Intent, owed: &[u8]) -> Resu
     if found.torn() == 0 {
         locked.start_line()?;
     }
-    locked.append(found.rest())
+    locked.append(found.rest())?;
+    failpoint!("takeover.finished").map_err(|e| Error::io("write", locked.path(), e))
 }
 
 fn finish_moved(fs: &dyn FileSystem, path: &Path, intent: &Intent, owed: &[u8]) -> Result<()> {
@@ -122,6 +124,7 @@ fn finish_elsewhere(
     }
     locked.start_line()?;
     outbox.retarget(locked.id(), locked.length(), found.lines as u64)?;
+    failpoint!("takeover.retargeted").map_err(|e| Error::io("write", locked.path(), e))?;
     locked.append(&owed[found.lines..])
 }
 
