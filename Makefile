@@ -9,7 +9,7 @@ quietly = out=$$($(1) 2>&1) || { echo "$$out"; exit 1; }
 RUST := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name Cargo.toml)
 PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi' -o -path '*/static/*')
 
-.PHONY: help setup demo test lint fmt bench faults wheel clean
+.PHONY: help setup demo test lint fmt bench faults crash wheel clean
 .DEFAULT_GOAL := help
 
 help: ## list the verbs
@@ -37,6 +37,10 @@ bench: .stamps/bench ## figures beside the peers, into docs/figures.md (ROWS=tex
 
 faults: .stamps/native ## disk and system faults beside stdlib and loguru, into docs/faults.md (NAMES="full_disk …" for a few)
 	@$(PY) -m tests.faults $(NAMES)
+
+crash: .stamps/native ## kill processes for SECONDS=60, at least KILLS=0 of them (SEED= to see a failure again)
+	@$(PY) -m tests.crash --seconds $(or $(SECONDS),60) --kills $(or $(KILLS),0) $(if $(SEED),--seed $(SEED)) \
+		$(if $(RECORD),--record docs/crash.md)
 
 wheel: .stamps/wheel ## the abi3 wheel in dist/, tried in fresh environments of each Python found
 	@$(PY) scripts/check.py wheel

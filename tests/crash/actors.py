@@ -1,4 +1,4 @@
-"""The processes of a campaign, forked from it: they log, fork children that log, recover; they are killed at any moment.
+"""The processes of a campaign, forked from it: they log, fork children that log, recover; and are killed.
 
 The campaign itself has no thread and opens no spool, so forking it is safe and quick.
 """
@@ -144,10 +144,10 @@ def pace(
     call = log.info  # type: ignore[attr-defined]
     left = 1 << 40 if records is None else records
     while left > 0 and not oracle.ended(master):
-        burst = min(left, chance.randrange(1, 80))
+        burst = min(left, chance.randrange(1, 60))
         oracle.log(call, slot, limit=oracle.accepted(slot) + burst)
         left -= burst
-        time.sleep(chance.random() * 0.004)
+        time.sleep(chance.random() * 0.02)
 
 
 def recover(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""A campaign of kills: episodes, each with a folder, one to eight processes on it, and one kind of trouble after another.
+"""A campaign of kills: episodes, each a folder with one to eight processes on it and one trouble after another.
 
 Everything an episode decides comes from its seed; what the machine decides (who is quicker) does not. Trouble waits for
 counts of records and not for the clock, so that the same seed does the same again as nearly as may be.
@@ -22,7 +22,7 @@ from tests.crash import actors
 from tests.crash.actors import SLOTS_EACH, Actor, Rules, begin
 from tests.crash.oracle import SLOTS, Oracle, Verdict, judge
 
-PATIENCE = 60.0  # seconds: what takes longer hangs
+PATIENCE = 120.0  # seconds: what takes longer hangs
 LEADER = 36  # where the control page says who leads
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -59,9 +59,7 @@ class Episode:
         """One more process that logs."""
         slot, seed = self.slots, self.chance.randrange(1 << 30)
         self.slots += SLOTS_EACH
-        actor = begin(
-            slot, lambda: actors.write(self.oracle, self.folder, self.rules, slot, seed), failpoint=failpoint
-        )
+        actor = begin(slot, lambda: actors.write(self.oracle, self.folder, self.rules, slot, seed), failpoint=failpoint)
         self.alive.append(actor)
         return actor
 
@@ -205,9 +203,7 @@ class Report:
         return sum(self.kills.values())
 
 
-def run(
-    *, seed: int, seconds: float, kills: int, kinds: list[Trouble] | None = None, troubles: int = 12
-) -> Report:
+def run(*, seed: int, seconds: float, kills: int, kinds: list[Trouble] | None = None, troubles: int = 12) -> Report:
     """Episodes until so many seconds have passed (at least one) and so many kills were made.
 
     A failing episode's folder is kept and named, and its seed said.

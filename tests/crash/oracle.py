@@ -18,7 +18,7 @@ TEMPLATE = "slot %d number %d %s."
 
 
 class Oracle:
-    """Counters by slot (one thread of one process: its calls have an order), a flag to stop all and one to stop each."""
+    """Counters by slot (one thread of one process: its calls have an order), a flag to stop all, one to stop each."""
 
     def __init__(self, path: Path) -> None:
         if not path.exists():

@@ -11,26 +11,31 @@ from tests.crash.campaign import Report
 
 def sentence(report: Report, seed: int) -> str:
     """One line, and another with the way to see a failure again."""
-    found = report.verdict
     line = (
-        f"seed {seed}: {report.killed} processes killed in {report.episodes} episodes, {report.records} records accepted: "
-        f"{len(found.lost)} lost, {len(found.doubled)} doubled, {len(found.torn)} torn, {len(found.disorder)} out of order "
-        f"({report.seconds:.0f} s)"
+        f"seed {seed}: {report.killed} processes killed in {report.episodes} episodes, {report.records} records: "
+        f"{faults(report)} ({report.seconds:.0f} s)"
     )
     if report.failed:
         line += f"\nagain: make crash SECONDS=0 SEED={seed + report.episodes - 1}"
     return line
 
 
+def faults(report: Report) -> str:
+    """How often each promise was broken."""
+    found = report.verdict
+    return (
+        f"{len(found.lost)} lost, {len(found.doubled)} doubled, {len(found.torn)} torn, "
+        f"{len(found.disorder)} out of order"
+    )
+
+
 def record(path: Path, report: Report, seed: int) -> None:
     """Put the result between the marks of a page."""
     rows = "\n".join(f"| {how} | {number:,} |" for how, number in sorted(report.kills.items()))
-    found = report.verdict
     result = (
         f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}, {os.cpu_count()} processors, "
         f"{report.seconds / 60:.0f} minutes, first seed {seed}: **{report.killed:,} processes killed**, "
-        f"{report.records:,} records accepted, {report.episodes} episodes: **{len(found.lost)} lost, "
-        f"{len(found.doubled)} doubled, {len(found.torn)} torn, {len(found.disorder)} out of order.**\n\n"
+        f"{report.records:,} records accepted, {report.episodes} episodes: **{faults(report)}.**\n\n"
         f"| killed | processes |\n|---|---|\n{rows}\n"
     )
     text = path.read_text(encoding="utf-8")

@@ -175,8 +175,10 @@ fn make(path: &Path) -> Result<()> {
         .create_new(true)
         .mode(0o600)
         .open(&fresh)
-        .and_then(|file| file.write_all_at(&page, 0))
-        .and_then(|()| failpoint!("control.made"))
+        .and_then(|file| {
+            file.write_all_at(&page, 0)?;
+            failpoint!("control.made")
+        })
         .and_then(|()| match std::fs::hard_link(&fresh, path) {
             Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(e),
             _ => std::fs::remove_file(&fresh),

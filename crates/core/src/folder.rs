@@ -137,8 +137,10 @@ impl Folder {
             .create_new(true)
             .mode(0o600)
             .open(&fresh)
-            .and_then(|file| file.write_all_at(spec.as_bytes(), 0))
-            .and_then(|()| failpoint!("sink.described"))
+            .and_then(|file| {
+                file.write_all_at(spec.as_bytes(), 0)?;
+                failpoint!("sink.described")
+            })
             .and_then(|()| std::fs::rename(&fresh, &path))
             .map_err(|e| Error::io("write", &path, e))?;
         self.control.sinks().fetch_add(1, Ordering::Release);

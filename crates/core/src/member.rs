@@ -5,8 +5,8 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
-use crate::fork::Held;
 use crate::failpoint;
+use crate::fork::Held;
 use crate::frame::{self, Context, Head, Kind, Lines};
 use crate::reader::{Reader, Step};
 use crate::record::{Record, Site, Thread};
