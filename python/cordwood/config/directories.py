@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -81,6 +80,8 @@ def application_log_dir(
 
 def _temporary_folders(app: str) -> Iterator[Path]:
     try:
+        import tempfile
+
         base = Path(tempfile.gettempdir())
     except FileNotFoundError as error:  # none can be written to
         report(f"there is no temporary directory for logs: {error.strerror}", key="no temporary directory")
