@@ -13,6 +13,7 @@ pub mod json;
 pub mod layout;
 pub mod level;
 pub mod logfmt;
+mod quick;
 pub mod table;
 pub mod timed;
 

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use memchr::memmem;
 
+use super::quick::{Kind, Quick};
 use super::{level, Head, Span, NO_TIME};
 use crate::error::{Error, Result};
 use crate::when::{Clock, TimeFormat};
@@ -40,6 +41,8 @@ pub struct Layout {
     parts: Vec<Part>,
     /// A logger may hold spaces: the format is known to be the text's own.
     lenient: bool,
+    /// The same, where it is of the common kind.
+    quick: Option<Quick>,
 }
 
 /// Whether a text holds fields of a format string.
@@ -127,6 +130,7 @@ impl Layout {
             why: format!("{pattern:?} has no time and no level, by which the first line of a record is known"),
         })?;
         layout.lenient = true;
+        layout.quick = layout.quick();
         Ok(layout)
     }
 
@@ -134,6 +138,7 @@ impl Layout {
     pub(super) fn of_table(name: &str, pattern: &str) -> Option<Self> {
         let mut layout = Self::build(pattern, None)?;
         name.clone_into(&mut layout.name);
+        layout.quick = layout.quick();
         Some(layout)
     }
 
@@ -163,7 +168,27 @@ impl Layout {
             after.truncate(memchr::memchr(b'\n', after).unwrap_or(0));
         }
         let known = parts.iter().any(|part| matches!(part.what, What::Time(_) | What::Level | What::Priority));
-        known.then(|| Self { name: pattern.to_owned(), before, parts, lenient: false })
+        known.then(|| Self { name: pattern.to_owned(), before, parts, lenient: false, quick: None })
+    }
+
+    /// The quick way, where the time is ISO and first, the message last, and each field ends at a short text.
+    fn quick(&self) -> Option<Quick> {
+        let (Some((first, rest)), true) = (self.parts.split_first(), self.before.is_empty()) else { return None };
+        let (last, fields) = rest.split_last()?;
+        let ends = matches!(last.what, What::Message) && last.after.is_empty();
+        (ends && matches!(first.what, What::Time(TimeFormat::Iso))).then_some(())?;
+        let kind = |part: &Part| {
+            Some(match &part.what {
+                What::Logger => Kind::Logger,
+                What::Level => Kind::Level,
+                What::Number(name) if name != "status" => Kind::Number,
+                What::Word(name) if name != "filename" => Kind::Word,
+                What::Text(_) => Kind::Text,
+                _ => return None,
+            })
+        };
+        let fields: Option<Vec<(Kind, &[u8])>> = fields.iter().map(|part| Some((kind(part)?, &*part.after))).collect();
+        Quick::new(&first.after, &fields?, self.lenient)
     }
 
     pub fn name(&self) -> &str {
@@ -238,12 +263,8 @@ impl Layout {
         match what {
             What::Level => {
                 let word = field.strip_suffix(b":").unwrap_or(field);
-                head.level = level::in_place(word).max(if self.lenient { level::number(word) } else { 0 });
-                // A level of the application's own ("AUDIT") is known by standing beside a time.
-                let own = || {
-                    head.time != NO_TIME && (1..=16).contains(&word.len()) && word.iter().all(u8::is_ascii_uppercase)
-                };
-                (head.level != 0 || own()).then_some(())
+                head.level = level::beside_time(word, self.lenient)?;
+                (head.level != 0 || head.time != NO_TIME).then_some(())
             }
             What::Priority => {
                 let number: i64 = std::str::from_utf8(field).ok()?.parse().ok()?;
@@ -263,6 +284,13 @@ impl Layout {
 
     #[inline]
     pub fn head(&self, line: &[u8], clock: &mut Clock) -> Option<Head> {
+        match &self.quick {
+            Some(quick) => quick.head(line, clock),
+            None => self.slow_head(line, clock),
+        }
+    }
+
+    fn slow_head(&self, line: &[u8], clock: &mut Clock) -> Option<Head> {
         let mut head = Head::message_only(Span::default());
         self.walk(line, clock, &mut head, |_, _| {})?;
         if !self.parts.iter().any(|part| matches!(part.what, What::Message)) {
@@ -321,5 +349,31 @@ fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
             return Some(at);
         }
         at += 1;
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::when::Zone;
+
+    proptest! {
+        #[test]
+        fn the_quick_way_gives_what_the_walk_gives(
+            index in 0..super::super::table::PATTERNS.len(),
+            lenient in any::<bool>(),
+            parts in prop::collection::vec("( - )|(: )|\\[|\\]|\\||,|[0-9]{1,3}|INFO|error|AUDIT| |[a-z.]{1,9}", 0..12),
+        ) {
+            let (name, pattern) = super::super::table::PATTERNS[index];
+            let layout = if lenient { Layout::compile(pattern, None).unwrap() } else { Layout::of_table(name, pattern).unwrap() };
+            let mut clock = Clock::new(Arc::new(Zone::fixed(0)), 0);
+            let line = format!("2026-11-20 14:03:07,123{}", parts.concat());
+            prop_assert_eq!(layout.head(line.as_bytes(), &mut clock), layout.slow_head(line.as_bytes(), &mut clock));
+        }
     }
 }

@@ -6,25 +6,59 @@ pub const WARNING: i32 = 30;
 pub const ERROR: i32 = 40;
 pub const CRITICAL: i32 = 50;
 
+/// A word of at most eight letters as one number.
+const fn packed(word: &[u8]) -> u64 {
+    let mut value = 0;
+    let mut i = 0;
+    while i < word.len() {
+        value |= (word[i] as u64) << (8 * i);
+        i += 1;
+    }
+    value
+}
+
 /// The level a word names, in any case; 0 if it names none.
+#[inline]
 pub fn named(word: &[u8]) -> i32 {
-    let mut lower = [0; 8];
-    if word.len() > lower.len() || word.is_empty() {
+    if word.is_empty() || word.len() > 8 || !word.iter().all(u8::is_ascii_alphabetic) {
         return 0;
     }
-    let lower = &mut lower[..word.len()];
-    lower.copy_from_slice(word);
-    lower.make_ascii_lowercase();
-    match &*lower {
-        b"trace" => 5,
-        b"debug" | b"verbose" | b"dbg" => DEBUG,
-        b"info" | b"notice" | b"inf" | b"log" => INFO,
-        b"success" => 25,
-        b"warning" | b"warn" | b"wrn" => WARNING,
-        b"error" | b"err" | b"failure" => ERROR,
-        b"critical" | b"fatal" | b"crit" | b"emerg" | b"alert" | b"panic" | b"ftl" | b"severe" => CRITICAL,
-        _ => 0,
-    }
+    // Setting the bit of 0x20 makes a letter lower case.
+    let lower = packed(word) | packed(b"        ") & (u64::MAX >> (64 - 8 * word.len()));
+    NAMES.iter().find(|(name, _)| *name == lower).map_or(0, |(_, level)| *level)
+}
+
+const NAMES: [(u64, i32); 23] = [
+    (packed(b"info"), INFO),
+    (packed(b"debug"), DEBUG),
+    (packed(b"warning"), WARNING),
+    (packed(b"error"), ERROR),
+    (packed(b"critical"), CRITICAL),
+    (packed(b"warn"), WARNING),
+    (packed(b"fatal"), CRITICAL),
+    (packed(b"trace"), 5),
+    (packed(b"success"), 25),
+    (packed(b"notice"), INFO),
+    (packed(b"inf"), INFO),
+    (packed(b"log"), INFO),
+    (packed(b"verbose"), DEBUG),
+    (packed(b"dbg"), DEBUG),
+    (packed(b"wrn"), WARNING),
+    (packed(b"err"), ERROR),
+    (packed(b"failure"), ERROR),
+    (packed(b"crit"), CRITICAL),
+    (packed(b"emerg"), CRITICAL),
+    (packed(b"alert"), CRITICAL),
+    (packed(b"panic"), CRITICAL),
+    (packed(b"ftl"), CRITICAL),
+    (packed(b"severe"), CRITICAL),
+];
+
+/// The level that stands beside a time: a word of the application's own ("AUDIT") is one too, of number 0.
+pub(super) fn beside_time(word: &[u8], digits: bool) -> Option<i32> {
+    let level = in_place(word).max(if digits { number(word) } else { 0 });
+    let own = || (1..=16).contains(&word.len()) && word.iter().all(u8::is_ascii_uppercase);
+    (level != 0 || own()).then_some(level)
 }
 
 /// As [`named`], and single letters (`I`, `W`) and `Level 25`: for a place where nothing but a level stands.

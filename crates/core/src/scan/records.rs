@@ -310,7 +310,7 @@ impl Records {
         self.at = (start + next).min(self.filled);
         let raw = &self.buffer[start..start + end];
         // Empty lines behind a record are nobody's.
-        let raw = &raw[..raw.trim_ascii_end().len().max(first.end.min(raw.len()))];
+        let raw = if end > first.end { &raw[..raw.trim_ascii_end().len().max(first.end)] } else { raw };
         let raw = raw.strip_suffix(b"\r").unwrap_or(raw);
         let format = &self.formats[first.format];
         let Some(head) = first.head else {
