@@ -466,3 +466,7 @@ pub fn compile(json: &str) -> Result<Arc<Filter>> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod fuzz;

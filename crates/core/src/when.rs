@@ -177,6 +177,16 @@ fn two(text: &[u8], at: usize) -> Option<i64> {
 /// Digits as a fraction of a second in nanoseconds, and how many there are; those after the ninth count for nothing.
 #[inline]
 fn fraction(text: &[u8]) -> (i64, usize) {
+    if let [a @ b'0'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', d, ..] = text {
+        if !d.is_ascii_digit() {
+            let digit = |byte: &u8| i64::from(byte - b'0');
+            return ((digit(a) * 100 + digit(b) * 10 + digit(c)) * 1_000_000, 3);
+        }
+    }
+    long_fraction(text)
+}
+
+fn long_fraction(text: &[u8]) -> (i64, usize) {
     let mut value = 0;
     let mut digits = 0;
     while let Some(digit) = text.get(digits).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
@@ -194,6 +204,16 @@ fn fraction(text: &[u8]) -> (i64, usize) {
 /// `Z`, ` UTC`, `+01:00`, ` +0100`, `-05`: seconds east of UTC and the length, or nothing.
 #[inline]
 fn offset(text: &[u8]) -> (Option<i64>, usize) {
+    let sign = if text.first() == Some(&b' ') { text.get(1) } else { text.first() };
+    match sign {
+        Some(b'Z' | b'U' | b'G') => any_offset(text),
+        // ` - ` is what most formats have here.
+        Some(b'+' | b'-') if text.get(2).is_some_and(u8::is_ascii_digit) => any_offset(text),
+        _ => (None, 0),
+    }
+}
+
+fn any_offset(text: &[u8]) -> (Option<i64>, usize) {
     let space = usize::from(text.first() == Some(&b' '));
     let rest = &text[space..];
     match rest.first() {

@@ -56,7 +56,6 @@ pub fn learn(line: &str) -> Result<Layout> {
     let mut pattern = escape(&line[..start]) + &time;
     let mut fields: Vec<(Span, &str)> = Vec::new();
     if let Some(head) = timed::head(shown.as_bytes(), &mut clock) {
-        let word = |span: Span| std::str::from_utf8(span.of(shown.as_bytes())).unwrap_or_default();
         if !head.logger.is_empty() {
             fields.push((head.logger, "{name}"));
         }
@@ -68,13 +67,17 @@ pub fn learn(line: &str) -> Result<Layout> {
         fields.extend(numbers(shown.as_bytes(), stand_in.len(), head.message.start as usize));
         fields.sort_by_key(|(span, _)| span.start);
         let mut at = stand_in.len();
+        let message = head.message.start as usize;
         for (span, name) in fields {
-            debug_assert!(!word(span).is_empty());
-            pattern += &escape(&squeeze(&shown[at..span.start as usize]));
+            let (start, end) = (span.start as usize, span.end as usize);
+            if start < at || end > message {
+                continue;
+            }
+            pattern += &escape(&squeeze(shown.get(at..start).ok_or_else(failed)?));
             pattern += name;
-            at = span.end as usize;
+            at = end;
         }
-        pattern += &escape(&squeeze(&shown[at..head.message.start as usize]));
+        pattern += &escape(&squeeze(shown.get(at..message.max(at)).ok_or_else(failed)?));
     }
     Layout::compile(&(pattern + "{message}"), None)
 }

@@ -37,7 +37,7 @@ fn is_logger(line: &[u8], start: usize, end: usize) -> bool {
 pub fn head(line: &[u8], clock: &mut Clock) -> Option<Head> {
     let mut found = Head::message_only(Span::default());
     let mut at = usize::from(line[0] == b'[');
-    if line[at].is_ascii_alphabetic() {
+    if line.get(at)?.is_ascii_alphabetic() {
         let end = word(line, at);
         found.level = level::named(line[at..end].strip_suffix(b":").unwrap_or(&line[at..end]));
         if found.level == 0 {

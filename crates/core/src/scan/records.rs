@@ -74,6 +74,7 @@ pub struct Records {
     message: Vec<u8>,
     exception: Vec<u8>,
     logger: Vec<u8>,
+    traceback: memmem::Finder<'static>,
 }
 
 impl Records {
@@ -95,6 +96,7 @@ impl Records {
             message: Vec::new(),
             exception: Vec::new(),
             logger: Vec::new(),
+            traceback: memmem::Finder::new(TRACEBACK),
         };
         while records.filled < SAMPLE && !records.ended {
             records.fill()?;
@@ -338,7 +340,7 @@ impl Records {
             let whole = raw.get(head.message.start as usize..).unwrap_or_default();
             // The message's other lines, and the traceback after them.
             message = whole;
-            if let Some(found) = memmem::find(&raw[first.end..], TRACEBACK).map(|found| first.end + found) {
+            if let Some(found) = self.traceback.find(&raw[first.end..]).map(|found| first.end + found) {
                 let from = head.message.start as usize;
                 message = raw.get(from..found).unwrap_or_default().trim_ascii_end();
                 exception = &raw[found..];
