@@ -171,6 +171,4 @@ def closing(source: Source) -> Iterator[Source]:
     try:
         yield source
     finally:
-        close = getattr(source, "close", None)
-        if close is not None:
-            close()
+        source.close()

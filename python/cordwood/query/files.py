@@ -135,6 +135,9 @@ class Files:
         found, self._notices = self._notices, []
         return found
 
+    def close(self) -> None:
+        """Nothing is held between two questions."""
+
     # -- opening -----------------------------------------------------------------------------------------------------
 
     def _search(self, query: Query, *, before: int, after: int) -> _native.Search:

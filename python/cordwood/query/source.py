@@ -46,6 +46,9 @@ class Source(Protocol):
     def notices(self) -> list[str]:
         """What went wrong since the last call, a line each: the answers are without it."""
 
+    def close(self) -> None:
+        """Let go of what is held: connections. It may be asked no more."""
+
 
 def histogram(source: Source, query: Query, per: int) -> list[Group]:
     """Answers by level and time: one group for each level and span of `per` nanoseconds that has any."""

@@ -81,7 +81,11 @@ class Database:
         except ImportError:
             raise MissingExtraError("searching a database", "pip install 'cordwood[postgres]'") from None
         self._engine = _connect(sqlalchemy, address)
-        self.table = self._find(sqlalchemy, table)
+        try:
+            self.table = self._find(sqlalchemy, table)
+        except Exception:
+            self.close()
+            raise
         self._notices: list[str] = []
 
     @classmethod

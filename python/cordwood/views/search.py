@@ -87,15 +87,18 @@ def search(
         finally:
             tail.close()
     source = open_source(paths or _DEFAULT, known)
-    if group_by or per:
-        found = printer.groups(source.group(asked, _fields(group_by), _span(per)), _fields(group_by))
-    elif count:
-        found = printer.count(source.count(asked))
-    elif last:
-        found = printer.entries(source.last(asked, last))
-    else:
-        found = printer.entries(source.select(asked, before=shown[0], after=shown[1]), gaps=any(shown))
-    return 2 if _complain(source) else found
+    try:
+        if group_by or per:
+            found = printer.groups(source.group(asked, _fields(group_by), _span(per)), _fields(group_by))
+        elif count:
+            found = printer.count(source.count(asked))
+        elif last:
+            found = printer.entries(source.last(asked, last))
+        else:
+            found = printer.entries(source.select(asked, before=shown[0], after=shown[1]), gaps=any(shown))
+        return 2 if _complain(source) else found
+    finally:
+        source.close()
 
 
 def _complain(source: Source) -> bool:
