@@ -202,3 +202,18 @@ def test_A9_rotation_goes_on_over_packed_siblings_of_the_documented_find(run: Ru
 def test_A9_cleanup_from_python_says_how_many_went(logs: Path) -> None:
     assert cleanup_old_logs(log_dir=logs) == 4
     assert {"amibackend.log", "amibackend.log.1"} <= names(logs)
+
+
+def test_A9_search_knows_the_packed_siblings_of_the_documented_find(cordwood: Run, tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    for number, name in enumerate(["amibackend.log.3", "amibackend.log.2", "amibackend.log.1", "amibackend.log"]):
+        old(
+            logs / name,
+            40 if number < 2 else 0,
+            f"2026-01-0{number + 1} 10:00:00,000 - amibackend - ERROR - failed {number}\n",
+        )
+    subprocess.run(r'find logs -name "*.log.[0-9]" -mtime +30 -exec gzip {} \;', shell=True, check=True, cwd=tmp_path)
+    assert {"amibackend.log.3.gz", "amibackend.log.2.gz", "amibackend.log.1"} <= names(logs)
+    found = cordwood("search", "level:error failed", "logs/amibackend.log").stdout.splitlines()
+    assert [line.rpartition(" ")[2] for line in found] == ["0", "1", "2", "3"]
+    assert cordwood("search", "--count", "since:2026-01-02 until:2026-01-04", "logs").stdout == "2\n"

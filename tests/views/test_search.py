@@ -261,3 +261,26 @@ def test_wrong_options_are_refused_in_one_line(search: Search, logs: Path, words
     error = search(*words, status=2).stderr
     assert why in error
     assert len(error.splitlines()) == 1
+
+
+def test_what_is_only_in_the_spool_is_found(search: Search, tmp_path: Path) -> None:
+    """In the format of its file, and by its folder, while nobody delivers it."""
+    program = """if True:
+        import os, cordwood
+        cordwood.configure(log_dir="logs", files="app.log", console_output=False)
+        log = cordwood.get_logger("shop")
+        log.info("delivered")
+        cordwood.flush()
+        os.rename("logs/app.log", "kept.log")
+        os.mkdir("logs/app.log")  # nothing can be written there
+        for n in range(3):
+            log.warning("only spooled %d", n)
+        os.kill(os.getpid(), 9)
+    """
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=False, capture_output=True)
+    (tmp_path / "logs" / "app.log").rmdir()
+    (tmp_path / "kept.log").rename(tmp_path / "logs" / "app.log")
+    found = search("level:warning", "logs").stdout.splitlines()
+    assert [one.partition(" - ")[2][:14] for one in found] == ["shop - WARNING"] * 3
+    assert [one.rpartition(" - ")[2] for one in found] == [f"only spooled {n}" for n in range(3)]
+    assert search("-c", "", "logs").stdout == "4\n"

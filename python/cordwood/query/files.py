@@ -14,12 +14,13 @@ from cordwood.query.logs import chain, logs_in
 from cordwood.query.model import Query
 from cordwood.query.source import Group
 from cordwood.query.spooled import Format, as_lines, format_of, spools_of, undelivered
-from cordwood.query.times import local_zone
+from cordwood.query.times import SECOND, local_zone
 from cordwood.record import Record
 from cordwood.spool import file_sinks
 
 STDIN = "-"
 _BATCH = 256  # answers fetched from the core at once
+_NEAR = 600 * SECOND
 _TRIES = 20  # to find a moment without a rotation
 
 
@@ -115,10 +116,25 @@ class Files:
         return found
 
     def context(self, entry: Entry, before: int, after: int) -> list[Entry]:
-        """What stands around an entry in its own file."""
-        whole = Query()
-        search = self._search(whole, before=0, after=0)
-        search.add_chain([entry.source], self.known(entry.source))
+        """What stands around an entry in its own file, itself included."""
+        found: list[Entry] = []
+        # Near in time first: a large file is not read from its begin.
+        for span in (_NEAR, None):
+            near = (
+                Query() if span is None or entry.time is None else Query().within(entry.time - span, entry.time + span)
+            )
+            found = self._around(entry, near, before, after)
+            if len(found) == before + after + 1:
+                break
+        return found
+
+    def _around(self, entry: Entry, near: Query, before: int, after: int) -> list[Entry]:
+        search = self._search(near, before=0, after=0)
+        try:
+            search.add_chain([entry.source], self.known(entry.source))
+        except FileNotFoundError:
+            self._notices.append(f"{entry.source}: it is not there any more")
+            return []
         found: list[Entry] = []
         at = None
         while batch := search.next(_BATCH):
