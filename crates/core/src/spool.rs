@@ -98,9 +98,15 @@ impl Spool {
         self.next_sequence - 1
     }
 
+    /// Whether frames of `bytes` fit in the current segment.
+    #[inline]
+    pub fn has_room(&self, bytes: usize) -> bool {
+        self.current.as_ref().is_some_and(|segment| segment.room() >= bytes)
+    }
+
     /// Makes sure that frames of `bytes` in all (padding included) can be appended one after another.
     pub fn reserve(&mut self, bytes: usize) -> Room {
-        if self.current.as_ref().is_some_and(|segment| segment.room() >= bytes) {
+        if self.has_room(bytes) {
             return Room::Ready;
         }
         let wanted = (segment::HEADER + bytes) as u64;

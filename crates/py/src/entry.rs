@@ -6,10 +6,13 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 use pyo3::Borrowed;
 
-use crate::capture::{self, Draft, FieldSources};
+use crate::capture;
+use crate::draft::Draft;
 use crate::ffi::{self, types, Arguments, Entry};
+use crate::fields::FieldSources;
 use crate::plan::{self, Plan};
 use crate::runtime::{self, names};
+use crate::site;
 
 /// `Logger.info` and its siblings: `METHOD` is an index into [`runtime::METHODS`].
 pub struct Log<const METHOD: usize>;
@@ -68,7 +71,7 @@ fn log<'a, 'py>(
     let (Some(caller), Some(message)) = (ffi::caller(py), rest.get(0)) else {
         return standard(py, method, this, args);
     };
-    let site = capture::call_site(py, plan, &caller, number, level, &message)?;
+    let site = site::call_site(py, plan, &caller, number, level, &message)?;
     if site.internal {
         // `logging.info(...)`, a LoggerAdapter: the caller is further up, where stdlib finds it.
         return standard(py, method, this, args);

@@ -3,10 +3,13 @@
 #![allow(clippy::needless_pass_by_value)]
 mod capture;
 mod database;
+mod draft;
 mod entry;
 mod ffi;
+mod fields;
 mod folder;
 mod log_record;
+mod message;
 mod mine;
 mod plan;
 mod record;
@@ -16,6 +19,7 @@ mod settings;
 mod site;
 mod spool;
 mod state;
+mod thread;
 mod value;
 
 use pyo3::exceptions::PyImportError;

@@ -8,15 +8,16 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
-use crate::capture::{
-    finish, kept, masked, remember_site, thread as running_thread, Args, Described, Draft, ExceptionTexts,
-    FieldSources, Given, Rest,
-};
+use crate::capture::{finish, ExceptionTexts, Rest};
+use crate::draft::{kept, Draft};
 use crate::entry::is_reserved_name;
 use crate::ffi::{self, types};
-use crate::runtime::{self, caches, names, ThreadEntry};
-use crate::site::{self, Key};
+use crate::fields::FieldSources;
+use crate::message::{masked, Args, Given};
+use crate::runtime::{self, caches, names};
+use crate::site::{self, remember_site, Described, Key};
 use crate::spool::PySpool;
+use crate::thread::{running as running_thread, ThreadEntry};
 use crate::value::{text_of, with_text};
 
 /// Appends a LogRecord to `spool` for the sinks in `mask`.

@@ -15,11 +15,19 @@ use crate::ffi;
 use crate::runtime::{self, names, Caches};
 use crate::spool::PySpool;
 
-/// A `cordwood.Handler` in reach.
+/// A spool that `cordwood.Handler`s in reach lead to.
 pub struct Target {
     pub spool: Py<PySpool>,
-    pub mask: u32,
-    pub level: i32,
+    /// Each handler's sinks, and from which level on.
+    handlers: Vec<(u32, i32)>,
+}
+
+impl Target {
+    /// The sinks that a record of this level is for.
+    #[inline]
+    pub fn mask(&self, level: i32) -> u32 {
+        self.handlers.iter().fold(0, |all, (mask, from)| if level >= *from { all | mask } else { all })
+    }
 }
 
 /// One list as it was when the plan was made.
@@ -167,7 +175,12 @@ impl Plan {
         let mask = handler.getattr(intern!(py, "mask"))?.extract()?;
         let level = handler.getattr(intern!(py, "level"))?.extract()?;
         self.wants_task |= handler.getattr(intern!(py, "wants_task"))?.is_truthy()?;
-        self.targets.push(Target { spool: spool.cast_into::<PySpool>()?.unbind(), mask, level });
+        let spool = spool.cast_into::<PySpool>()?.unbind();
+        // All handlers of one spool make one record.
+        match self.targets.iter_mut().find(|target| target.spool.is(&spool)) {
+            Some(target) => target.handlers.push((mask, level)),
+            None => self.targets.push(Target { spool, handlers: vec![(mask, level)] }),
+        }
         Ok(true)
     }
 }

@@ -1,5 +1,4 @@
 //! What the native side keeps of Python: the objects it compares with and the caches keyed by them.
-use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
@@ -14,6 +13,7 @@ use pyo3::types::{PyDict, PyString, PyType};
 use crate::ffi::{self, GilCell};
 use crate::plan::Plan;
 use crate::site::{Key, Site};
+use crate::thread::ThreadEntry;
 
 /// Entries a cache may hold before it is emptied: far more than a program has loggers or call sites.
 const MOST: usize = 1 << 14;
@@ -61,22 +61,6 @@ pub struct Caches {
     pub scratch: Vec<Vec<u8>>,
     /// Loggers, handlers whose change makes plans stale, by address.
     pub watched: HashSet<usize, BuildHasherDefault<Mix>>,
-}
-
-/// A thread that logged: what its frames say of it.
-pub struct ThreadEntry {
-    pub ident: u64,
-    /// The Thread object's `__dict__`, and the name seen in it last.
-    pub dict: Py<PyAny>,
-    pub name: Py<PyAny>,
-    /// When the name was compared with the dict's last.
-    pub checked: Cell<u64>,
-    /// The process's name, where `multiprocessing` gives it one.
-    pub process: Option<Py<PyAny>>,
-    pub payload: Vec<u8>,
-    /// The segment this thread is defined in, and where.
-    pub salt: Cell<u64>,
-    pub offset: Cell<u32>,
 }
 
 // The caches live in a `GilCell`; `Rc` never leaves the GIL.

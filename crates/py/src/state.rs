@@ -152,6 +152,16 @@ impl State {
     }
 
     /// A new zone offset begins a new segment, whose header carries it.
+    /// Whether frames of so many bytes can be appended as everything stands: the usual case, without looking further.
+    #[inline]
+    pub fn is_ready(&self, time_ns: i64, bytes: usize) -> bool {
+        self.fork.holds()
+            && self.worker.is_some()
+            && time_ns.div_euclid(QUARTER_NS) == self.offset_checked_ns
+            && !self.spool.shared.lost.load(Ordering::Relaxed)
+            && self.spool.has_room(bytes)
+    }
+
     pub fn check_zone(&mut self, py: Python<'_>, time_ns: i64) {
         let quarter = time_ns.div_euclid(QUARTER_NS);
         if quarter == self.offset_checked_ns {

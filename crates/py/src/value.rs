@@ -6,8 +6,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 use pyo3::Borrowed;
 
-use crate::capture::{floor_char, kept, Taken};
+use crate::draft::{floor_char, kept};
 use crate::ffi::{self, types};
+use crate::message::Taken;
 
 /// How deep nested lists and mappings are followed; beyond, their text stands.
 const DEPTH: usize = 8;
