@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustix::fs::OFlags;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, NEWER};
 use crate::failpoint;
 use crate::os::{futex_wake, now_ns, random, Map};
 
@@ -65,6 +65,11 @@ impl Control {
     /// True once its file was found cut: a word stored since may reach nobody.
     pub fn is_damaged(&self) -> bool {
         self.map.is_damaged()
+    }
+
+    /// The format that the leader writes: whoever writes a newer one asks for the lead.
+    pub fn leader_format(&self) -> &AtomicU32 {
+        self.map.word32(8)
     }
 
     /// 1 while the leader sleeps; a writer that finds it so stores 0 and wakes.
@@ -155,6 +160,9 @@ fn map(path: &Path) -> Result<(Map, (u64, u64))> {
                 {
                     let map = Map::new(&file, SIZE).map_err(|e| Error::io("map", path, e))?;
                     return Ok((map, (found.dev(), found.ino())));
+                }
+                if head[..7] == MAGIC.to_le_bytes()[..7] && head[7] > MAGIC.to_le_bytes()[7] {
+                    return Err(Error::Format { path: path.to_owned(), offset: 0, why: NEWER });
                 }
                 // Counters and wake-up words alone stand in it: a damaged one is put aside and made anew.
                 let aside = path.with_extension(format!("damaged-{:08x}", random() as u32));

@@ -16,6 +16,9 @@ pub enum Error {
     Full { wanted: u64, max_bytes: u64 },
 }
 
+/// Why a file is left alone until that version comes.
+pub const NEWER: &str = "written by a newer version of Cordwood";
+
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {

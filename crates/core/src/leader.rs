@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::filesink::{FileSink, Notices, SYNC_INTERVAL};
 use crate::fork::Held;
 use crate::os::now_ns;
+use crate::segment::VERSION;
 use crate::shared::Shared;
 use crate::source::{count_damage, Source, Take};
 use crate::spec::{Kind, Spec};
@@ -75,6 +76,7 @@ impl Leader {
         let source = Source::leading(Arc::clone(&shared));
         let control = &shared.folder.control;
         control.leader().store(std::process::id(), Ordering::Relaxed);
+        control.leader_format().store(VERSION, Ordering::Relaxed);
         shared.leading.store(true, Ordering::Release);
         let sinks_seen = control.sinks().load(Ordering::Acquire);
         let mut leader = Self {
@@ -117,6 +119,9 @@ impl Leader {
         let waiting = self.shared.folder.control.is_waited_for();
         if waiting || delivered == 0 || self.reaped.elapsed() > Duration::from_millis(20) {
             self.reap(waiting);
+        }
+        if self.source.has_newer {
+            self.tell_once("some segments were written by a newer version of Cordwood, which will deliver them".into());
         }
         let damaged = count_damage(&self.shared, &mut self.source);
         if damaged > 0 {

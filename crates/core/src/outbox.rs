@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, NEWER};
 use crate::failpoint;
 use crate::fs::{memory, write_all_at, FileId, FileSystem, Handle, How, Kind, Reader};
 
@@ -95,8 +95,7 @@ impl Outbox {
             match outbox.read_slot(at).map_err(io)? {
                 Slot::Valid(header) => newest = newest.into_iter().chain([header]).max_by_key(|h| h.generation),
                 Slot::Newer => {
-                    let why = "written by a newer version of Cordwood";
-                    return Err(Error::Format { path: outbox.path, offset: at, why });
+                    return Err(Error::Format { path: outbox.path, offset: at, why: NEWER });
                 }
                 Slot::Damaged => outbox.damaged = true,
                 Slot::Blank => {}

@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use rustix::fs::FlockOperation;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, NEWER};
 use crate::fork::Held;
 use crate::frame::{self, Found, Frame, Kind};
 use crate::os::Map;
-use crate::segment::{Header, HEADER, ORDINAL, POSITIONS, RECORDS, SEALED};
+use crate::segment::{Header, HEADER, MAGIC, ORDINAL, POSITIONS, RECORDS, SEALED, VERSION};
 
 /// No segment is larger; a header that says so lies.
 const LARGEST: u64 = 1 << 31;
@@ -62,6 +62,12 @@ pub struct Reader {
     whole: Option<(u64, Step)>,
 }
 
+/// Magic and version keep their places in every version; all else may stand elsewhere.
+fn is_newer(head: &[u8]) -> bool {
+    let version = head.get(8..12).and_then(|word| word.try_into().ok()).map(u32::from_le_bytes);
+    head.starts_with(&MAGIC.to_le_bytes()) && version.is_some_and(|version| version > VERSION)
+}
+
 /// What a reader finds at a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
@@ -76,6 +82,9 @@ impl Reader {
     pub fn open(bytes: Bytes, path: &Path) -> Result<Option<Self>> {
         let mut head = [0u8; HEADER];
         let got = bytes.read_at(&mut head, 0).map_err(|e| Error::io("read", path, e))?;
+        if is_newer(&head[..got]) {
+            return Err(Error::Format { path: path.to_owned(), offset: 0, why: NEWER });
+        }
         if got < HEADER || head[ORDINAL..ORDINAL + 8] == [0; 8] {
             return Ok(None);
         }

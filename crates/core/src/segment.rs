@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, NEWER};
 use crate::failpoint;
 use crate::fork::Held;
 use crate::frame::{self, Kind};
@@ -29,7 +29,7 @@ pub const HEADER: usize = 4096;
 pub const MAX_SINKS: usize = 32;
 /// The version readers of this build understand; they refuse a newer one and leave it alone.
 pub const VERSION: u32 = 1;
-const MAGIC: u64 = u64::from_le_bytes(*b"CORDWOOD");
+pub const MAGIC: u64 = u64::from_le_bytes(*b"CORDWOOD");
 const STATIC: usize = 1024;
 pub const ORDINAL: usize = 1024;
 pub const SEALED: usize = 1032;
@@ -87,7 +87,7 @@ impl Header {
         out
     }
 
-    /// Errors: not a header, a damaged one, or one of another version.
+    /// Errors: not a header, a damaged one, or one of a newer version.
     pub fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
         let bad = |why| Error::Format { path: path.to_owned(), offset: 0, why };
         let bytes: &[u8; STATIC] =
@@ -97,8 +97,8 @@ impl Header {
         if u64_at(0) != MAGIC {
             return Err(bad("not a segment"));
         }
-        if u32_at(8) != VERSION {
-            return Err(bad("written by another version of the format"));
+        if u32_at(8) > VERSION {
+            return Err(bad(NEWER));
         }
         if crc32c::crc32c(&bytes[16..]) != u32_at(12) {
             return Err(bad("the header's checksum is wrong"));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::folder::Folder;
 use crate::os::{futex_wake, random, Map};
-use crate::segment::{self, Prepared, Segment};
+use crate::segment::{self, Prepared, Segment, VERSION};
 
 /// How often a process with records in its memory asks for the lead.
 const ASK: Duration = Duration::from_millis(50);
@@ -232,8 +232,8 @@ impl Shared {
     }
 }
 
-/// Whose turn it is to deliver: records in a process's memory can be delivered by that process alone, so it asks for the
-/// lead, and who leads without any gives it up.
+/// Whose turn it is to deliver: records in a process's memory can be delivered by that process alone, and those of a newer
+/// format by a newer version; so it asks for the lead, and who leads without any gives it up.
 pub struct Turn {
     /// Requests that were seen, and when the last came (or went, where this process asks).
     requests: u32,
@@ -248,7 +248,9 @@ impl Turn {
     /// True while this process leaves the lead to others.
     pub fn gives_way(&mut self, shared: &Shared, leads: bool) -> bool {
         let control = &shared.folder.control;
-        if shared.has_memory() {
+        let is_led = !leads && control.leader().load(Ordering::Relaxed) != 0;
+        let is_newer = is_led && control.leader_format().load(Ordering::Relaxed) < VERSION;
+        if shared.has_memory() || is_newer {
             if leads {
                 // Its own request is met.
                 self.asked = None;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::control::Reason;
 use crate::directory::{Directory, Opened};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, NEWER};
 use crate::failpoint;
 use crate::fork::Held;
 use crate::frame::Head;
@@ -69,6 +69,8 @@ enum Met {
     Member(Box<Member>),
     /// Not in use yet, or gone.
     Later,
+    /// Of a newer version.
+    Newer,
     /// None that is read here.
     Ignored,
     /// It is there and cannot be opened now: what follows it must wait.
@@ -85,6 +87,8 @@ pub struct Source {
     generation: u32,
     /// Members that the last `read` took records from.
     taken: Vec<usize>,
+    /// Some segment is of a newer version, and left to it.
+    pub has_newer: bool,
     /// Records that damage took, of what was committed since somebody last asked.
     pub damaged: u64,
 }
@@ -92,7 +96,7 @@ pub struct Source {
 impl Source {
     fn with(scope: Scope) -> Self {
         let (members, ignored) = (Vec::new(), HashSet::new());
-        Self { scope, members, ignored, listed: None, generation: 0, taken: Vec::new(), damaged: 0 }
+        Self { scope, members, ignored, listed: None, generation: 0, taken: Vec::new(), has_newer: false, damaged: 0 }
     }
 
     /// All segments of a folder.
@@ -148,6 +152,10 @@ impl Source {
                 Met::Ignored => {
                     self.ignored.insert(name);
                 }
+                Met::Newer => {
+                    self.has_newer = true;
+                    self.ignored.insert(name);
+                }
                 Met::Refused => {
                     self.listed = None;
                     return;
@@ -180,6 +188,7 @@ impl Source {
                 Met::Member(Box::new(Member::new(reader, name.to_owned())))
             }
             Ok(None) => Met::Later,
+            Err(Error::Format { why: NEWER, .. }) => Met::Newer,
             Err(_) => Met::Ignored,
         }
     }

@@ -374,6 +374,7 @@ pub struct Recovered {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::segment::VERSION;
     use crate::spec::identity;
     use crate::trial::{lines, segments, spool_path, Writer, SINK};
 
@@ -472,6 +473,25 @@ mod tests {
         worker.leave();
         until(|| worker.has_ended());
         assert_eq!(lines(folder.path()), ["before", "after"]);
+    }
+
+    #[test]
+    fn who_writes_a_newer_format_than_the_leader_gets_the_lead() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut a, mut b) = (Writer::new(folder.path(), 1 << 24), Writer::new(folder.path(), 1 << 24));
+        let older = Worker::start(Arc::clone(&a.spool.shared)).unwrap();
+        a.log("a");
+        until(|| lines(folder.path()).len() == 1);
+        a.spool.shared.folder.control.leader_format().store(VERSION - 1, Ordering::Relaxed);
+        let newer = Worker::start(Arc::clone(&b.spool.shared)).unwrap();
+        until(|| b.spool.shared.leads());
+        assert!(a.log("a again") && b.log("b"));
+        until(|| lines(folder.path()).len() == 3);
+        assert!(!a.spool.shared.leads());
+        newer.stop(Duration::from_secs(20));
+        a.log("a alone");
+        until(|| lines(folder.path()).len() == 4);
+        older.stop(Duration::from_secs(20));
     }
 
     #[test]

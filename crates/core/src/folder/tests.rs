@@ -34,3 +34,16 @@ fn a_folder_whose_control_page_was_cut_is_not_the_one_that_was_opened_and_has_it
     page.set_len(4096).unwrap();
     assert!(!folder.is_there());
 }
+
+#[test]
+fn a_newer_versions_control_page_is_neither_used_nor_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(Folder::open(folder.path()).unwrap());
+    let page = folder.path().join("control");
+    let mut bytes = std::fs::read(&page).unwrap();
+    bytes[7] += 1;
+    std::fs::write(&page, &bytes).unwrap();
+    let error = Folder::open(folder.path()).err().unwrap().to_string();
+    assert!(error.contains("newer version"), "{error}");
+    assert_eq!(std::fs::read(&page).unwrap(), bytes);
+}

@@ -108,3 +108,59 @@ fn more_segments_than_one_batch_may_name_are_all_counted() {
     let mut source = open_folder(&spool_path(folder.path())).unwrap();
     assert_eq!(source.count(identity(SINK)), MOST_SEGMENTS as u64 + 6);
 }
+
+/// Writes a segment's version, as another version of Cordwood would have.
+fn restamp(path: &Path, version: u32) {
+    use std::os::unix::fs::FileExt;
+    let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+    file.write_all_at(&version.to_le_bytes(), 8).unwrap();
+}
+
+#[test]
+fn segments_of_an_older_version_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 1 << 24);
+    writer.log("old");
+    restamp(&segments(folder.path())[0], 0);
+    let mut source = open_folder(&spool_path(folder.path())).unwrap();
+    assert_eq!(texts(&mut source), ["old"]);
+}
+
+#[test]
+fn segments_of_a_newer_version_are_left_alone_until_that_version_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut newer, mut ours) = (Writer::new(folder.path(), 1 << 24), Writer::new(folder.path(), 1 << 24));
+    newer.log("newer");
+    let theirs = segments(folder.path())[0].clone();
+    restamp(&theirs, crate::segment::VERSION + 1);
+    ours.log("ours");
+    drop((newer, ours));
+    let mut leader = crate::trial::lead(folder.path());
+    while leader.round() > 0 || !leader.is_drained() {}
+    assert!(leader.take_notices().iter().any(|notice| notice.contains("newer version")));
+    drop(leader);
+    assert_eq!(crate::trial::lines(folder.path()), ["ours"]);
+    assert_eq!(segments(folder.path()), std::slice::from_ref(&theirs));
+    restamp(&theirs, crate::segment::VERSION);
+    let mut leader = crate::trial::lead(folder.path());
+    while leader.round() > 0 || !leader.is_drained() {}
+    assert_eq!(crate::trial::lines(folder.path()), ["ours", "newer"]);
+}
+
+#[test]
+fn a_newer_version_may_keep_its_ordinal_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut newer = Writer::new(folder.path(), 1 << 24);
+    newer.log("newer");
+    let theirs = segments(folder.path())[0].clone();
+    let mut bytes = std::fs::read(&theirs).unwrap();
+    bytes[12..4096].fill(0);
+    bytes[8] += 1;
+    std::fs::write(&theirs, bytes).unwrap();
+    drop(newer);
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+    std::fs::File::options().write(true).open(&theirs).unwrap().set_modified(long_ago).unwrap();
+    let mut leader = crate::trial::lead(folder.path());
+    while leader.round() > 0 || !leader.is_drained() {}
+    assert_eq!(segments(folder.path()), [theirs]);
+}
