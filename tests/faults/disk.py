@@ -81,6 +81,16 @@ def permanent_eio(scene: Scene) -> None:
     writer.log(1000)
 
 
+@fault("fsync fails (EIO)", rows="4", needs=["strace"])
+def failing_fsync(scene: Scene) -> None:
+    """`strace` fails every fsync and fdatasync with EIO, `sync="always"` (the others never sync); 50 records."""
+    writer = scene.start(sync="always")
+    with scene.traced(writer, "-e", "inject=fsync,fdatasync,msync:error=EIO"):
+        writer.log(50)
+        writer.flush()
+    writer.log(50)
+
+
 @fault("The disk hangs", rows="11", needs=["strace"], silent=True)
 def hung_disk(scene: Scene) -> None:
     """`strace` delays every write to the log file by 3 s during 500 records."""

@@ -176,6 +176,27 @@ def foreign_segment(scene: Scene) -> None:
     shutil.rmtree(scene.spool, ignore_errors=True)
 
 
+@fault("A newer version's segments in the spool", rows="54", spool=True)
+def newer_segments(scene: Scene) -> None:
+    """A killed process's segments get a version of the future; the next logs 100; then the version is known."""
+    die_with_records(scene)
+    theirs = segments(scene)
+    for path in theirs:
+        stamp(path, 2)
+    next_process(scene)
+    scene.stop()
+    if not all(path.exists() for path in theirs) or b"n=0000000 " in scene.file.read_bytes():
+        scene.outcome.notes.append("touched a newer version's segments")
+    for path in theirs:
+        stamp(path, 1)
+
+
+def stamp(path: Path, version: int) -> None:
+    with path.open("r+b") as file:
+        file.seek(8)
+        file.write(struct.pack("<I", version))
+
+
 @fault("The spool is full", rows="39", loses=True)
 def spool_full(scene: Scene) -> None:
     """A folder stands in the log file's place while 20,000 records meet a spool of 1 MB; it is removed; 100 more."""
