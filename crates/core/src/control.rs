@@ -2,7 +2,7 @@
 //!
 //! Nothing in it is needed to find a record: a damaged one is put aside and made anew.
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use rustix::fs::OFlags;
 
 use crate::error::{Error, Result, NEWER};
 use crate::failpoint;
-use crate::os::{futex_wake, now_ns, random, Map};
+use crate::os::{futex_wake, identity, now_ns, random, Identity, Map};
 
 /// A wait for room is shorter: a longer one was written before the clock was set back.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
@@ -52,7 +52,7 @@ pub struct Control {
 
 impl Control {
     /// Maps a folder's page, made if it is not there; returns it with its file's device and inode.
-    pub fn open(path: &Path) -> Result<(Self, (u64, u64))> {
+    pub fn open(path: &Path) -> Result<(Self, Identity)> {
         let (map, file) = map(path)?;
         Ok((Self { map }, file))
     }
@@ -148,7 +148,7 @@ impl Control {
     }
 }
 
-fn map(path: &Path) -> Result<(Map, (u64, u64))> {
+fn map(path: &Path) -> Result<(Map, Identity)> {
     loop {
         let open =
             std::fs::OpenOptions::new().read(true).write(true).custom_flags(OFlags::NOFOLLOW.bits() as i32).open(path);
@@ -159,7 +159,7 @@ fn map(path: &Path) -> Result<(Map, (u64, u64))> {
                 if found.len() == SIZE as u64 && file.read_exact_at(&mut head, 0).is_ok() && head == MAGIC.to_le_bytes()
                 {
                     let map = Map::new(&file, SIZE).map_err(|e| Error::io("map", path, e))?;
-                    return Ok((map, (found.dev(), found.ino())));
+                    return Ok((map, identity(&found)));
                 }
                 if head[..7] == MAGIC.to_le_bytes()[..7] && head[7] > MAGIC.to_le_bytes()[7] {
                     return Err(Error::Format { path: path.to_owned(), offset: 0, why: NEWER });

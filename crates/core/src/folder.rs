@@ -12,7 +12,7 @@ use crate::control::{self, Control};
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::fork::Held;
-use crate::os::random;
+use crate::os::{identity, random, Identity};
 use crate::segment::Prepared;
 
 /// A spool's folder, or the anonymous memory that stands in for one.
@@ -20,8 +20,8 @@ pub struct Folder {
     pub path: Option<PathBuf>,
     pub control: Control,
     /// The control page's file: whoever finds another in its place is not in this folder any more.
-    control_file: (u64, u64),
-    directory: (u64, u64),
+    control_file: Identity,
+    directory: Identity,
     /// Who holds its lock leads. Open from the start: a folder that is deleted can still be led to its end. None: memory.
     pub lock: Option<Held>,
     /// For tests: whether the disk is full.
@@ -59,7 +59,7 @@ impl Folder {
             path: Some(path.to_owned()),
             control,
             control_file,
-            directory: (found.dev(), found.ino()),
+            directory: identity(&found),
             lock: Some(open_lock(&path.join("leader.lock"))?),
             #[cfg(test)]
             full: false.into(),
@@ -71,8 +71,8 @@ impl Folder {
         Ok(Self {
             path: None,
             control: Control::anonymous()?,
-            control_file: (0, 0),
-            directory: (0, 0),
+            control_file: Identity::default(),
+            directory: Identity::default(),
             lock: None,
             #[cfg(test)]
             full: false.into(),
@@ -86,7 +86,7 @@ impl Folder {
             return false;
         }
         match std::fs::symlink_metadata(path.join("control")) {
-            Ok(found) => (found.dev(), found.ino()) == self.control_file && found.len() == control::SIZE as u64,
+            Ok(found) => identity(&found) == self.control_file && found.len() == control::SIZE as u64,
             Err(e) => e.kind() != io::ErrorKind::NotFound,
         }
     }
@@ -95,7 +95,7 @@ impl Folder {
     /// everybody's.
     pub fn has_its_place(&self) -> bool {
         let found = self.path.as_ref().and_then(|path| std::fs::symlink_metadata(path).ok());
-        found.is_some_and(|found| (found.dev(), found.ino()) == self.directory)
+        found.is_some_and(|found| identity(&found) == self.directory)
     }
 
     pub fn sink_path(&self, identity: u64) -> Option<PathBuf> {

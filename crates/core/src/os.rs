@@ -4,9 +4,10 @@
 //! Readers of segments use `pread`, not a mapping: a file cut short by somebody else then gives fewer bytes, where a
 //! mapping would raise SIGBUS (see `sigbus`).
 #![allow(unsafe_code)]
-use std::fs::File;
+use std::fs::{File, Metadata};
+use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use memmap2::{MmapMut, MmapOptions, MmapRaw};
 use rustix::fs::Timespec;
@@ -200,6 +201,15 @@ pub fn random() -> u64 {
 pub fn now_ns() -> i64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
     now.tv_sec * 1_000_000_000 + now.tv_nsec
+}
+
+/// Which file this is: device, inode, and when it was made (0 where the file system does not tell), because the inode of a
+/// deleted one is given to the next.
+pub type Identity = (u64, u64, u128);
+
+pub fn identity(found: &Metadata) -> Identity {
+    let born = found.created().ok().and_then(|born| born.duration_since(UNIX_EPOCH).ok());
+    (found.dev(), found.ino(), born.map_or(0, |born| born.as_nanos()))
 }
 
 /// The host's name; empty where the system does not tell.
