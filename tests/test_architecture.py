@@ -63,7 +63,8 @@ def test_the_control_pages_layout() -> None:
     assert f"Control page: {constant('control', 'SIZE')} bytes" in text
     words = re.findall(r"pub fn (\w+)\(&self.*\{\n        self\.map\.word(\d+)\((\d+)", source("control"))
     assert [name for name, _, _ in words] == [
-        "leader_format", "sleeping", "segments", "sinks", "freed", "handover", "leader", "bytes", "beat", "waited_until", "dropped",
+        "leader_format",
+        "sleeping", "segments", "sinks", "freed", "handover", "leader", "bytes", "beat", "waited_until", "dropped",
     ]  # fmt: skip
     assert first_cells(text)[1:] == [int(at) for _, _, at in words]
     reasons = re.findall(r'\("(\w+)", Reason::', source("control"))
