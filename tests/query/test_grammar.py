@@ -31,6 +31,7 @@ NOW = 1_795_183_387 * SECOND
         ("level<25", Field("level", "<", "25")),
         ("logger:services.*", Field("logger", "~", "services.*")),
         ('logger:"services.*"', Field("logger", "=", "services.*")),
+        ("path:'a b' don't", All((Field("path", "=", "a b"), Text("don't")))),
         ("name:app", Field("logger", "=", "app")),
         ("user_id:42", Field("user_id", "=", "42")),
         ("user_id:*", Field("user_id", "?", "")),

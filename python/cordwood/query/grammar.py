@@ -16,6 +16,7 @@ from cordwood.record import LEVELS, level_number
 _FIELD = re.compile(r"([A-Za-z_@][\w.@-]*)(:(?:>=|<=|>|<)?|>=|<=|>|<)")
 _REGEX = re.compile(r"/((?:[^/\\]|\\.)+)/(?=[\s)]|$)")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_SINGLE = re.compile(r"'((?:[^'\\]|\\.)*)'(?=[\s)]|$)")  # of a value only: don't is a word
 _BARE = re.compile(r"[^\s()]+")
 _VALUE = re.compile(r"[^\s)]+")
 _CLOCK = re.compile(r"\s+(\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)(?=[\s)]|$)")
@@ -165,7 +166,7 @@ class _Parser:
 
     def value(self, start: int) -> tuple[str, bool]:
         """The value that begins here, and whether it was quoted."""
-        quoted = _QUOTED.match(self.text, self.at)
+        quoted = _QUOTED.match(self.text, self.at) or _SINGLE.match(self.text, self.at)
         found = quoted or _VALUE.match(self.text, self.at)
         if found is None:
             raise self.fail("a value is missing after this", start)

@@ -7,7 +7,6 @@ import os
 
 import click
 
-from cordwood.config import resolve, switches
 from cordwood.errors import ConfigError
 from cordwood.query.spooled import spools_of
 from cordwood.spool import spool_folder
@@ -26,6 +25,8 @@ def level(logger: str | None, level: str | None, folder: str | None, *, as_json:
     FOLDER is the configured log directory unless given. `root` is all loggers; the level `reset` takes a switch back.
     Without a LEVEL: show the switches.
     """
+    from cordwood.config import resolve, switches
+
     log_dir = folder or os.fspath(resolve().config.log_dir)
     spools = spools_of(log_dir) or [spool_folder(log_dir)]
     if logger is not None and level is None:
