@@ -61,6 +61,7 @@ pub mod scan;
 pub mod mine;
 pub mod filter;
 pub mod search;
+pub mod analyze;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

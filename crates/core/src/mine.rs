@@ -23,7 +23,7 @@ mod words;
 
 pub use miner::{Limits, Miner, Template};
 pub use plain::plain;
-pub use variable::{Kind, Values};
+pub use variable::{hash, Kind, Values};
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

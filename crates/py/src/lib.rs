@@ -1,6 +1,7 @@
 //! The binding: a list of what Python sees.
 // PyO3 hands arguments over by value.
 #![allow(clippy::needless_pass_by_value)]
+mod analyze;
 mod capture;
 mod database;
 mod draft;
@@ -27,6 +28,8 @@ use pyo3::prelude::*;
 
 #[pymodule]
 mod _native {
+    #[pymodule_export]
+    use super::analyze::{find_rules, PyAnalysis};
     #[pymodule_export]
     use super::database::{row_columns, Batch, PyReader};
     #[pymodule_export]

@@ -1,0 +1,132 @@
+//! The analysis, as Python sees it.
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cordwood_core::analyze::{Analyzer, Options, Side, Wanted};
+use cordwood_core::filter::Filter;
+use cordwood_core::formats::Format;
+use cordwood_core::scan::{Input, Record, Records};
+use cordwood_core::when::{Clock, Zone};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::spool::os_error;
+
+const SECOND: i64 = 1_000_000_000;
+
+/// The places of those rules that find something in a text. ValueError: a rule is no regular expression.
+#[pyfunction]
+pub fn find_rules(rules: Vec<String>, text: &str) -> PyResult<Vec<usize>> {
+    let set = regex::bytes::RegexSet::new(rules)
+        .map_err(|error| PyValueError::new_err(error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")))?;
+    Ok(set.matches(text.as_bytes()).into_iter().collect())
+}
+
+/// A log, counted in one pass. Arguments as `cordwood.analysis` gives them.
+#[pyclass(name = "Analysis", module = "cordwood._native", frozen)]
+pub struct PyAnalysis {
+    analyzer: Mutex<Analyzer>,
+    filter: Filter,
+    zone: Arc<Zone>,
+    now: i64,
+    done: AtomicU64,
+}
+
+#[pymethods]
+impl PyAnalysis {
+    /// `query` is JSON; `zone` holds (second, offset) where local time changes; `now` and `boundary` are in nanoseconds.
+    #[new]
+    #[pyo3(signature = (query, zone, now, rules, *, level=0, boundary=None))]
+    fn new(
+        query: &str,
+        zone: Vec<(i64, i32)>,
+        now: i64,
+        rules: Vec<String>,
+        level: i32,
+        boundary: Option<i64>,
+    ) -> PyResult<Self> {
+        let refused = |error: cordwood_core::error::Error| PyValueError::new_err(error.to_string());
+        let filter = Filter::compile(query).map_err(refused)?;
+        let zone = Arc::new(Zone::new(zone));
+        let options = Options { level, boundary, rules };
+        let analyzer = Analyzer::new(options, zone.offset(now / SECOND)).map_err(refused)?;
+        Ok(Self { analyzer: Mutex::new(analyzer), filter, zone, now, done: AtomicU64::new(0) })
+    }
+
+    /// Count a file's records; `before`: as what is compared with. Returns what was odd about it, a line each.
+    #[pyo3(signature = (path, formats, *, before=false))]
+    fn read_file(
+        &self,
+        py: Python<'_>,
+        path: PathBuf,
+        formats: Vec<(String, Option<String>)>,
+        before: bool,
+    ) -> PyResult<Vec<String>> {
+        let input = Input::open(&path).map_err(|error| os_error(&error))?;
+        let name = path.display().to_string();
+        self.read(py, input, &name, &formats, before)
+    }
+
+    /// The same of text in memory; None is standard input.
+    #[pyo3(signature = (name, data, formats, *, before=false))]
+    fn read_input(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        data: Option<Vec<u8>>,
+        formats: Vec<(String, Option<String>)>,
+        before: bool,
+    ) -> PyResult<Vec<String>> {
+        let input = data.map_or_else(|| Input::Stream(Box::new(std::io::stdin())), Input::memory);
+        self.read(py, input, name, &formats, before)
+    }
+
+    /// Bytes of the current file that are read.
+    #[getter]
+    fn done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
+    }
+
+    /// The account, as JSON.
+    fn report<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let told = py.detach(|| serde_json::to_vec(&self.analyzer.lock().unwrap_or_else(PoisonError::into_inner).report()));
+        Ok(PyBytes::new(py, &told.map_err(|error| PyValueError::new_err(error.to_string()))?))
+    }
+}
+
+impl PyAnalysis {
+    fn read(
+        &self,
+        py: Python<'_>,
+        input: Input,
+        name: &str,
+        formats: &[(String, Option<String>)],
+        before: bool,
+    ) -> PyResult<Vec<String>> {
+        let compile = |(text, date): &(String, Option<String>)| {
+            Format::given(text, date.as_deref()).map_err(|error| PyValueError::new_err(error.to_string()))
+        };
+        let known: Vec<Format> = formats.iter().map(compile).collect::<PyResult<_>>()?;
+        let side = if before { Side::Before } else { Side::Now };
+        let odd = py.detach(|| self.count(input, &known, side))?;
+        Ok(odd.into_iter().map(|what| format!("{name}: {what}")).collect())
+    }
+
+    fn count(&self, input: Input, known: &[Format], side: Side) -> std::io::Result<Vec<String>> {
+        self.done.store(0, Ordering::Relaxed);
+        let mut records = Records::new(input, known, Arc::clone(&self.zone), self.now)?;
+        if records.is_binary() {
+            return Ok(vec!["this is no text; it is left out".to_owned()]);
+        }
+        let mut clock = Clock::new(Arc::clone(&self.zone), self.now / SECOND);
+        let mut wanted = |record: &Record<'_>| {
+            if self.filter.matches(record, &mut clock) { Wanted::Yes } else { Wanted::No }
+        };
+        let mut analyzer = self.analyzer.lock().unwrap_or_else(PoisonError::into_inner);
+        analyzer.read(&mut records, side, &self.done, &mut wanted)?;
+        let cut = records.cut();
+        Ok(if cut > 0 { vec![format!("{cut} records were too long and are counted by their first part")] } else { vec![] })
+    }
+}

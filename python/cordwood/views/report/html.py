@@ -1,0 +1,170 @@
+"""An analysis as one HTML file: pictures inside, no script, nothing loaded from anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from html import escape
+
+from cordwood.analysis.report import ERRORS, LEVELS, Counted, Report, spread
+from cordwood.views.report import Choice, by_level, clean, columns, hours_shown, percent, span, title, trend, when
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_STYLE = """
+:root{color-scheme:light dark;--line:#8886;--dim:#777}
+body{font:15px/1.45 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}
+h1{font-size:1.25rem}h2{font-size:1.05rem;margin-top:2rem}
+table{border-collapse:collapse;width:100%}td,th{padding:.25rem .6rem .25rem 0;text-align:left;vertical-align:top;
+border-bottom:1px solid var(--line)}td.n{text-align:right;white-space:nowrap}
+code,pre{font:13px/1.4 ui-monospace,monospace;overflow-wrap:anywhere}pre{overflow:auto;white-space:pre-wrap}
+small{color:var(--dim)}svg{display:block}.l0,.l1{fill:#9aa5b1}.l2{fill:#4a90d9}.l3{fill:#d9a514}.l4{fill:#d9483b}
+.l5{fill:#a3188f}.s{fill:#4a90d9}.e{fill:#d9483b}
+"""
+_WIDE, _HIGH = 900, 140
+_BAR, _ROW = 6, 22
+
+
+def html(report: Report, choice: Choice) -> str:
+    """The whole of it."""
+    parts = [f"<h1>{_text(title(report))}</h1>"]
+    if choice.stats:
+        parts += _stats(report, choice)
+    parts += [*_issues(report), *_changes(report, choice), *_errors(report, choice)]
+    if not choice.errors_only:
+        parts += [f"<h2>Patterns ({len(report.patterns):,})</h2>", _table(_pattern_rows(report, choice))]
+    body = "\n".join(parts)
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        '<meta name="viewport" content="width=device-width">'
+        f"<title>{_text(title(report))}</title><style>{_STYLE}</style></head>\n<body>\n{body}\n</body></html>"
+    )
+
+
+def _text(text: str, longest: int = 400) -> str:
+    return escape(clean(text, longest))
+
+
+def _table(rows: Iterable[Iterable[str]]) -> str:
+    lines = ("".join(row) for row in rows)
+    return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
+
+
+def _number(count: int) -> str:
+    return f'<td class="n">{count:,}</td>'
+
+
+def _cell(markup: str) -> str:
+    return f"<td>{markup}</td>"
+
+
+def _code(text: str) -> str:
+    return _cell(f"<code>{_text(text)}</code>")
+
+
+def _bars(counts: list[int], kind: str = "s") -> str:
+    """A sparkline."""
+    top = max(counts, default=0)
+    if not top:
+        return "<td></td>"
+    bars = "".join(
+        f'<rect class="{kind}" x="{place * _BAR}" y="{_ROW - high}" width="{_BAR - 1}" height="{high}"/>'
+        for place, count in enumerate(counts)
+        if (high := max(1, count * _ROW // top) if count else 0)
+    )
+    words = f"{sum(counts):,} records, at most {top:,} at a time"
+    return _cell(f'<svg width="{len(counts) * _BAR}" height="{_ROW}" role="img" aria-label="{words}">{bars}</svg>')
+
+
+def _histogram(report: Report) -> Iterator[str]:
+    """All records over time, by level."""
+    whole, names = span(report), hours_shown(report)
+    if whole is None or names is None:
+        return
+    places = min(120, whole[1] - whole[0])
+    by_place = [spread(report.hours, whole, places, (level,)) for level in range(len(LEVELS))]
+    top = max(map(sum, zip(*by_place, strict=True)), default=0) or 1
+    wide, bars = _WIDE / places, []
+    for place in range(places):
+        foot = float(_HIGH)
+        for level in reversed(range(len(LEVELS))):
+            if count := by_place[level][place]:
+                high = count * _HIGH / top
+                foot -= high
+                bars.append(
+                    f'<rect class="l{level}" x="{place * wide:.1f}" y="{foot:.1f}" '
+                    f'width="{max(wide - 1, 0.5):.1f}" height="{high:.1f}"/>'
+                )
+    yield f'<svg viewBox="0 0 {_WIDE} {_HIGH}" width="100%" role="img" aria-label="Records by time and level">'
+    yield f"{''.join(bars)}</svg><small>{names[0]} … {names[1]}</small>"
+
+
+def _stats(report: Report, choice: Choice) -> Iterator[str]:
+    yield from _histogram(report)
+    yield f"<p>{' · '.join(f'{name} <b>{count:,}</b>' for name, count in by_level(report))}</p>"
+    rows = [
+        (_code(one.text), _number(one.count), _bars(columns(report, one.hours)), _cell(_errors_of(one)))
+        for one in report.loggers[: choice.most]
+        if one.text
+    ]
+    if rows:
+        yield "<h2>Loggers</h2>"
+        yield _table(rows)
+
+
+def _errors_of(one: Counted) -> str:
+    return f"{one.errors:,} errors" if one.errors else ""
+
+
+def _issues(report: Report) -> Iterator[str]:
+    if report.issues:
+        yield "<h2>Known issues</h2>"
+    rows = [
+        (
+            _number(issue.found.count),
+            _cell(f"<b>{_text(issue.title)}</b><br>{_text(issue.advice, 1000)}<br><small>{when(issue.found)}</small>"),
+            _bars(columns(report, issue.found.hours), "e"),
+        )
+        for issue in sorted(report.issues, key=lambda one: -one.found.count)
+    ]
+    if rows:
+        yield _table(rows)
+
+
+def _changes(report: Report, choice: Choice) -> Iterator[str]:
+    if not report.compared:
+        return
+    yield f"<h2>Compared {_text(report.compared)}</h2>"
+    yield _table(
+        (
+            _cell(one.kind),
+            _number(one.pattern.count),
+            _code(one.pattern.text),
+            _cell(f"{percent(one.before)} → {percent(one.now)}<br><small>p={one.p:.1g}</small>"),
+        )
+        for one in report.changes[: choice.most * 3]
+    ) if report.changes else "<p>Nothing new, gone or grown.</p>"
+
+
+def _errors(report: Report, choice: Choice) -> Iterator[str]:
+    for name, found in (("traceback", report.errors), ("pattern", report.failing)):
+        if found:
+            yield f"<h2>Errors by {name}</h2>"
+            yield _table(_error_row(report, one) for one in found[: choice.most])
+
+
+def _error_row(report: Report, one: Counted) -> tuple[str, ...]:
+    counts = columns(report, one.hours, None if one.frames else ERRORS)
+    seen = ", ".join(filter(None, (when(one), trend(counts))))
+    example = "\n".join(_text(line) for line in one.example.splitlines())
+    shown = f"<details><summary><code>{_text(one.text)}</code></summary><pre>{example}</pre></details><small>{seen}</small>"
+    return _number(one.count if one.frames else one.errors), _cell(shown), _bars(counts, "e")
+
+
+def _pattern_rows(report: Report, choice: Choice) -> Iterator[tuple[str, ...]]:
+    for one in report.patterns[: choice.most * 5]:
+        values = "; ".join(
+            f"{variable.kind}, {variable.distinct:,} values: {', '.join(value for value, _ in variable.top[:3])}"
+            for variable in one.variables
+        )
+        shown = f"<code>{_text(one.text)}</code>" + (f"<br><small>{_text(values)}</small>" if values else "")
+        yield _number(one.count), _cell(shown), _bars(columns(report, one.hours))
