@@ -62,6 +62,7 @@ pub mod mine;
 pub mod filter;
 pub mod search;
 pub mod analyze;
+pub mod columnar;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

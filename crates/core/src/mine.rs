@@ -21,6 +21,7 @@ mod skeleton;
 mod variable;
 mod words;
 
+pub use lex::{parts, Part};
 pub use miner::{Limits, Miner, Template};
 pub use plain::plain;
 pub use variable::{hash, Kind, Values};

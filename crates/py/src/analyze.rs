@@ -91,7 +91,8 @@ impl PyAnalysis {
 
     /// The account, as JSON.
     fn report<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        let told = py.detach(|| serde_json::to_vec(&self.analyzer.lock().unwrap_or_else(PoisonError::into_inner).report()));
+        let told =
+            py.detach(|| serde_json::to_vec(&self.analyzer.lock().unwrap_or_else(PoisonError::into_inner).report()));
         Ok(PyBytes::new(py, &told.map_err(|error| PyValueError::new_err(error.to_string()))?))
     }
 }
@@ -122,11 +123,19 @@ impl PyAnalysis {
         }
         let mut clock = Clock::new(Arc::clone(&self.zone), self.now / SECOND);
         let mut wanted = |record: &Record<'_>| {
-            if self.filter.matches(record, &mut clock) { Wanted::Yes } else { Wanted::No }
+            if self.filter.matches(record, &mut clock) {
+                Wanted::Yes
+            } else {
+                Wanted::No
+            }
         };
         let mut analyzer = self.analyzer.lock().unwrap_or_else(PoisonError::into_inner);
         analyzer.read(&mut records, side, &self.done, &mut wanted)?;
         let cut = records.cut();
-        Ok(if cut > 0 { vec![format!("{cut} records were too long and are counted by their first part")] } else { vec![] })
+        Ok(if cut > 0 {
+            vec![format!("{cut} records were too long and are counted by their first part")]
+        } else {
+            vec![]
+        })
     }
 }

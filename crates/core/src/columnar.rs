@@ -1,0 +1,91 @@
+//! Archives in Parquet: a log laid out by template, what varies in columns, every byte given back.
+//!
+//! One row a record:
+//!
+//! | column | holds |
+//! |---|---|
+//! | `row` | its place among all, from 0: row groups hold rows of like templates, so rows do not stand in their order |
+//! | `time` | as the record tells it, without a zone; null where it tells none that is known |
+//! | `level`, `logger` | as found by [`crate::formats`]; null where there are none |
+//! | `template` | the record's text with `<time …>` and `<*>` for what is in `time` and `v1`, `v2`, … |
+//! | `v1` … `v20` | the values, in the order of the template |
+//! | `bytes` | the record as it is, where it cannot be told so (it is no UTF-8, or holds `<*>` itself); all others are null then |
+//!
+//! The text of a record is its template filled in, and a newline. What was before the first record, whether the last ends
+//! with a newline, the size and the checksum of the whole stand in the file's metadata (`cordwood.…`). A record is compared
+//! with what its row gives back before it is written; the whole is when it is restored.
+mod read;
+mod row;
+mod write;
+
+pub use read::{restore, Restored};
+pub use write::{pack, Packed};
+
+use parquet::basic::{Compression, Encoding, Repetition, ZstdLevel};
+use parquet::file::properties::{WriterProperties, WriterVersion};
+use parquet::schema::parser::parse_message_type;
+use parquet::schema::types::{ColumnPath, TypePtr};
+use std::sync::Arc;
+
+use crate::error::Error;
+
+/// The first bytes of a Parquet file.
+pub const MAGIC: &[u8; 4] = b"PAR1";
+/// Columns of values. Of a record with more, the last holds the rest of its text.
+const VALUES: usize = 20;
+const ROW: usize = 0;
+const TIME: usize = 1;
+const LEVEL: usize = 2;
+const LOGGER: usize = 3;
+const TEMPLATE: usize = 4;
+const FIRST_VALUE: usize = 5;
+const BYTES: usize = FIRST_VALUE + VALUES;
+const COLUMNS: usize = BYTES + 1;
+const ZSTD: i32 = 9;
+const DICTIONARY: usize = 8 << 20;
+
+fn schema() -> Result<TypePtr, parquet::errors::ParquetError> {
+    use std::fmt::Write;
+    let mut text =
+        "message log { required int64 row; optional int64 time (TIMESTAMP(MICROS,false)); optional int32 level; \
+                    optional binary logger (STRING); optional binary template (STRING); "
+            .to_owned();
+    for number in 1..=VALUES {
+        let _ = write!(text, "optional binary v{number} (STRING); ");
+    }
+    text.push_str("optional binary bytes; }");
+    let parsed = parse_message_type(&text)?;
+    debug_assert!(parsed
+        .get_fields()
+        .iter()
+        .skip(1)
+        .all(|field| field.get_basic_info().repetition() == Repetition::OPTIONAL));
+    Ok(Arc::new(parsed))
+}
+
+fn properties(
+    metadata: Vec<parquet::file::metadata::KeyValue>,
+) -> Result<WriterProperties, parquet::errors::ParquetError> {
+    let mut builder = WriterProperties::builder()
+        .set_writer_version(WriterVersion::PARQUET_1_0)
+        .set_created_by("cordwood".to_owned())
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD)?))
+        .set_dictionary_page_size_limit(DICTIONARY)
+        .set_key_value_metadata(Some(metadata));
+    for column in ["row", "time"] {
+        let path = ColumnPath::from(column);
+        builder = builder
+            .set_column_dictionary_enabled(path.clone(), false)
+            .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
+    }
+    Ok(builder.build())
+}
+
+/// Any failure of the format, at a file.
+fn damaged(path: &std::path::Path, error: &parquet::errors::ParquetError) -> Error {
+    Error::io("read", path, std::io::Error::other(error.to_string()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -1,0 +1,63 @@
+use super::*;
+
+/// What a log of these bytes becomes, and comes back as.
+fn through(text: &[u8]) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, packed, back) =
+        (folder.path().join("x.log"), folder.path().join("x.parquet"), folder.path().join("back"));
+    std::fs::write(&log, text).unwrap();
+    pack(&log, &packed).unwrap();
+    assert_eq!(restore(&packed, &back).unwrap(), text.len() as u64);
+    std::fs::read(back).unwrap()
+}
+
+#[test]
+fn every_byte_of_any_log_comes_back() {
+    let long = format!("2026-11-20 09:00:00,001 - a - INFO - {}\n", "x1 ".repeat(200));
+    let logs: &[&[u8]] = &[
+        b"",
+        b"\n",
+        b"\n\n\nx\n\n\n",
+        b"no newline at the end 7",
+        b"\xef\xbb\xbf2026-11-20 09:00:00,001 - a - INFO - with a mark\r\n",
+        b"2026-11-20 09:00:00,001 - a - INFO - one 1\r\n2026-11-20 09:00:00,001 - a - INFO - two 2\r\n",
+        b"2026-11-20T09:00:00.000123Z INFO a holds <*> itself\n2026-11-20 09:00:00 and <time ,3>\n",
+        b"2026-11-20 09:00:00,001 - a - ERROR - bytes \xff\xfe 1\n\x00\x01\n",
+        b"{\"ts\":\"2026-11-20 09:00:00,001\",\"level\":\"INFO\",\"message\":\"m 1\"}\n",
+        b"2026-02-31 09:00:00,001 - no such day\n0000-01-01 00:00:00 - a\n9999-12-31 23:59:59.999999 - b\n",
+        b"2026-11-20 09:00:00,001 - a - ERROR - e 1\nTraceback (most recent call last):\n  File \"x.py\", line 3, in f\nValueError: 3\n\n\n2026-11-20 09:00:01,001 - a - INFO - i\n",
+        long.as_bytes(),
+    ];
+    for log in logs {
+        assert_eq!(through(log), *log, "{}", String::from_utf8_lossy(log));
+    }
+}
+
+#[test]
+fn rows_of_different_templates_come_back_in_their_order() {
+    let text: String = (0..9000)
+        .map(|n| match n % 3 {
+            0 => format!("2026-11-20 09:00:00,{:03} - a - INFO - Order {n} paid\n", n % 1000),
+            1 => format!("2026-11-20 09:00:00,{:03} - b - WARNING - Slow {n} ms at 10.0.0.{}\n", n % 1000, n % 250),
+            _ => format!("no time here {n}\n"),
+        })
+        .collect();
+    assert_eq!(through(text.as_bytes()), text.as_bytes());
+}
+
+#[test]
+fn what_is_no_archive_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.parquet");
+    std::fs::write(&path, b"PAR1 not one").unwrap();
+    assert!(restore(&path, &folder.path().join("back")).is_err());
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(32))]
+    #[test]
+    fn any_bytes_come_back(lines in proptest::collection::vec("[ -~]{0,30}|2026-11-20 0[0-9]:00:0[0-9],123 - [a-z]{1,3} - INFO - [ -~]{0,20}|\\PC{0,9}", 0..30), end in "\n?") {
+        let text = lines.join("\n") + &end;
+        proptest::prop_assert_eq!(through(text.as_bytes()), text.as_bytes());
+    }
+}
