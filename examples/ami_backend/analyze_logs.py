@@ -16,6 +16,7 @@ from cordwood.views.report.text import text
 
 HERE = Path(__file__).resolve().parent
 HOUR = 3600
+MOST = 1e6
 
 
 def main() -> int:
@@ -54,7 +55,7 @@ def arguments() -> argparse.Namespace:
 def hours(text_: str) -> float:
     """A number of hours above zero."""
     value = float(text_)
-    if not 0 < value < 1e6:
+    if not 0 < value < MOST:
         raise argparse.ArgumentTypeError(f"{text_} is no number of hours")
     return value
 

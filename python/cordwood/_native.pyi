@@ -7,6 +7,7 @@ from typing import Any, TypeAlias, final
 from cordwood.record import Record
 
 __all__ = [
+    "Analysis",
     "Batch",
     "Cutter",
     "Matcher",
@@ -23,11 +24,11 @@ __all__ = [
     "compile_text",
     "context_used",
     "escape",
+    "find_rules",
     "forget_plans",
     "install_handler",
     "install_logger",
     "masked_attributes",
-    "find_rules",
     "mine_plain",
     "pack",
     "read_spool",
@@ -38,6 +39,7 @@ __all__ = [
     "set_hooks",
     "set_redaction",
     "spool_status",
+    "unpack",
 ]
 
 _Format: TypeAlias = tuple[str, str | None]
@@ -69,7 +71,6 @@ class Cutter:
     def waits(self) -> bool: ...
 
 @final
-@final
 class Analysis:
     def __new__(
         cls,
@@ -80,10 +81,8 @@ class Analysis:
         *,
         level: int = 0,
         boundary: int | None = None,
-    ) -> Self: ...
-    def read_file(
-        self, path: str, formats: list[tuple[str, str | None]], *, before: bool = False
-    ) -> list[str]: ...
+    ) -> Analysis: ...
+    def read_file(self, path: str, formats: list[tuple[str, str | None]], *, before: bool = False) -> list[str]: ...
     def read_input(
         self, name: str, data: bytes | None, formats: list[tuple[str, str | None]], *, before: bool = False
     ) -> list[str]: ...
@@ -91,6 +90,7 @@ class Analysis:
     def done(self) -> int: ...
     def report(self) -> bytes: ...
 
+@final
 class Spool:
     def __new__(
         cls, folder: str | None, *, max_bytes: int = ..., max_message_bytes: int = ..., sync: str = "interval"
@@ -162,6 +162,7 @@ def check_theme(level: str, words: str) -> None: ...
 def find_rules(rules: list[str], text: str) -> list[int]: ...
 def mine_plain(path: str, assignments: str | None = None) -> list[dict[str, Any]]: ...
 def pack(source: str, target: str, form: str) -> int: ...
+def unpack(source: str, target: str) -> int: ...
 def recover(folder: str) -> dict[str, Any]: ...
 def read_spool(folder: str) -> list[Record]: ...
 def spool_status(folder: str) -> dict[str, Any]: ...

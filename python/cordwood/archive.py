@@ -9,6 +9,7 @@ file is there once, packed or not. Symbolic links are not followed.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import stat
@@ -21,7 +22,7 @@ from cordwood import _native, retention
 from cordwood.retention import Found
 from cordwood.spool import file_sinks, spool_folder, spools
 
-ENDINGS: Mapping[str, str] = {"gzip": ".gz", "zstd": ".zst"}
+ENDINGS: Mapping[str, str] = {"gzip": ".gz", "zstd": ".zst", "parquet": ".parquet"}
 PATIENCE = 5.0  # seconds to wait for the delivery loop, which lets the live file's lock go after every batch
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -55,7 +56,7 @@ def archive(
     Args:
         folder: the log directory; folders in it count too.
         days: the age.
-        compress: `gzip` or `zstd`.
+        compress: `gzip`, `zstd` or `parquet`, which other tools read as a table, and which is the smallest.
         dry_run: only say which.
     """
     ending = ENDINGS[compress]
@@ -64,6 +65,42 @@ def archive(
         return 0 if dry_run else file.size - _pack(path, ending, compress)
 
     return _each(folder, days, pack, wanted=lambda file: not retention.is_packed(file.name))
+
+
+def restore(path: str | os.PathLike[str]) -> Path:
+    """Give back the log that a packed file was made of, beside it; the packed file goes once the log is whole.
+
+    Args:
+        path: a file that `archive`, rotation or gzip packed.
+
+    Returns:
+        The log's path: the packed one's without its ending.
+
+    Raises:
+        OSError: it cannot be read, is damaged, or the log is there already; nothing is changed then.
+    """
+    packed = Path(path)
+    target = packed.with_suffix("")
+    if packed.suffix not in ENDINGS.values():
+        raise OSError(errno.EINVAL, f"it does not end with {', '.join(ENDINGS.values())}", str(packed))
+    seen = packed.lstat()
+    temporary = target.with_name(f".{target.name}.restore")
+    made = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC | _NO_LINK, 0o600)
+    try:
+        _native.unpack(str(packed), str(temporary))
+        with contextlib.suppress(PermissionError):
+            os.fchown(made, seen.st_uid, seen.st_gid)
+            os.fchmod(made, stat.S_IMODE(seen.st_mode))
+        os.utime(made, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+        os.fsync(made)
+        with _locked(packed):
+            _still(packed, seen)
+            os.link(temporary, target)  # replaces nothing
+            packed.unlink()
+    finally:
+        os.close(made)
+        temporary.unlink(missing_ok=True)
+    return target
 
 
 def prune(folder: str | os.PathLike[str], days: float = 60, *, dry_run: bool = False) -> Outcome:

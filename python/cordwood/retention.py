@@ -1,7 +1,8 @@
 """Which files of a log directory are closed, and which of those are past their term. Looks at names and dates alone.
 
-Closed files are rotated ones (`app.log.1`, `app.log.2026-11-20`, `app.log.2026-11-20.1`, each also with `.gz` or
-`.zst`, whoever packed it) and copies of the console (`console_<timestamp>.log`). A file that is written to bears none
+Closed files are rotated ones (`app.log.1`, `app.log.2026-11-20`, `app.log.2026-11-20.1`, each also with `.gz`,
+`.zst` or `.parquet`, whoever packed it) and copies of the console (`console_<timestamp>.log`). A file that is
+written to bears none
 of these names, except for the newest copy of the console.
 """
 
@@ -14,8 +15,8 @@ from dataclasses import dataclass
 DAY = 86_400  # seconds
 
 _DATE = r"\d{4}-\d\d-\d\d(?:_\d\d(?:-\d\d(?:-\d\d)?)?)?(?:\.\d{1,9})?"
-_ROTATED = re.compile(rf"(?P<log>[^/]+\.(?:log|jsonl?))\.(?:\d{{1,9}}|{_DATE})(?P<packed>\.gz|\.zst)?")
-_CONSOLE = re.compile(r"console_\d[\dT_.:-]*\.log(?P<packed>\.gz|\.zst)?")
+_ROTATED = re.compile(rf"(?P<log>[^/]+\.(?:log|jsonl?))\.(?:\d{{1,9}}|{_DATE})(?P<packed>\.gz|\.zst|\.parquet)?")
+_CONSOLE = re.compile(r"console_\d[\dT_.:-]*\.log(?P<packed>\.gz|\.zst|\.parquet)?")
 
 
 @dataclass(frozen=True, slots=True)

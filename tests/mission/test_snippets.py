@@ -28,7 +28,7 @@ SYSTEMS = {
 NOT_RUN = (
     ("ami-backend", "./start_server.sh [options]", "[options] is for the reader to fill in"),
     ("ami-backend", "--force-kill", "ends whoever has port 5000; test_A5 does so to a process of its own"),
-    ("ami-backend", "./analyze_logs.py", "the log analyser is not there yet"),
+    ("ami-backend", "./analyze_logs.py", "test_A7 runs it, on logs that have something in them"),
     ("ami-backend", "kill -9 <PID>", "<PID> is for the reader to fill in"),
     ("ami-backend", "pip install -r", "the requirements of another application"),
     ("clipizi", "def setup_logger(name: str", "the head of a function, to be edited; test_C6 has the switch"),

@@ -265,6 +265,13 @@ impl Analyzer {
     }
 }
 
+/// The places of those rules that find something in a text.
+pub fn find_rules(rules: &[String], text: &[u8]) -> Result<Vec<usize>> {
+    let set = RegexSet::new(rules)
+        .map_err(|error| Error::Setting { field: "rules", why: error.to_string().replace('\n', " ") })?;
+    Ok(set.matches(text).into_iter().collect())
+}
+
 /// Whether a record is asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Wanted {

@@ -14,12 +14,10 @@
 //! The text of a record is its template filled in, and a newline. What was before the first record, whether the last ends
 //! with a newline, the size and the checksum of the whole stand in the file's metadata (`cordwood.…`). A record is compared
 //! with what its row gives back before it is written; the whole is when it is restored.
+pub mod form;
 mod read;
-mod row;
-mod write;
 
 pub use read::{restore, Restored};
-pub use write::{pack, Packed};
 
 use parquet::basic::{Compression, Encoding, Repetition, ZstdLevel};
 use parquet::file::properties::{WriterProperties, WriterVersion};
@@ -32,19 +30,19 @@ use crate::error::Error;
 /// The first bytes of a Parquet file.
 pub const MAGIC: &[u8; 4] = b"PAR1";
 /// Columns of values. Of a record with more, the last holds the rest of its text.
-const VALUES: usize = 20;
-const ROW: usize = 0;
-const TIME: usize = 1;
-const LEVEL: usize = 2;
-const LOGGER: usize = 3;
-const TEMPLATE: usize = 4;
-const FIRST_VALUE: usize = 5;
-const BYTES: usize = FIRST_VALUE + VALUES;
-const COLUMNS: usize = BYTES + 1;
+pub const VALUES: usize = 20;
+pub const ROW: usize = 0;
+pub const TIME: usize = 1;
+pub const LEVEL: usize = 2;
+pub const LOGGER: usize = 3;
+pub const TEMPLATE: usize = 4;
+pub const FIRST_VALUE: usize = 5;
+pub const BYTES: usize = FIRST_VALUE + VALUES;
+pub const COLUMNS: usize = BYTES + 1;
 const ZSTD: i32 = 9;
 const DICTIONARY: usize = 8 << 20;
 
-fn schema() -> Result<TypePtr, parquet::errors::ParquetError> {
+pub fn schema() -> Result<TypePtr, parquet::errors::ParquetError> {
     use std::fmt::Write;
     let mut text =
         "message log { required int64 row; optional int64 time (TIMESTAMP(MICROS,false)); optional int32 level; \
@@ -63,7 +61,7 @@ fn schema() -> Result<TypePtr, parquet::errors::ParquetError> {
     Ok(Arc::new(parsed))
 }
 
-fn properties(
+pub fn properties(
     metadata: Vec<parquet::file::metadata::KeyValue>,
 ) -> Result<WriterProperties, parquet::errors::ParquetError> {
     let mut builder = WriterProperties::builder()
@@ -82,10 +80,6 @@ fn properties(
 }
 
 /// Any failure of the format, at a file.
-fn damaged(path: &std::path::Path, error: &parquet::errors::ParquetError) -> Error {
+pub fn damaged(path: &std::path::Path, error: &parquet::errors::ParquetError) -> Error {
     Error::io("read", path, std::io::Error::other(error.to_string()))
 }
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests;

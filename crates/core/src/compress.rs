@@ -48,12 +48,17 @@ pub fn text<'a>(fs: &'a dyn FileSystem, file: &'a Handle, form: Form) -> io::Res
         Form::Plain => Box::new(source),
         Form::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(source)),
         Form::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(source)?),
+        // Archives are old: no batch in flight ends in one.
+        Form::Parquet => return Err(io::ErrorKind::Unsupported.into()),
     })
 }
 
 /// Whether a compressed file holds exactly the text of a plain one.
 pub fn same_text(fs: &dyn FileSystem, plain: &Path, packed: &Path, form: Form) -> io::Result<bool> {
     let (plain, packed) = (fs.open(plain, How::Read, 0)?, fs.open(packed, How::Read, 0)?);
+    if form == Form::Parquet {
+        return Ok(false);
+    }
     let mut text = text(fs, &packed, form)?;
     let (mut offset, mut ours, mut theirs) = (0, vec![0; BLOCK], vec![0; BLOCK]);
     loop {

@@ -57,12 +57,13 @@ pub mod worker;
 // What was written, read back.
 pub mod when;
 pub mod formats;
+pub mod columnar;
 pub mod scan;
 pub mod mine;
 pub mod filter;
 pub mod search;
 pub mod analyze;
-pub mod columnar;
+pub mod archive;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

@@ -32,6 +32,8 @@ pub enum Form {
     Plain,
     Gzip,
     Zstd,
+    /// An archive ([`crate::columnar`]); rotation counts it and leaves it as it is.
+    Parquet,
 }
 
 impl Form {
@@ -40,12 +42,13 @@ impl Form {
             Self::Plain => "",
             Self::Gzip => ".gz",
             Self::Zstd => ".zst",
+            Self::Parquet => ".parquet",
         }
     }
 
     /// A name without its compressed ending, and what that ending says.
     pub fn split(name: &str) -> (&str, Self) {
-        [Self::Gzip, Self::Zstd]
+        [Self::Gzip, Self::Zstd, Self::Parquet]
             .into_iter()
             .find_map(|form| Some((name.strip_suffix(form.ending())?, form)))
             .unwrap_or((name, Self::Plain))

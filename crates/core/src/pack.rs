@@ -22,7 +22,7 @@ pub fn pack(source: &Path, target: &Path, form: Form) -> io::Result<u64> {
 
 fn copy(from: &mut File, out: &mut impl Write, form: Form) -> io::Result<u64> {
     match form {
-        Form::Plain => io::copy(from, out),
+        Form::Plain | Form::Parquet => io::copy(from, out),
         Form::Gzip => {
             let mut encoder = flate2::write::GzEncoder::new(out, flate2::Compression::default());
             let length = io::copy(from, &mut encoder)?;

@@ -19,9 +19,8 @@ const SECOND: i64 = 1_000_000_000;
 /// The places of those rules that find something in a text. ValueError: a rule is no regular expression.
 #[pyfunction]
 pub fn find_rules(rules: Vec<String>, text: &str) -> PyResult<Vec<usize>> {
-    let set = regex::bytes::RegexSet::new(rules)
-        .map_err(|error| PyValueError::new_err(error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")))?;
-    Ok(set.matches(text.as_bytes()).into_iter().collect())
+    let found = cordwood_core::analyze::find_rules(&rules, text.as_bytes());
+    found.map_err(|error| PyValueError::new_err(error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")))
 }
 
 /// A log, counted in one pass. Arguments as `cordwood.analysis` gives them.

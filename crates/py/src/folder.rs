@@ -28,11 +28,21 @@ fn whole(folder: &Path) -> PathBuf {
     }
 }
 
-/// Compresses the file `source` into `target`, which must exist; `form` is `gzip` or `zstd`.
+/// Packs the file `source` into `target`, which must exist; `form` is `gzip`, `zstd` or `parquet`.
 #[pyfunction]
 pub fn pack(py: Python<'_>, source: PathBuf, target: PathBuf, form: &str) -> PyResult<u64> {
+    if form == "parquet" {
+        let packed = py.detach(|| cordwood_core::archive::pack(&source, &target)).map_err(|e| os_error(&e))?;
+        return Ok(packed.size);
+    }
     let form = if form == "zstd" { Form::Zstd } else { Form::Gzip };
     Ok(py.detach(|| cordwood_core::pack::pack(&source, &target, form))?)
+}
+
+/// Writes the log that a packed file was made of to `target`; its size. OSError: it is damaged.
+#[pyfunction]
+pub fn unpack(py: Python<'_>, source: PathBuf, target: PathBuf) -> PyResult<u64> {
+    py.detach(|| cordwood_core::archive::unpack(&source, &target)).map_err(|e| os_error(&e))
 }
 
 /// Somebody who reads a folder and writes no record to it.

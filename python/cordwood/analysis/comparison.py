@@ -1,8 +1,9 @@
 """What is not as it was: patterns that are new, have vanished or are spiking.
 
-The test is the log-likelihood ratio (G-test, one degree of freedom) of a pattern's share of all records, then and now; its p
-is adjusted for the number of patterns by Benjamini and Hochberg. A change counts at an adjusted p below 0.01; spiking is at
-least twice the share. What was never there before is new however rare it is: one record of a new error matters.
+The test is the log-likelihood ratio (G-test, one degree of freedom) of a pattern's share of all records, then and now;
+its p is adjusted for the number of patterns by Benjamini and Hochberg. A change counts at an adjusted p below 0.01;
+spiking is at least twice the share. What was never there before is new however rare it is: one record of a new error
+matters.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from cordwood.analysis.report import Change, Counted
+from cordwood.analysis.report import Change, Counted, Kind
 
 SIGNIFICANT = 0.01
 TIMES = 2.0
@@ -36,14 +37,14 @@ def changes(patterns: Sequence[Counted], before: int, now: int) -> list[Change]:
     return sorted(found, key=lambda one: (order.index(one.kind), not one.pattern.errors, -max(one.pattern.count, 1)))
 
 
-def _kind(pattern: Counted, before: int, now: int, p: float) -> str:
+def _kind(pattern: Counted, before: int, now: int, p: float) -> Kind | None:
     if not pattern.before:
         return "new"
     if p >= SIGNIFICANT:
-        return ""
+        return None
     if not pattern.count:
         return "vanished"
-    return "spiking" if pattern.count / now >= TIMES * pattern.before / before else ""
+    return "spiking" if pattern.count / now >= TIMES * pattern.before / before else None
 
 
 def chance(one: int, of_one: int, other: int, of_other: int) -> float:
@@ -63,7 +64,7 @@ def chance(one: int, of_one: int, other: int, of_other: int) -> float:
 
 
 def adjusted(chances: Sequence[float]) -> list[float]:
-    """p values adjusted for their number (Benjamini and Hochberg)."""
+    """The p values adjusted for their number (Benjamini and Hochberg)."""
     order = sorted(range(len(chances)), key=chances.__getitem__, reverse=True)
     result = list(chances)
     least = 1.0

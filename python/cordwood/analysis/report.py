@@ -1,4 +1,4 @@
-"""What an analysis found, as plain data. The core counts; `cordwood.analysis.analyze` adds titles, advice and comparison."""
+"""What an analysis found, as plain data. The core counts; `cordwood.analysis.analyze` adds advice and comparison."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ LEVELS = ("", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")  # "" where a rec
 ERRORS = (4, 5)  # of these counts by level
 _HOUR = 3600
 
+Kind = Literal["new", "vanished", "spiking"]
 Hour = tuple[int | None, tuple[int, int, int, int, int, int]]
 """Hours since the epoch in local time (None: records without a time), and counts by level."""
 
@@ -81,14 +82,14 @@ class Change(msgspec.Struct, frozen=True):
     """A pattern that is not as it was.
 
     Attributes:
-        kind: `new` was not there before, `vanished` is no more, `spiking` has a greater share of all records than it had.
+        kind: `new` was not there before, `vanished` is no more, `spiking` has a greater share of all records.
         pattern: which.
         before: its share of all records then, 0 to 1.
         now: its share now.
         p: how likely a difference like this is by chance, adjusted for the number of patterns.
     """
 
-    kind: Literal["new", "vanished", "spiking"]
+    kind: Kind
     pattern: Counted
     before: float
     now: float

@@ -71,7 +71,8 @@ def _rule(given: object, where: str) -> Rule:
         raise ConfigError("--rules", f"{where}: {wrong[0]} is {'unknown' if wrong[0] in given else 'missing'}")
     match = given["match"]
     match = [match] if isinstance(match, str) else match
-    texts = [given["id"], given["title"], given["advice"], given["test"], *(match if isinstance(match, list) else [None])]
+    expressions = match if isinstance(match, list) else [None]
+    texts = [given["id"], given["title"], given["advice"], given["test"], *expressions]
     if not match or not all(isinstance(text, str) and text for text in texts):
         raise ConfigError("--rules", f"{where}: every value is text, and match one expression or a list of them")
     rule = Rule(given["id"], given["title"], tuple(match), given["advice"], given["test"])

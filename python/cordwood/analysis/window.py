@@ -58,4 +58,5 @@ def parse(text: str, now: int | None = None) -> Comparison:
         return Comparison(f"since {found['time']} with what was before", boundary)
     if Path(text).exists():
         return Comparison(f"with {text}", path=text)
-    raise ConfigError("--compare", f"{text!r} is no file", "yesterday, 'since TIME' (such as 'since 1h'), a file or a folder")
+    allowed = "yesterday, 'since TIME' (such as 'since 1h'), a file or a folder"
+    raise ConfigError("--compare", f"{text!r} is no file", allowed)

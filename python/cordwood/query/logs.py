@@ -9,10 +9,10 @@ from pathlib import Path
 from cordwood.errors import NoLogsError
 
 ENDINGS = (".log", ".jsonl")
-COMPRESSED = (".gz", ".zst")
+COMPRESSED = (".gz", ".zst", ".parquet")
 # `.1`, `.2026-11-20`, `.2026-11-20.2` (ours), `-20261120` (logrotate's), each perhaps compressed.
 _END = re.compile(r"\.(?P<number>\d{1,5})|[.-](?P<date>\d{4}-?\d\d-?\d\d[\d_-]*)(?:\.(?P<nth>\d+))?")
-_ROTATED = re.compile(rf"(?P<base>.+?(?:\.log|\.jsonl))(?:{_END.pattern})?(?P<packed>\.gz|\.zst)?")
+_ROTATED = re.compile(rf"(?P<base>.+?(?:\.log|\.jsonl))(?:{_END.pattern})?(?P<packed>\.gz|\.zst|\.parquet)?")
 
 
 def siblings(path: str, *, packed: bool = True) -> list[str]:
@@ -30,7 +30,7 @@ def siblings(path: str, *, packed: bool = True) -> list[str]:
         return []
     for other in names:
         end = other[len(name) :]
-        plain = end.removesuffix(".gz").removesuffix(".zst")
+        plain = end.removesuffix(".gz").removesuffix(".zst").removesuffix(".parquet")
         if plain != end and not packed:
             continue
         if not plain:  # app.log.gz, packed by hand

@@ -55,7 +55,8 @@ def analyze(
 ) -> int:
     """Say what is wrong in PATHS (./logs): counts, errors, known issues, patterns; with --compare, what is new.
 
-    PATHS are log files (with their rotated and packed siblings), folders, or - for standard input; QUERY is as for search.
+    PATHS are log files (with their rotated and packed siblings), folders, or - for standard input.
+    QUERY is as for search.
 
     Exit status: 0, or 2 where something could not be read or understood.
     """

@@ -13,6 +13,7 @@ import click
 from cordwood.archive import ENDINGS, Outcome
 from cordwood.archive import archive as pack
 from cordwood.archive import prune as delete
+from cordwood.archive import restore as unpack
 from cordwood.errors import NoLogsError
 
 CommandT = TypeVar("CommandT", bound=Callable[..., object])
@@ -35,9 +36,24 @@ def _options(days: int) -> Callable[[CommandT], CommandT]:
 
 @click.command(short_help="Pack old closed log files.")
 @_options(30)
-@click.option("--compress", type=click.Choice(sorted(ENDINGS)), default="gzip", show_default=True, help="How to pack.")
-def archive(folder: str, days: float, compress: str, *, dry_run: bool, as_json: bool) -> int:
-    """Pack closed log files in FOLDER (./logs) last written to more than DAYS days ago."""
+@click.option(
+    "--format",
+    "--compress",
+    "compress",
+    type=click.Choice(sorted(ENDINGS)),
+    default="gzip",
+    show_default=True,
+    help="How to pack.",
+)
+@click.option("--restore", is_flag=True, help="FOLDER is a packed file: give back the log it was made of.")
+def archive(folder: str, days: float, compress: str, *, restore: bool, dry_run: bool, as_json: bool) -> int:
+    """Pack closed log files in FOLDER (./logs) last written to more than DAYS days ago.
+
+    gzip and zstd are read by everybody; parquet is the smallest, and a table that DuckDB and polars read. cordwood
+    search and analyze read all three as they read logs.
+    """
+    if restore:
+        return _restored(folder, as_json=as_json)
     outcome = pack(_checked(folder), days, compress, dry_run=dry_run)
     return _say(outcome, "would pack" if dry_run else "packed", as_json=as_json)
 
@@ -48,6 +64,18 @@ def prune(folder: str, days: float, *, dry_run: bool, as_json: bool) -> int:
     """Delete closed log files in FOLDER (./logs), packed or not, last written to more than DAYS days ago."""
     outcome = delete(_checked(folder), days, dry_run=dry_run)
     return _say(outcome, "would delete" if dry_run else "deleted", as_json=as_json)
+
+
+def _restored(path: str, *, as_json: bool) -> int:
+    if not Path(path).is_file():
+        raise NoLogsError(f"{path} is not a file; name the packed log")
+    try:
+        log = unpack(path)
+    except OSError as error:
+        click.echo(f"cordwood: {path}: {error.strerror or error}", err=True)
+        return 1
+    click.echo(json.dumps({"restored": str(log)}) if as_json else f"restored {log}")
+    return 0
 
 
 def _checked(folder: str) -> str:

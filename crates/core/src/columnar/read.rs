@@ -11,7 +11,7 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, RowGroupReader};
 use parquet::file::serialized_reader::SerializedFileReader;
 
-use super::row::{rebuild, steps, Step};
+use super::form::{rebuild, steps, Step};
 use super::{damaged, BYTES, FIRST_VALUE, ROW, TEMPLATE, TIME, VALUES};
 use crate::error::{Error, Result};
 
@@ -54,7 +54,7 @@ fn bad(why: &str) -> ParquetError {
 }
 
 fn read_numbers(
-    column: Option<&mut ColumnReader>,
+    column: &mut Option<ColumnReader>,
     count: usize,
     into: &mut Numbers,
 ) -> std::result::Result<(), ParquetError> {
@@ -71,7 +71,7 @@ fn read_numbers(
 }
 
 fn read_texts(
-    column: Option<&mut ColumnReader>,
+    column: &mut Option<ColumnReader>,
     count: usize,
     into: &mut Texts,
 ) -> std::result::Result<(), ParquetError> {
@@ -158,16 +158,16 @@ impl Group {
         if count == 0 {
             return Ok(());
         }
-        read_numbers(self.columns[ROW].as_mut(), count, &mut self.rows)?;
-        read_numbers(self.columns[TIME].as_mut(), count, &mut self.times)?;
-        read_texts(self.columns[TEMPLATE].as_mut(), count, &mut self.templates)?;
+        read_numbers(&mut self.columns[ROW], count, &mut self.rows)?;
+        read_numbers(&mut self.columns[TIME], count, &mut self.times)?;
+        read_texts(&mut self.columns[TEMPLATE], count, &mut self.templates)?;
         for (place, texts) in self.values.iter_mut().enumerate() {
-            if let Some(column) = self.columns[FIRST_VALUE + place].as_mut() {
-                read_texts(Some(column), count, texts)?;
+            if self.columns[FIRST_VALUE + place].is_some() {
+                read_texts(&mut self.columns[FIRST_VALUE + place], count, texts)?;
             }
         }
-        if let Some(column) = self.columns[BYTES].as_mut() {
-            read_texts(Some(column), count, &mut self.raw)?;
+        if self.columns[BYTES].is_some() {
+            read_texts(&mut self.columns[BYTES], count, &mut self.raw)?;
         }
         Ok(())
     }

@@ -3,7 +3,9 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
+use crate::columnar::{Restored, MAGIC};
 use crate::error::{Error, Result};
 use crate::names::Form;
 
@@ -23,6 +25,8 @@ pub enum Input {
     },
     /// Read from begin to end.
     Stream(Box<dyn Read + Send + Sync>),
+    /// An archive, read from begin to end. (The lock is only there because pages cannot be shared by threads.)
+    Columns(Box<Mutex<Restored>>),
     Memory {
         bytes: Vec<u8>,
         position: usize,
@@ -52,6 +56,10 @@ impl Input {
         Ok(match form(&magic[..read]) {
             Form::Plain => Self::File { file, position: 0 },
             Form::Gzip => Self::Stream(Box::new(Bounded::new(flate2::read::MultiGzDecoder::new(file), size))),
+            Form::Parquet => {
+                let restored = Restored::open(file).map_err(|error| io::Error::other(error.to_string()))?;
+                Self::Columns(Box::new(Mutex::new(restored)))
+            }
             Form::Zstd => {
                 let mut decoder = zstd::stream::read::Decoder::new(file)?;
                 decoder.window_log_max(WINDOW_LOG)?;
@@ -69,7 +77,7 @@ impl Input {
         match self {
             Self::File { file, .. } => file.metadata().ok().map(|metadata| metadata.len()),
             Self::Memory { bytes, .. } => Some(bytes.len() as u64),
-            Self::Stream(_) => None,
+            Self::Stream(_) | Self::Columns(_) => None,
         }
     }
 
@@ -82,7 +90,7 @@ impl Input {
                 Self::Memory { bytes, .. } => {
                     bytes.get(position as usize..).map_or(Ok(0), |mut rest| rest.read(buffer))?
                 }
-                Self::Stream(_) => return Err(io::Error::from(io::ErrorKind::Unsupported)),
+                Self::Stream(_) | Self::Columns(_) => return Err(io::Error::from(io::ErrorKind::Unsupported)),
             };
             if read == 0 {
                 break;
@@ -99,7 +107,7 @@ impl Input {
         match self {
             Self::File { position, .. } => *position = to,
             Self::Memory { position, bytes } => *position = (to as usize).min(bytes.len()),
-            Self::Stream(_) => {}
+            Self::Stream(_) | Self::Columns(_) => {}
         }
     }
 
@@ -112,6 +120,7 @@ impl Input {
                 Ok(read)
             }
             Self::Stream(stream) => retry(|| stream.read(buffer)),
+            Self::Columns(columns) => columns.get_mut().unwrap_or_else(PoisonError::into_inner).read(buffer),
             Self::Memory { bytes, position } => {
                 let read = (&bytes[*position..]).read(buffer)?;
                 *position += read;
@@ -134,6 +143,7 @@ fn form(magic: &[u8]) -> Form {
     match magic {
         [0x1f, 0x8b, ..] => Form::Gzip,
         [0x28, 0xb5, 0x2f, 0xfd] => Form::Zstd,
+        magic if magic == MAGIC => Form::Parquet,
         _ => Form::Plain,
     }
 }

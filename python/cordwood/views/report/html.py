@@ -134,15 +134,19 @@ def _changes(report: Report, choice: Choice) -> Iterator[str]:
     if not report.compared:
         return
     yield f"<h2>Compared {_text(report.compared)}</h2>"
-    yield _table(
-        (
-            _cell(one.kind),
-            _number(one.pattern.count),
-            _code(one.pattern.text),
-            _cell(f"{percent(one.before)} → {percent(one.now)}<br><small>p={one.p:.1g}</small>"),
+    yield (
+        _table(
+            (
+                _cell(one.kind),
+                _number(one.pattern.count),
+                _code(one.pattern.text),
+                _cell(f"{percent(one.before)} → {percent(one.now)}<br><small>p={one.p:.1g}</small>"),
+            )
+            for one in report.changes[: choice.most * 3]
         )
-        for one in report.changes[: choice.most * 3]
-    ) if report.changes else "<p>Nothing new, gone or grown.</p>"
+        if report.changes
+        else "<p>Nothing new, gone or grown.</p>"
+    )
 
 
 def _errors(report: Report, choice: Choice) -> Iterator[str]:
@@ -156,7 +160,9 @@ def _error_row(report: Report, one: Counted) -> tuple[str, ...]:
     counts = columns(report, one.hours, None if one.frames else ERRORS)
     seen = ", ".join(filter(None, (when(one), trend(counts))))
     example = "\n".join(_text(line) for line in one.example.splitlines())
-    shown = f"<details><summary><code>{_text(one.text)}</code></summary><pre>{example}</pre></details><small>{seen}</small>"
+    shown = (
+        f"<details><summary><code>{_text(one.text)}</code></summary><pre>{example}</pre></details><small>{seen}</small>"
+    )
     return _number(one.count if one.frames else one.errors), _cell(shown), _bars(counts, "e")
 
 

@@ -58,7 +58,8 @@ def _issues(report: Report) -> Iterator[str]:
     if report.issues:
         yield "## Known issues"
     for issue in sorted(report.issues, key=lambda one: -one.found.count):
-        yield f"**{_plain(issue.title)}**: {issue.found.count:,} records, {when(issue.found)}\n\n> {_plain(issue.advice)}"
+        seen = f"{issue.found.count:,} records, {when(issue.found)}"
+        yield f"**{_plain(issue.title)}**: {seen}\n\n> {_plain(issue.advice)}"
 
 
 def _changes(report: Report, choice: Choice) -> Iterator[str]:
@@ -66,7 +67,14 @@ def _changes(report: Report, choice: Choice) -> Iterator[str]:
         return
     yield f"## Compared {_plain(clean(report.compared))}"
     rows = [
-        (one.kind, _code(one.pattern.text), f"{one.pattern.count:,}", percent(one.before), percent(one.now), f"{one.p:.1g}")
+        (
+            one.kind,
+            _code(one.pattern.text),
+            f"{one.pattern.count:,}",
+            percent(one.before),
+            percent(one.now),
+            f"{one.p:.1g}",
+        )
         for one in report.changes[: choice.most * 3]
     ]
     yield _table(("", "pattern", "records", "before", "now", "p"), rows) if rows else "Nothing new, gone or grown."

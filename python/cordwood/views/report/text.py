@@ -47,7 +47,8 @@ def _stats(report: Report, choice: Choice) -> Iterator[str]:
     for place, one in enumerate(loggers[: choice.most]):
         errors = f"  {one.errors:,} errors" if one.errors else ""
         name = clean(one.text, 32)
-        yield f"{'Loggers' if not place else '':<9}{name:<32} {one.count:>9,}  {sparkline(columns(report, one.hours))}{errors}"
+        bars = sparkline(columns(report, one.hours))
+        yield f"{'Loggers' if not place else '':<9}{name:<32} {one.count:>9,}  {bars}{errors}"
     if len(loggers) > choice.most:
         yield f"{'':<9}and {len(loggers) - choice.most} more"
 

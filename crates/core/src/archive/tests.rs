@@ -1,4 +1,5 @@
 use super::*;
+use crate::columnar::restore;
 
 /// What a log of these bytes becomes, and comes back as.
 fn through(text: &[u8]) -> Vec<u8> {

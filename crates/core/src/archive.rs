@@ -1,4 +1,6 @@
-//! A log into Parquet: rows gathered by template, in bounded memory.
+//! A log into Parquet ([`crate::columnar`]): rows gathered by template, in bounded memory.
+mod row;
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
@@ -12,15 +14,20 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::writer::SerializedFileWriter;
 
-use super::row::{rebuild, steps, Row, Step};
-use super::{damaged, properties, schema, BYTES, COLUMNS, FIRST_VALUE, LEVEL, LOGGER, ROW, TEMPLATE, TIME, VALUES};
+use crate::columnar;
+use crate::columnar::form::{rebuild, steps, Step};
+use crate::columnar::{
+    damaged, properties, schema, BYTES, COLUMNS, FIRST_VALUE, LEVEL, LOGGER, ROW, TEMPLATE, TIME, VALUES,
+};
 use crate::error::{Error, Result};
 use crate::mine::Miner;
 use crate::scan::{Input, Records};
 use crate::when::Zone;
+use row::Row;
 
 /// Templates that are kept apart; the rarer ones share row groups.
 const GROUPS: usize = 200;
+const BLOCK: usize = 1 << 20;
 /// Bytes of rows in memory; when there are more, the largest group is written.
 const BUFFERED: usize = 192 << 20;
 
@@ -141,8 +148,7 @@ pub fn pack(source: &Path, target: &Path) -> Result<Packed> {
     let mut packer = Packer::new(writer);
     let (mut head, mut ends) = (None, true);
     let mut whole = Vec::new();
-    loop {
-        let Some(record) = records.next_record().map_err(failed)? else { break };
+    while let Some(record) = records.next_record().map_err(failed)? {
         let (offset, length) = (record.offset, record.raw.len() as u64);
         let group = miner.find(record.message).map_or(GROUPS, |number| (of[number as usize] as usize).min(GROUPS));
         whole.clear();
@@ -168,6 +174,25 @@ pub fn pack(source: &Path, target: &Path) -> Result<Packed> {
     let rows = packer.rows as u64;
     packer.finish(&before, ends, size, checksum).map_err(wrong)?;
     Ok(Packed { size, rows })
+}
+
+/// Write the log that a packed file of any form was made of.
+pub fn unpack(source: &Path, target: &Path) -> Result<u64> {
+    let mut input = Input::open(source)?;
+    let Input::Columns(_) = input else {
+        let mut out = File::create(target).map_err(|error| Error::io("write", target, error))?;
+        let mut block = vec![0; BLOCK];
+        let mut size = 0;
+        loop {
+            let read = input.read(&mut block).map_err(|error| Error::io("read", source, error))?;
+            if read == 0 {
+                return Ok(size);
+            }
+            size += read as u64;
+            out.write_all(&block[..read]).map_err(|error| Error::io("write", target, error))?;
+        }
+    };
+    columnar::restore(source, target)
 }
 
 /// The templates of the file: which rows belong together.
@@ -314,7 +339,8 @@ impl<W: Write + Send> Packer<W> {
                 self.write(group)?;
             }
         }
-        let hex: String = before.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
+        let hex: String = before.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
         for (key, value) in [
             ("cordwood.version", "1".to_owned()),
             ("cordwood.before", hex),
@@ -328,3 +354,7 @@ impl<W: Write + Send> Packer<W> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -1,0 +1,166 @@
+"""`cordwood analyze`: what it counts, how it compares, how it is shown."""
+
+from __future__ import annotations
+
+import json
+import random
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from cordwood.analysis import analyze
+from cordwood.analysis.comparison import adjusted, chance
+from cordwood.analysis.window import Comparison
+from cordwood.query import parse
+from cordwood.views.analyze import analyze as command
+
+TRACEBACK = """\
+Traceback (most recent call last):
+  File "/srv/shop.py", line {line}, in pay
+    raise TimeoutError
+TimeoutError: timed out after {line} s
+"""
+
+
+def log(hours: range, failing: range = range(0)) -> str:
+    """A hundred records an hour, of which one fails in hours that are failing."""
+    lines = []
+    for hour in hours:
+        for minute in range(50):
+            stamp = f"2026-11-{20 + hour // 24} {hour % 24:02}:{minute:02}:00,000"
+            lines.append(f"{stamp} - shop.http - INFO - GET /items/{minute} 200\n")
+            lines.append(f"{stamp} - shop.auth - DEBUG - User user{minute} logged in\n")
+            if hour in failing:
+                lines.append(f"{stamp} - shop.pay - ERROR - Payment {minute} failed\n{TRACEBACK.format(line=minute)}")
+    return "".join(lines)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(command, arguments, catch_exceptions=False)
+
+
+def test_everything_is_counted_by_level_hour_logger_pattern_and_traceback(tmp_path: Path) -> None:
+    (tmp_path / "shop.log").write_text(log(range(3), failing=range(2, 3)))
+    report = analyze([str(tmp_path / "shop.log")])
+    assert report.levels == [0, 150, 150, 0, 50, 0]
+    assert [sum(levels) for _, levels in report.hours] == [100, 100, 150]
+    assert {one.text: one.count for one in report.loggers} == {"shop.http": 150, "shop.auth": 150, "shop.pay": 50}
+    assert {one.text: one.count for one in report.patterns} == {
+        "GET <*> 200": 150,
+        "User <*> logged in": 150,
+        "Payment <*> failed": 50,
+    }
+    (error,) = report.errors
+    assert (error.count, error.frames) == (50, ["/srv/shop.py in pay"])
+    assert [issue.id for issue in report.issues] == ["timeout"]
+
+
+def test_the_query_chooses_the_records(tmp_path: Path) -> None:
+    (tmp_path / "shop.log").write_text(log(range(2), failing=range(1, 2)))
+    report = analyze([str(tmp_path)], parse("level>=error"))
+    assert (report.now.records, report.levels) == (50, [0, 0, 0, 0, 50, 0])
+
+
+def test_rotated_and_packed_siblings_are_read_with_their_log(tmp_path: Path) -> None:
+    import gzip
+
+    (tmp_path / "shop.log").write_text(log(range(2, 3)))
+    (tmp_path / "shop.log.1").write_text(log(range(1, 2)))
+    (tmp_path / "shop.log.2.gz").write_bytes(gzip.compress(log(range(1)).encode()))
+    assert analyze([str(tmp_path / "shop.log")]).now.records == 300
+
+
+def test_what_is_new_vanished_or_spiking_is_told_beside_another_file(tmp_path: Path) -> None:
+    gone = "2026-11-20 09:00:00,000 - shop.old - INFO - Nightly sync of shard 7 done\n"
+    rare = "2026-11-20 09:00:00,000 - shop.db - WARNING - Retry number 3\n"
+    (tmp_path / "before.log").write_text(log(range(3)) + gone * 40 + rare * 2)
+    (tmp_path / "now.log").write_text(log(range(3), failing=range(2, 3)) + rare * 60)
+    compare = Comparison("with before.log", path=str(tmp_path / "before.log"))
+    report = analyze([str(tmp_path / "now.log")], compare=compare)
+    assert [(one.kind, one.pattern.text) for one in report.changes] == [
+        ("new", "Payment <*> failed"),
+        ("spiking", "Retry number 3"),
+        ("vanished", "Nightly sync of shard 7 done"),
+    ]
+    assert all(one.p < 0.01 for one in report.changes)
+
+
+def test_what_was_before_a_moment_is_what_is_compared_with(tmp_path: Path) -> None:
+    (tmp_path / "shop.log").write_text(log(range(4), failing=range(3, 4)))
+    done = run("--compare", "since 2026-11-20 03:00", "--json", str(tmp_path / "shop.log"))
+    report = json.loads(done.stdout)
+    assert (report["before"]["records"], report["now"]["records"]) == (300, 150)
+    assert [one["kind"] for one in report["changes"]] == ["new"]
+
+
+def test_equal_logs_show_no_change(tmp_path: Path) -> None:
+    chances = random.Random(7)
+    for name in ("before", "now"):
+        words = [chances.choice("abcdefgh") * 3 for _ in range(3000)]
+        (tmp_path / f"{name}.log").write_text("".join(f"2026-11-20 09:00:00,000 - x - INFO - {w} ran\n" for w in words))
+    compare = Comparison("with before", path=str(tmp_path / "before.log"))
+    assert analyze([str(tmp_path / "now.log")], compare=compare).changes == []
+
+
+def test_the_chance_is_that_of_the_g_test_and_is_adjusted_for_many() -> None:
+    assert chance(10, 100, 10, 100) == pytest.approx(1.0)
+    assert chance(10, 100, 30, 100) == pytest.approx(0.000316, rel=0.01)
+    assert adjusted([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.04, 0.04])
+
+
+def test_one_screen_says_what_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "shop.log").write_text(log(range(3), failing=range(2, 3)))
+    done = run(str(tmp_path / "shop.log"))
+    assert done.exit_code == 0
+    assert "ERROR 50   INFO 150   DEBUG 150" in done.output
+    assert "Calls time out" in done.output
+    assert "TimeoutError: timed out after 0 s" in done.output
+    assert "GET <*> 200" in done.output
+    only = run("--errors-only", str(tmp_path / "shop.log")).output
+    assert "Payment <*> failed" in only
+    assert "GET <*>" not in only
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.addresses: list[str] = []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.addresses += [value or "" for name, value in attributes if name in ("src", "href")]
+
+
+@pytest.mark.parametrize("how", ["--html", "--markdown"])
+def test_what_a_log_holds_never_becomes_markup(tmp_path: Path, how: str) -> None:
+    evil = "2026-11-20 09:00:00,000 - x - ERROR - <script>alert(1)</script> `a` | b \x1b[31m<img src=x>\n"
+    (tmp_path / "x.log").write_text(evil)
+    shown = run(how, str(tmp_path / "x.log")).output
+    assert "\x1b" not in shown
+    if how == "--html":
+        reader = _Reader()
+        reader.feed(shown)
+        assert "svg" in reader.tags
+        assert not reader.tags & {"script", "img"}
+        assert reader.addresses == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nowhere/x.log"], "nowhere/x.log: there is no such file or folder"),
+        (["--compare", "nowhere", "."], "--compare: 'nowhere' is no file"),
+        (["--assignments", "x"], "--assignments needs --plain"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from cordwood.views.cli import main
+
+    with pytest.raises(SystemExit) as ended:
+        main(["analyze", *arguments])
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
