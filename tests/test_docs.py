@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 RUN = {"python", "console", "yaml", "toml"}
 SHOWN = {"text", ""}  # layouts, signatures, other programs' files
-NOT_RUN = 3  # blocks that could run and say why they do not
+NOT_RUN = 5  # blocks that could run and say why they do not
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ pub fn pack(py: Python<'_>, source: PathBuf, target: PathBuf, form: &str) -> PyR
     Ok(py.detach(|| cordwood_core::pack::pack(&source, &target, form))?)
 }
 
-/// Writes the log that a packed file was made of to `target`; its size. OSError: it is damaged.
+/// Writes the log that a packed file was made of to `target`; its size. `OSError`: it is damaged.
 #[pyfunction]
 pub fn unpack(py: Python<'_>, source: PathBuf, target: PathBuf) -> PyResult<u64> {
     py.detach(|| cordwood_core::archive::unpack(&source, &target)).map_err(|e| os_error(&e))
