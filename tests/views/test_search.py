@@ -143,6 +143,19 @@ def test_standard_input_and_a_given_format(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["logger"] == "a.b"
 
 
+def test_what_comes_through_a_pipe_is_shown_when_it_comes() -> None:
+    """A record is whole when the next one begins."""
+    with subprocess.Popen([*SEARCH, "x", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(line(0, "x 1") + line(1, "y"))
+        process.stdin.flush()
+        assert process.stdout.readline() == line(0, "x 1")
+        process.stdin.write(line(2, "x 2"))
+        process.stdin.close()
+        assert process.stdout.read() == line(2, "x 2")
+
+
 def test_a_reader_that_leaves_ends_it_quietly(logs: Path) -> None:
     """As `| head` does."""
     (logs / "big.log").write_text("".join(line(n // 10, "x" * 200) for n in range(20_000)))

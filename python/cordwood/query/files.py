@@ -19,6 +19,7 @@ from cordwood.record import Record
 from cordwood.spool import file_sinks
 
 STDIN = "-"
+STDIN_NAME = "standard input"
 _BATCH = 256  # answers fetched from the core at once
 _NEAR = 600 * SECOND
 _TRIES = 20  # to find a moment without a rotation
@@ -88,7 +89,8 @@ class Files:
     def select(self, query: Query, *, before: int = 0, after: int = 0) -> Iterator[Entry]:
         """The answers, merged by time, with so many entries around each (`answers` is False on those)."""
         search = self._open(query, before=before, after=after)
-        while found := search.next(_BATCH):
+        # What comes through a pipe is shown when it comes.
+        while found := search.next(1 if self.stdin else _BATCH):
             yield from entries(found)
         self._notices += search.notices()
 
@@ -180,7 +182,7 @@ class Files:
             if records:
                 search.add_input(spool, *as_lines(records, spool))
         if self.stdin:
-            search.add_input("standard input", None, self.formats)
+            search.add_input(STDIN_NAME, None, self.formats)
         return search
 
 

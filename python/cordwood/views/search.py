@@ -12,6 +12,7 @@ from datetime import datetime
 import click
 
 from cordwood.query import Entry, Group, Query, Source, open_source, parse
+from cordwood.query.files import STDIN_NAME
 from cordwood.query.model import All, AnyOf, Node, Regex, Text
 from cordwood.query.times import SECOND, duration
 from cordwood.views.tail import PAUSE, Tail
@@ -176,6 +177,8 @@ class _Printer:
                     sys.stdout.write("--\n")
                 ended = entry.source, entry.place + len(entry.text.encode("utf-8", "replace")) + 1
             sys.stdout.write(self._line(entry))
+            if entry.source == STDIN_NAME:
+                sys.stdout.flush()
         return 0 if any_found else 1
 
     def _line(self, entry: Entry) -> str:

@@ -98,7 +98,9 @@ impl Records {
             logger: Vec::new(),
             traceback: memmem::Finder::new(TRACEBACK),
         };
-        while records.filled < SAMPLE && !records.ended {
+        // A pipe may give a line now and the next one in an hour: what is there must do.
+        let enough = if records.input.size().is_some() { SAMPLE } else { 1 };
+        while records.filled < enough && !records.ended {
             records.fill()?;
         }
         if records.buffer[..records.filled].starts_with(b"\xef\xbb\xbf") {
