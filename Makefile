@@ -9,11 +9,11 @@ quietly = out=$$($(1) 2>&1) || { echo "$$out"; exit 1; }
 RUST := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name Cargo.toml)
 PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi' -o -path '*/static/*')
 
-.PHONY: help setup demo test lint fmt bench faults crash wheel clean
+.PHONY: help setup demo test lint fmt bench bench-analysis faults crash wheel clean
 .DEFAULT_GOAL := help
 
 help: ## list the verbs
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 setup: .stamps/native ## make .venv with Cordwood built (release) and the development tools in it
 
@@ -41,6 +41,9 @@ faults: .stamps/native ## disk and system faults beside stdlib and loguru, into 
 crash: .stamps/native ## kill processes for SECONDS=60, at least KILLS=0 of them (SEED= to see a failure again)
 	@$(PY) -m tests.crash --seconds $(or $(SECONDS),60) --kills $(or $(KILLS),0) $(if $(SEED),--seed $(SEED)) \
 		$(if $(RECORD),--record docs/crash.md)
+
+bench-analysis: .stamps/bench ## analysis beside ripgrep, polars, DuckDB and drain3, into docs/figures-analysis.md (SIZE=100M for less)
+	@.venv-bench/bin/python -m benches.analysis $(if $(SIZE),--size $(SIZE))
 
 wheel: .stamps/wheel ## the abi3 wheel in dist/, tried in fresh environments of each Python found
 	@$(PY) scripts/check.py wheel

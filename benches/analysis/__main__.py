@@ -1,0 +1,174 @@
+"""`make bench-analysis`: every question, every contender, in interleaved rounds; docs/figures-analysis.md.
+
+python -m benches.analysis [--size 1G] [--rounds 3]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benches.analysis.contenders import CORDWOOD, ROWS
+from benches.analysis.make_log import HOURS, TEMPLATES
+
+FIGURES = Path(__file__).resolve().parents[2] / "docs" / "figures-analysis.md"
+SINCE = "2026-11-20 11:00:00"  # the last hour of the log
+NEEDLE = "user777"
+UNITS = {"K": 10**3, "M": 10**6, "G": 10**9}
+LEVELS = {"DEBUG": 1, "INFO": 2, "WARNING": 3, "ERROR": 4}
+WORKER = (
+    "import json, sys; from benches.analysis.contenders import ROWS; "
+    "row, name, *asked = sys.argv[1:]; print(json.dumps(ROWS[row][name](*asked)))"
+)
+
+
+def ask(row: str, name: str, log: Path, what: str) -> tuple[float, int, Any]:
+    """Seconds, peak memory in MB (the largest process of the answer), and the answer."""
+    begin = time.perf_counter()
+    process = subprocess.Popen(
+        ["/usr/bin/env", "TZ=UTC", sys.executable, "-c", WORKER, row, name, str(log), what],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "POLARS_MAX_THREADS": "1"},
+    )
+    assert process.stdout is not None
+    out = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = status
+    return time.perf_counter() - begin, usage.ru_maxrss // 1024, json.loads(out.splitlines()[-1]) if out else None
+
+
+def is_right(row: str, name: str, answer: Any, truth: list[dict[str, Any]], log: Path) -> bool:
+    """Whether the answer is the generator's."""
+    if row == "errors":
+        wanted: Counter[str] = Counter()
+        for one in truth:
+            if one["level"] == "ERROR":
+                wanted[one["logger"]] += one["hours"][HOURS - 1]
+        return bool(answer == dict(wanted))
+    if row == "count":
+        with log.open(encoding="utf-8") as lines:
+            return bool(answer == sum(NEEDLE in line for line in lines))
+    total = sum(sum(one["hours"]) for one in truth)
+    if name != "cordwood":
+        return bool(answer[0][1] == total)
+    return _same_templates(answer, truth)
+
+
+def _same_templates(answer: list[list[Any]], truth: list[dict[str, Any]]) -> bool:
+    """Each template of the truth is one of ours, with the same counts by level and hour."""
+    ours = sorted(
+        sorted((level, count) for _, levels in hours for level, count in enumerate(levels) if count)
+        for _, hours in answer
+    )
+    theirs = sorted(sorted((LEVELS[one["level"]], count) for count in one["hours"] if count) for one in truth)
+    return len(answer) == len(TEMPLATES) and ours == theirs
+
+
+def measure(log: Path, rounds: int) -> dict[str, dict[str, tuple[float, int, bool] | None]]:
+    """Medians; None where a contender is not installed or failed."""
+    truth = json.loads(log.with_name(f"{log.name}.truth.json").read_text(encoding="utf-8"))
+    found: dict[str, dict[str, tuple[float, int, bool] | None]] = {}
+    for row, contenders in ROWS.items():
+        what = {"errors": SINCE, "count": NEEDLE, "templates": ""}[row]
+        seconds: dict[str, list[float]] = {name: [] for name in contenders}
+        memory, right = dict.fromkeys(contenders, 0), dict.fromkeys(contenders, True)
+        for number in range(rounds):
+            for name in contenders:
+                if number and (name == "drain3" or not seconds[name]):
+                    continue  # takes minutes: once is enough; or is not there
+                took, peak, answer = ask(row, name, log, what)
+                if answer is None:
+                    continue
+                seconds[name].append(took)
+                memory[name] = max(memory[name], peak)
+                right[name] = right[name] and is_right(row, name, answer, truth, log)
+        found[row] = {
+            name: (median(took), memory[name], right[name]) if took else None for name, took in seconds.items()
+        }
+        print(row, found[row], flush=True)
+    return found
+
+
+def archives(log: Path) -> list[tuple[str, float, float, float]]:
+    """Format, ratio, seconds to pack, seconds to search, of Cordwood's archives."""
+    found = []
+    for form, ending in (("gzip", ".gz"), ("zstd", ".zst"), ("parquet", ".parquet")):
+        with tempfile.TemporaryDirectory(dir=log.parent) as folder:
+            closed = Path(folder) / "shop.log.1"
+            os.link(log, closed)
+            begin = time.perf_counter()
+            pack = [CORDWOOD, "archive", "--days", "0", "--format", form, folder]
+            subprocess.run(pack, check=True, capture_output=True)
+            packed = closed.with_name(closed.name + ending)
+            ratio, took = log.stat().st_size / packed.stat().st_size, time.perf_counter() - begin
+            begin = time.perf_counter()
+            search = [CORDWOOD, "search", f'"{NEEDLE}"', "--count", str(packed)]
+            subprocess.run(search, check=True, capture_output=True)
+            found.append((form, ratio, took, time.perf_counter() - begin))
+        print(found[-1], flush=True)
+    return found
+
+
+def report(size: str, found: dict[str, Any], packed: list[tuple[str, float, float, float]]) -> str:
+    """The page."""
+    questions = {
+        "errors": "errors by logger in the last hour",
+        "count": f"`{NEEDLE.strip()}` counted",
+        "templates": "templates of every record, by level and hour",
+    }
+    lines = [
+        "# Figures of analysis",
+        "",
+        f"Measured by `make bench-analysis` on {size} of text, {os.cpu_count()} processors, all in the page cache,",
+        "start of the process included, medians. An answer that is not the generator's is marked wrong.",
+        "",
+        "| question | who | seconds | beside ours | memory, MB |",
+        "|---|---|---|---|---|",
+    ]
+    for row, cells in found.items():
+        ours = cells["cordwood"][0] if cells["cordwood"] else None
+        for name, cell in cells.items():
+            if cell is None:
+                lines.append(f"| {questions[row]} | {name} | not installed or failed | | |")
+                continue
+            took, peak, right = cell
+            share = f"{took / ours:.2f}" if ours else ""
+            lines.append(f"| {questions[row]} | {name}{'' if right else ' (wrong)'} | {took:.2f} | {share} | {peak} |")
+    lines += ["", "| archive | ratio | packed in, s | searched in, s |", "|---|---|---|---|"]
+    lines += [f"| {form} | {ratio:.1f} | {took:.1f} | {search:.2f} |" for form, ratio, took, search in packed]
+    return "\n".join([*lines, ""])
+
+
+def main() -> int:
+    """0 where all of Cordwood's answers are right."""
+    parser = argparse.ArgumentParser(prog="make bench-analysis", description=__doc__)
+    parser.add_argument("--size", default="1G")
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    size = int(float(options.size[:-1]) * UNITS[options.size[-1].upper()])
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "shop.log"
+        # In a process of its own, so that its memory is not counted as that of those who are started here.
+        making = (
+            "import sys; from pathlib import Path; from benches.analysis.make_log import make; "
+            "make(Path(sys.argv[1]), int(sys.argv[2]))"
+        )
+        subprocess.run([sys.executable, "-c", making, str(log), str(size)], check=True)
+        found = measure(log, options.rounds)
+        FIGURES.write_text(report(options.size, found, archives(log)), encoding="utf-8")
+    print(FIGURES.read_text(encoding="utf-8"))
+    return int(any(cells["cordwood"] is None or not cells["cordwood"][2] for cells in found.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
