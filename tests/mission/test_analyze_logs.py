@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def logs(tmp_path: Path) -> Path:
     )
     (folder / "amibackend.log.1").write_text(f"{ago(5)} - amibackend - INFO - Starting server on port 5000\n")
     (folder / "console_20200101_000000.log").write_text(f"{ago(1)} OSError: [Errno 10048] Address in use\n")
-    os.utime(folder / "console_20200101_000000.log", (1, 1))
+    os.utime(folder / "console_20200101_000000.log", (time.time() - 3600,) * 2)
     (folder / "console_20260101_000000.log").write_text(
         f"{ago(1)} RuntimeError: got Future <Future pending> attached to a different loop\n"
         f"{ago(0.5)} ModuleNotFoundError: No module named 'flask'\n"
