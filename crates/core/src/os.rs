@@ -44,6 +44,11 @@ impl Map {
         Ok(Self { _guard: None, raw: MmapMut::map_anon(len)?.into(), damaged: &NEVER })
     }
 
+    /// Forces the first `len` bytes to the disk; waits for it.
+    pub fn sync(&self, len: usize) -> std::io::Result<()> {
+        self.raw.flush_range(0, len)
+    }
+
     pub fn len(&self) -> usize {
         self.raw.len()
     }

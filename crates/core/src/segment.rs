@@ -13,6 +13,7 @@
 //! The writer holds a `flock` on its open segment, so a segment whose lock can be had is sealed or its writer is dead.
 //! A salt that nothing else has makes stale or misplaced bytes fail their checksum.
 use std::ffi::OsString;
+use std::fs::File;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -195,6 +196,22 @@ impl Prepared {
     }
 }
 
+/// A segment's bytes, on their way to the disk; needs no lock of anybody.
+pub struct Unsynced {
+    map: Arc<Map>,
+    bytes: usize,
+    path: PathBuf,
+}
+
+impl Unsynced {
+    /// Waits until the bytes are on the disk, and the segment's name if `with_name`.
+    pub fn sync(&self, with_name: bool) -> Result<()> {
+        self.map.sync(self.bytes).map_err(|e| Error::io("sync", &self.path, e))?;
+        let Some(folder) = self.path.parent().filter(|_| with_name) else { return Ok(()) };
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(|e| Error::io("sync", folder, e))
+    }
+}
+
 /// The writer's end of a segment. One thread at a time appends; there is no lock inside.
 pub struct Segment {
     prepared: Prepared,
@@ -247,6 +264,12 @@ impl Segment {
         self.position += frame::aligned(len as usize);
         self.records += u64::from(kind == Kind::Record);
         offset as u32
+    }
+
+    /// What has to be forced to the disk for all that stands here to survive a loss of power; None for memory.
+    pub fn unsynced(&self) -> Option<Unsynced> {
+        let path = self.prepared.path.clone()?;
+        Some(Unsynced { map: Arc::clone(&self.prepared.map), bytes: self.position, path })
     }
 
     /// Says that nothing more will be written.

@@ -18,7 +18,7 @@ use crate::folder::Folder;
 use crate::frame::{self, Kind};
 use crate::os::{futex_wait, now_ns, random};
 use crate::record::Process;
-use crate::segment::{self, Header, Prepared, Segment, SinkId};
+use crate::segment::{self, Header, Prepared, Segment, SinkId, Unsynced};
 use crate::shared::Shared;
 
 /// A process's first segment; each next one is twice as large, up to [`LARGEST`].
@@ -62,6 +62,8 @@ pub struct Spool {
     current: Option<Segment>,
     ordinal: u64,
     next_sequence: u64,
+    /// The segment whose name was forced to the disk last.
+    synced: u64,
     first_sequence: u64,
     capacity: usize,
     /// From this position on the next segment is asked for.
@@ -81,6 +83,7 @@ impl Spool {
             current: None,
             ordinal: 0,
             next_sequence: 1,
+            synced: 0,
             first_sequence: 1,
             capacity: SMALLEST,
             ask_at: usize::MAX,
@@ -323,6 +326,13 @@ impl Spool {
         if self.shared.has_local.load(Ordering::Relaxed) && self.shared.sleeping.load(Ordering::Relaxed) == 1 {
             self.shared.wake_own();
         }
+    }
+
+    /// The current segment's bytes, to be forced to the disk, and whether its name is to be as well.
+    pub fn unsynced(&mut self) -> Option<(Unsynced, bool)> {
+        let segment = self.current.as_ref()?;
+        let is_new = std::mem::replace(&mut self.synced, segment.salt) != segment.salt;
+        Some((segment.unsynced()?, is_new))
     }
 
     /// Where appending stands now.

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use cordwood_core::frame::{self, Head, Kind, HEAD};
 use cordwood_core::record::Exception;
 use cordwood_core::redact::Redactor;
+use cordwood_core::segment::Unsynced;
 use cordwood_core::spool::frame_bytes;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -90,6 +91,11 @@ impl Ready<'_> {
         if mask & state.terminal_bits() != 0 {
             self.show(&mut state, mask, draft);
         }
+        if spool.sync.is_at_once(self.level) {
+            let unsynced = state.spool.unsynced();
+            drop(state);
+            wait_for_disk(py, unsynced);
+        }
     }
 
     fn show(&self, state: &mut crate::state::State, mask: u32, draft: &Draft<'_>) {
@@ -104,6 +110,15 @@ impl Ready<'_> {
         for (bit, terminal) in state.terminals(mask) {
             terminal.write(&record, lines.get(bit as u32));
         }
+    }
+}
+
+/// As `sync` wants it, the call returns when its record is on the disk. Other threads go on meanwhile.
+#[cold]
+fn wait_for_disk(py: Python<'_>, unsynced: Option<(Unsynced, bool)>) {
+    let Some((unsynced, with_name)) = unsynced else { return };
+    if let Err(error) = py.detach(|| unsynced.sync(with_name)) {
+        runtime::report(py, &format!("{error}: what was logged last may not survive a loss of power"));
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use cordwood_core::control::{Reason, REASONS};
 use cordwood_core::error::Error;
+use cordwood_core::file::Sync;
 use cordwood_core::folder::Folder;
 use cordwood_core::os::now_ns;
 use cordwood_core::segment::SinkId;
@@ -38,6 +39,7 @@ pub struct PySpool {
     max_bytes: u64,
     #[pyo3(get)]
     pub max_message_bytes: usize,
+    pub sync: Sync,
     pub state: GilCell<State>,
     /// Records that no segment could take, before a folder's own counters.
     refused: AtomicU64,
@@ -255,13 +257,18 @@ impl PySpool {
         max_message_bytes: usize,
         sync: &str,
     ) -> PyResult<Self> {
-        let _ = sync;
+        let sync = match sync {
+            "level" => Sync::Level,
+            "always" => Sync::Always,
+            _ => Sync::Interval,
+        };
         let opened = py.detach(|| open(folder.as_ref())).map_err(|e| os_error(&e))?;
         let state = State::new(py, opened, max_bytes)?;
         Ok(Self {
             folder,
             max_bytes,
             max_message_bytes,
+            sync,
             state: GilCell::new(state),
             refused: AtomicU64::new(0),
             vain: AtomicU64::new(0),
