@@ -9,7 +9,7 @@ quietly = out=$$($(1) 2>&1) || { echo "$$out"; exit 1; }
 RUST := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name Cargo.toml)
 PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi' -o -path '*/static/*')
 
-.PHONY: help setup demo test lint fmt bench bench-analysis faults crash wheel clean
+.PHONY: help setup demo test lint fmt bench bench-analysis bench-stores faults crash wheel clean
 .DEFAULT_GOAL := help
 
 help: ## list the verbs
@@ -67,6 +67,9 @@ clean: ## remove everything that was built, the environments too
 	@rm -f dist/*.whl
 	@$(call quietly,.venv/bin/maturin build --release --locked --out dist)
 	@touch $@
+
+bench-stores: .stamps/bench ## databases beside their ceiling and the packages of today, into docs/figures-stores.md (QUICK=1)
+	@.venv-bench/bin/python -m benches.stores $(if $(QUICK),--quick)
 
 .stamps/bench: .stamps/wheel
 	@scripts/setup-bench

@@ -104,6 +104,7 @@ class Sender:
         self._stopping = False
         self._leads = False
         self._asked = False
+        self._refused = 0  # rows of the batch in hand that the database does not take
         self._changed = False
         self._limit = self._sink.batch_size
         self._told = 0.0
@@ -220,6 +221,7 @@ class Sender:
         """Write a batch if it is time for one; True if there may be more."""
         sink = self._sink
         began = time.monotonic()
+        self._refused = 0
         batch = self._reader.read(self._limit, MOST_BYTES, sink.columns == "extended")
         if batch is None:
             self._limit = sink.batch_size
@@ -243,7 +245,8 @@ class Sender:
         figures = self.figures
         if figures.down_since:
             report(f"{self._sink.identity} takes records again", key=f"up {self._sink.identity} {figures.down_since}")
-        figures.delivered += len(batch)
+        figures.delivered += len(batch) - self._refused
+        figures.quarantined += self._refused
         figures.batches += 1
         figures.cut += batch.cut
         figures.seconds += seconds
@@ -256,7 +259,7 @@ class Sender:
         figures = self.figures
         figures.failed_writes += 1
         figures.failures += 1
-        figures.last_error = f"{type(error).__name__}: {_first_line(error)}"
+        figures.last_error = self._said(error)
         if figures.failures == ATTEMPTS:
             figures.down_since = time.time()
         report(
@@ -339,8 +342,13 @@ class Sender:
         try:
             self._sink.store().check(timeout)
         except Exception as error:  # noqa: BLE001 any database, any failure is an answer
-            return f"{type(error).__name__}: {_first_line(error)}"
+            return self._said(error)
         return ""
+
+    def _said(self, error: Exception) -> str:
+        """An error's kind and first line, without any secret."""
+        lines = str(error).strip().splitlines()
+        return str(self._sink.target.scrub(f"{type(error).__name__}: {lines[0] if lines else ''}"))
 
     def _quarantine(self, places: Sequence[int]) -> None:
         """Keep the records that the database refuses in a file, one JSON object a line."""
@@ -355,7 +363,7 @@ class Sender:
             for record in chosen:
                 whole = {name: getattr(record, name) for name in record.__dataclass_fields__}
                 file.write(json.dumps(whole, default=str) + "\n")
-        self.figures.quarantined += len(chosen)
+        self._refused = len(chosen)
         report(
             f"{self._sink.identity} refuses {len(chosen)} records whatever is tried; they are kept in {path}",
             key=f"quarantine {self._sink.identity}",
@@ -376,18 +384,13 @@ class Sender:
         except Exception as error:  # noqa: BLE001 tried again; records are not concerned
             self._tidy_at = time.monotonic() + TIDY_AGAIN
             report(
-                f"{self._sink.identity}: maintenance failed ({type(error).__name__}: {_first_line(error)})",
+                f"{self._sink.identity}: maintenance failed ({self._said(error)})",
                 key=f"tidy {self._sink.identity}",
             )
 
 
 def _private(name: str, flags: int) -> int:
     return os.open(name, flags | os.O_NOFOLLOW, 0o600)
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else ""
 
 
 _senders: weakref.WeakSet[Sender] = weakref.WeakSet()

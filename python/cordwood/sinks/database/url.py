@@ -36,11 +36,19 @@ class DatabaseUrl:
         dialect: `postgresql` or `sqlite`.
         shown: the address without any secret: what reports, statistics and the spool hold.
         connect: what the driver needs: a URL with the password, or a path.
+        secrets: what must not be shown.
     """
 
     dialect: str
     shown: str
     connect: str = field(repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    def scrub(self, text: str) -> str:
+        """A text, such as a driver's error, without the secrets of this address."""
+        for secret in self.secrets:
+            text = text.replace(secret, "***").replace(quote(secret, safe=""), "***")
+        return text
 
     @classmethod
     def parse(cls, url: str) -> DatabaseUrl:
@@ -85,6 +93,7 @@ class DatabaseUrl:
             "postgresql",
             _joined(at + hosts, name, open_options),
             _joined(secret + hosts, name, options),
+            tuple(filter(None, [unquote(password), *(value for key, value in options if key in _SECRETS)])),
         )
 
 

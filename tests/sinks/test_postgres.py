@@ -1,0 +1,239 @@
+"""The table on PostgreSQL: made, brought up to date, refused; rows no server takes; retention; no password anywhere."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import cordwood
+import psycopg
+import pytest
+from cordwood.errors import ConfigError, DatabaseError
+from cordwood.sinks.database.connection import Link
+from cordwood.sinks.database.schema import Schema
+from cordwood.sinks.database.url import DatabaseUrl
+from cordwood.sinks.postgres import PostgresSink
+
+from tests.databases import rows
+
+
+def ensure(url: str, *, by_day: bool = False) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        Schema("app", "documented", by_day=by_day).ensure(connection)
+
+
+def execute(url: str, statements: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statements)
+
+
+def columns(url: str) -> dict[str, str]:
+    found = rows(url, "SELECT attname, format_type(atttypid, atttypmod) AS kind FROM pg_attribute"
+                 " WHERE attrelid = 'app_logs'::regclass AND attnum > 0 AND NOT attisdropped")  # fmt: skip
+    return {row["attname"]: row["kind"] for row in found}
+
+
+def test_an_older_table_gets_what_it_lacks_and_keeps_its_rows(postgres: str) -> None:
+    ensure(postgres)
+    wanted = columns(postgres)
+    execute(
+        postgres,
+        "INSERT INTO app_logs (level, logger_name, process_id, thread_id, hostname, message)"
+        " VALUES ('INFO', 'x', 1, 2, 'h', 'kept');"
+        "ALTER TABLE app_logs DROP COLUMN extra_data, DROP COLUMN hostname, DROP COLUMN created_at;"
+        "ALTER TABLE app_logs ALTER COLUMN thread_id TYPE integer, ALTER COLUMN logger_name TYPE varchar(50);"
+        "DROP INDEX idx_app_logs_level",
+    )
+    ensure(postgres)
+    assert columns(postgres) == wanted
+    assert [(row["message"], row["hostname"], row["thread_id"]) for row in rows(postgres)] == [("kept", "", 2)]
+    assert len(rows(postgres, "SELECT 1 FROM pg_indexes WHERE tablename = 'app_logs'")) == 6
+    ensure(postgres)  # and is left alone then
+
+
+def test_wider_columns_and_columns_of_others_are_left_as_they_are(postgres: str) -> None:
+    ensure(postgres)
+    execute(postgres, "ALTER TABLE app_logs ALTER COLUMN logger_name TYPE text, ADD COLUMN tenant text")
+    ensure(postgres)
+    assert columns(postgres)["logger_name"] == "text"
+    assert "tenant" in columns(postgres)
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        ("CREATE TABLE app_logs (id int, entry text)", "is not a table of logs (it has no level, message, timestamp)"),
+        ("CREATE VIEW app_logs AS SELECT 1 AS id", "app_logs is no table"),
+        (
+            "ALTER TABLE app_logs ALTER COLUMN timestamp TYPE timestamp",
+            "column timestamp is timestamp without time zone",
+        ),
+        ("ALTER TABLE app_logs ADD COLUMN tenant int NOT NULL", "ALTER COLUMN tenant DROP NOT NULL"),
+        (
+            "ALTER TABLE app_logs ALTER COLUMN process_id TYPE text",
+            "type: ALTER TABLE app_logs ALTER COLUMN process_id",
+        ),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_refused_with_what_to_do(postgres: str, made: str, said: str) -> None:
+    if made.startswith("ALTER"):
+        ensure(postgres)
+    execute(postgres, made)
+    with pytest.raises(DatabaseError, match=re.escape(said)):
+        ensure(postgres)
+
+
+def test_a_partitioned_table_is_not_mistaken_for_a_plain_one(postgres: str) -> None:
+    ensure(postgres)
+    with pytest.raises(DatabaseError, match="not partitioned already"):
+        ensure(postgres, by_day=True)
+
+
+def test_a_table_by_day_has_its_partitions_ahead_and_loses_them_by_age(postgres: str) -> None:
+    sink = PostgresSink(postgres, partition="day", retention_days=30)
+    ensure(postgres, by_day=True)
+    names = {
+        row["relname"] for row in rows(postgres, "SELECT relname FROM pg_class WHERE relispartition AND relkind = 'r'")
+    }
+    today = datetime.now(timezone.utc).date()
+    assert {f"app_logs_{today + timedelta(days=ahead):%Y%m%d}" for ahead in range(4)} | {"app_logs_rest"} <= names
+    old = today - timedelta(days=40)
+    execute(
+        postgres,
+        f"CREATE TABLE app_logs_{old:%Y%m%d} PARTITION OF app_logs FOR VALUES FROM ('{old} 00:00+00')"
+        f" TO ('{old + timedelta(days=1)} 00:00+00');"
+        "INSERT INTO app_logs (timestamp, level, logger_name, process_id, thread_id, hostname, message)"
+        f" SELECT unnest(ARRAY['{old} 12:00+00'::timestamptz, '{old - timedelta(days=9)} 12:00+00', now()]),"
+        " 'INFO', 'x', 1, 2, 'h', 'm'",
+    )
+    store = sink.store()
+    store._ensured = True  # type: ignore[attr-defined]
+    store.tidy(lambda: False)
+    store.close()
+    assert len(rows(postgres)) == 1
+    assert not rows(postgres, f"SELECT 1 FROM pg_class WHERE relname = 'app_logs_{old:%Y%m%d}'")
+
+
+def test_records_go_into_a_table_by_day_and_with_more_columns(postgres: str, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"enabled": True, "url": postgres, "partition": "day", "columns": "extended"}
+    cordwood.configure(log_dir=tmp_path, console_output=False, database=settings)
+    log = cordwood.get_logger("shop")
+    log.info("user %s", "ann")
+    try:
+        int("x")
+    except ValueError:
+        log.exception("failed")
+    assert cordwood.flush(20) == 0
+    first, second = rows(postgres, "SELECT * FROM app_logs ORDER BY timestamp")
+    assert (first["message"], first["template"], first["fingerprint"]) == ("user ann", "user %s", None)
+    assert re.fullmatch("[0-9a-f]{16}", second["fingerprint"])
+
+
+def test_rows_that_the_server_refuses_are_found_among_the_others_and_kept(
+    postgres: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ensure(postgres)
+    execute(postgres, "ALTER TABLE app_logs ADD CHECK (message NOT LIKE 'poison%')")
+    cordwood.configure(log_dir=tmp_path, console_output=False, database=postgres)
+    log = cordwood.get_logger("shop")
+    for number in range(100):
+        log.info("%s %d", "poison" if number in {0, 41, 42, 99} else "sound", number, extra={"n": number})
+    assert cordwood.flush(20) == 0
+    assert [int(row["message"].split()[1]) for row in rows(postgres)] == [
+        number for number in range(100) if number not in {0, 41, 42, 99}
+    ]
+    (kept,) = (tmp_path / ".cordwood" / "quarantine").iterdir()
+    assert [json.loads(line)["fields"] for line in kept.read_text().splitlines()] == [{"n": n} for n in (0, 41, 42, 99)]
+    assert kept.stat().st_mode & 0o777 == 0o600
+    (stats,) = cordwood.stats()["databases"].values()  # type: ignore[attr-defined]
+    assert (stats["quarantined"], stats["delivered"]) == (4, 96)
+    assert "refuses" in capfd.readouterr().err
+
+
+def test_what_was_committed_although_its_answer_was_lost_is_not_sent_again(postgres: str, tmp_path: Path) -> None:
+    from cordwood.sinks.database.postgres import PostgresStore
+
+    cordwood.configure(
+        log_dir=tmp_path, console_output=False, database={"enabled": True, "url": postgres, "batch_size": 7}
+    )
+    insert = PostgresStore.insert
+    lost: list[bool] = []
+
+    def unlucky(self: PostgresStore, *arguments: Any) -> bool:
+        done = insert(self, *arguments)
+        if len(lost) < 5:
+            lost.append(done)
+            raise psycopg.OperationalError("the answer was lost")
+        return done
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(PostgresStore, "insert", unlucky)
+        for number in range(100):
+            cordwood.get_logger("shop").info("%d", number)
+        cordwood.flush(1)
+        assert cordwood.flush(20) == 0
+    assert [int(row["message"]) for row in rows(postgres)] == list(range(100))
+    assert lost.count(True) >= 1
+
+
+def test_a_quoted_prefix_is_one_table(postgres: str, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"enabled": True, "url": postgres, "table_prefix": "Select"}
+    cordwood.configure(log_dir=tmp_path, console_output=False, database=settings)
+    cordwood.get_logger("shop").info("x")
+    assert cordwood.flush(20) == 0
+    assert len(rows(postgres, 'SELECT * FROM "Select_logs"')) == 1
+
+
+@pytest.mark.parametrize("prefix", ["", "1x", "a b", 'a"b', "a;b", "a-b", "ä", "x" * 42, "a\n"])
+def test_a_prefix_that_is_no_plain_word_is_refused(prefix: str) -> None:
+    with pytest.raises(ConfigError, match="table_prefix"):
+        PostgresSink("postgresql://h/d", prefix)
+
+
+def test_an_address_shows_no_secret_however_it_is_written() -> None:
+    for url in (
+        "postgresql://app:s3cr%40t@db:5432/logs?sslmode=require",
+        "postgres://app@db/logs?password=s3cr%40t",
+        "postgresql+psycopg://app:s3cr%40t@[::1]/logs",
+    ):
+        address = DatabaseUrl.parse(url)
+        assert "s3cr" not in address.shown + repr(address)
+        assert address.scrub("FATAL: s3cr@t and s3cr%40t") == "FATAL: *** and ***"
+        assert "s3cr" in address.connect
+
+
+def test_nothing_that_is_written_or_said_has_the_password(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        cordwood.configure(
+            log_dir=tmp_path, console_output=False, database="postgresql://app:hunter22@127.0.0.1:1/logs"
+        )
+        cordwood.get_logger("shop").info("x")
+        assert cordwood.flush(1) == 1
+        said = [
+            str(cordwood.stats()),
+            repr(cordwood.LoggingManager().config),
+            str(cordwood.LoggingManager().unreachable()),
+        ]
+        cordwood.shutdown(0.2)
+    found = "".join([*said, *capfd.readouterr(), caplog.text])
+    assert "hunter22" not in found
+    for path in tmp_path.rglob("*"):
+        assert not path.is_file() or b"hunter22" not in path.read_bytes(), path
+
+
+def test_a_connection_that_was_idle_is_asked_for_a_sign_of_life(postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = Link(postgres, "cordwood test", 5, 5)
+    with link.use() as connection:
+        first = connection.info.backend_pid
+    execute(postgres, f"SELECT pg_terminate_backend({first})")
+    monkeypatch.setattr("cordwood.sinks.database.connection.IDLE", -1.0)
+    with link.use() as connection:
+        assert connection.info.backend_pid != first
+    assert link.connects == 2
+    link.close()

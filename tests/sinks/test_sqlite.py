@@ -1,0 +1,130 @@
+"""The table in an SQLite file: several writers, a locked file, an older table, retention, and the planner's choice."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import cordwood
+import pytest
+from cordwood.errors import ConfigError, DatabaseError
+from cordwood.sinks.sqlite import SqliteSink
+
+
+def stored(path: Path, query: str = "SELECT message FROM app_logs ORDER BY id") -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_processes_with_folders_of_their_own_share_a_file(tmp_path: Path) -> None:
+    program = (
+        "import cordwood, sys\n"
+        "cordwood.configure(log_dir=sys.argv[1], console_output=False, database=sys.argv[2])\n"
+        "for n in range(300): cordwood.get_logger('x').info('%s %d', sys.argv[1][-1], n)\n"
+        "assert cordwood.flush(30) == 0"
+    )
+    url = f"sqlite:///{tmp_path}/logs.db"
+    several = [subprocess.Popen([sys.executable, "-c", program, str(tmp_path / name), url]) for name in "abc"]
+    assert [process.wait(60) for process in several] == [0, 0, 0]
+    assert sorted(stored(tmp_path / "logs.db")) == sorted((f"{name} {n}",) for name in "abc" for n in range(300))
+
+
+def test_a_file_that_somebody_locks_gets_its_records_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cordwood.sinks.database.sqlite.BUSY", 0.1)
+    cordwood.configure(log_dir=tmp_path, console_output=False, database=True)
+    log = cordwood.get_logger("shop")
+    log.info("before")
+    assert cordwood.flush(20) == 0
+    with closing(sqlite3.connect(tmp_path / "logs.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        log.info("meanwhile")
+        assert cordwood.flush(0.5) == 1
+        other.execute("ROLLBACK")
+    assert cordwood.flush(20) == 0
+    assert stored(tmp_path / "logs.db") == [("before",), ("meanwhile",)]
+
+
+def test_a_file_that_is_deleted_is_made_again(tmp_path: Path) -> None:
+    cordwood.configure(log_dir=tmp_path, console_output=False, database=True)
+    cordwood.get_logger("shop").info("before")
+    assert cordwood.shutdown(20) == 0
+    for path in tmp_path.glob("logs.db*"):
+        path.unlink()
+    cordwood.configure(log_dir=tmp_path, console_output=False, database=True)
+    cordwood.get_logger("shop").info("after")
+    assert cordwood.flush(20) == 0
+    assert stored(tmp_path / "logs.db") == [("after",)]
+
+
+def test_an_older_table_gets_its_columns_and_a_foreign_one_is_refused(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "logs.db", isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE app_logs (id INTEGER PRIMARY KEY, timestamp, level, message)")
+        connection.execute("INSERT INTO app_logs (level, message) VALUES ('INFO', 'kept')")
+        connection.execute("CREATE TABLE other_logs (id INTEGER PRIMARY KEY, wood TEXT)")
+    sink = SqliteSink(f"sqlite:///{tmp_path}/logs.db")
+    sink.store().check(1)
+    store = sink.store()
+    store.standing([])
+    store.close()
+    assert stored(tmp_path / "logs.db", "SELECT message, hostname, extra_data FROM app_logs") == [("kept", "", None)]
+    with pytest.raises(DatabaseError, match="not a table of logs"):
+        SqliteSink(f"sqlite:///{tmp_path}/logs.db", "other").store().standing([])
+
+
+def test_old_rows_go_and_the_errors_of_the_last_hour_are_found_by_time(tmp_path: Path) -> None:
+    sink = SqliteSink(f"sqlite:///{tmp_path}/logs.db", retention_days=30)
+    store = sink.store()
+    store.standing([])
+    with closing(sqlite3.connect(tmp_path / "logs.db", isolation_level=None)) as connection:
+        connection.execute(
+            "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 5000)"
+            " INSERT INTO app_logs (timestamp, level, logger_name, process_id, thread_id, hostname, message)"
+            " SELECT strftime('%Y-%m-%d %H:%M:%f', 'now', -n || ' hours'), 'INFO', 'x', 1, 1, 'h', 'm' FROM n"
+        )
+    assert 4280 <= store.tidy(lambda: False) <= 4282
+    store.close()
+    assert 718 <= len(stored(tmp_path / "logs.db")) <= 720
+    plan = stored(
+        tmp_path / "logs.db",
+        "EXPLAIN QUERY PLAN SELECT * FROM app_logs WHERE level = 'ERROR' AND timestamp >= '2026' ORDER BY timestamp",
+    )
+    assert "timestamp>?" in str(plan[0][3])
+
+
+def test_the_file_is_its_owners_alone_and_keeps_a_log_ahead(tmp_path: Path) -> None:
+    cordwood.configure(log_dir=tmp_path, console_output=False, database=True)
+    cordwood.get_logger("shop").info("x")
+    assert cordwood.flush(20) == 0
+    assert (tmp_path / "logs.db").stat().st_mode & 0o777 == 0o600
+    assert stored(tmp_path / "logs.db", "PRAGMA journal_mode") == [("wal",)]
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://h/d", "logs.db", "postgresql://h/d"])
+def test_an_address_that_is_no_file_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match="url"):
+        SqliteSink(url)
+
+
+def test_recover_delivers_what_a_killed_process_left(tmp_path: Path) -> None:
+    from cordwood.views.recover import recover
+
+    program = (
+        "import cordwood, sys, os\n"
+        "from cordwood.delivery import sender\n"
+        "sender.FOLLOW = 1000\n"
+        "settings = {'enabled': True, 'flush_interval': 1000}\n"
+        "cordwood.configure(log_dir=sys.argv[1], console_output=False, database=settings)\n"
+        "cordwood.get_logger('x').info('first'); cordwood.flush(20)\n"
+        "cordwood.get_logger('x').info('left')\n"
+        "os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
+    began = time.monotonic()
+    report = recover(str(tmp_path))
+    assert report["remaining"] == 0
+    assert time.monotonic() - began < 30
+    assert stored(tmp_path / "logs.db") == [("first",), ("left",)]
