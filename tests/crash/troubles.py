@@ -121,6 +121,9 @@ def lead_to(episode: Episode, place: str) -> None:
     """Bring about what the way to a place needs."""
     if place == "rotate.deleted":
         episode.rules = replace(episode.rules, max_bytes=20_000, backup_count=5)
+        for path in episode.logs.glob("app.log.*"):
+            if int(path.name.split(".")[2]) > episode.rules.backup_count:
+                path.unlink()  # made when more were kept: without it the gap would be between them and the new ones
     elif place.startswith("compress."):
         episode.rules = replace(episode.rules, compress=True)
     elif place.startswith("takeover."):
