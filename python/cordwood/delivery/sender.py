@@ -189,15 +189,17 @@ class Sender:
             self._asked = True
         if self.figures.failures == 0:
             self._tidy()
+        asked, self._asked = self._asked, False  # before the look: who asks during it is heard in the next
         try:
-            more = self._deliver(all_of_it=stopping or self._asked)
+            more = self._deliver(all_of_it=stopping or asked)
         except Exception as error:  # noqa: BLE001 any database, any failure: the sender goes on
+            self._asked |= asked
             self._note(error)
             return self._pause(stopping=stopping)
         self._tell(force=False)
         if more:
+            self._asked |= asked
             return False
-        self._asked = False
         if stopping:
             self._tell(force=True)
             return True
