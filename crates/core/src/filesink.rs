@@ -261,7 +261,7 @@ fn check_target(folder: &Path, target: &Path) -> Result<()> {
 
 fn open_outbox(fs: &Arc<dyn FileSystem>, identity: u64, shared: &Shared) -> Result<Outbox> {
     // One that was deleted has nobody to take over from, as memory has not.
-    match shared.folder.path.as_ref().filter(|_| shared.folder.has_its_place()) {
+    match shared.folder.path.as_ref().filter(|_| shared.folder.is_there()) {
         Some(folder) => Outbox::open(Arc::clone(fs), &folder.join(format!("outbox-{identity:016x}"))),
         None => Outbox::in_memory(Arc::clone(fs)),
     }

@@ -21,7 +21,6 @@ pub struct Folder {
     pub control: Control,
     /// The control page's file: whoever finds another in its place is not in this folder any more.
     control_file: Identity,
-    directory: Identity,
     /// Who holds its lock leads. Open from the start: a folder that is deleted can still be led to its end. None: memory.
     pub lock: Option<Held>,
     /// For tests: whether the disk is full.
@@ -59,7 +58,6 @@ impl Folder {
             path: Some(path.to_owned()),
             control,
             control_file,
-            directory: identity(&found),
             lock: Some(open_lock(&path.join("leader.lock"))?),
             #[cfg(test)]
             full: false.into(),
@@ -72,7 +70,6 @@ impl Folder {
             path: None,
             control: Control::anonymous()?,
             control_file: Identity::default(),
-            directory: Identity::default(),
             lock: None,
             #[cfg(test)]
             full: false.into(),
@@ -89,13 +86,6 @@ impl Folder {
             Ok(found) => identity(&found) == self.control_file && found.len() == control::SIZE as u64,
             Err(e) => e.kind() != io::ErrorKind::NotFound,
         }
-    }
-
-    /// True while the directory is the one that was opened, whatever became of its control page: what stands in it is
-    /// everybody's.
-    pub fn has_its_place(&self) -> bool {
-        let found = self.path.as_ref().and_then(|path| std::fs::symlink_metadata(path).ok());
-        found.is_some_and(|found| identity(&found) == self.directory)
     }
 
     pub fn sink_path(&self, identity: u64) -> Option<PathBuf> {

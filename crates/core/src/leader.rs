@@ -66,6 +66,8 @@ pub struct Leader {
     sinks_seen: u32,
     reaped: Instant,
     notices: Notices,
+    /// The folder was deleted, or is another's: what is left of it is brought to its end.
+    last: bool,
     /// What was told and is not told again.
     told: Notices,
     _lock: Lock,
@@ -85,6 +87,7 @@ impl Leader {
             sinks_seen,
             reaped: Instant::now(),
             notices: Vec::new(),
+            last: false,
             told: Vec::new(),
             shared,
             _lock: lock,
@@ -242,6 +245,13 @@ impl Leader {
             }
         }
         behind
+    }
+
+    /// The folder is gone, or its control page is another: delivers what no other leader can find, and no more.
+    pub fn bring_to_an_end(&mut self) {
+        if !std::mem::replace(&mut self.last, true) {
+            self.source.keep_nameless(Arc::clone(&self.shared));
+        }
     }
 
     /// True if the folder could not be opened: another time, or another process, may do better.

@@ -1,7 +1,7 @@
 //! A reader's end of a segment, by `pread`: a file cut short by somebody else gives fewer bytes, where a mapping would
 //! raise SIGBUS.
 use std::fs::File;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
@@ -160,6 +160,14 @@ impl Reader {
                 map.word64(at).store(position, Ordering::Release);
                 Ok(())
             }
+        }
+    }
+
+    /// True if no folder names it: whoever has it open alone can read it.
+    pub fn is_nameless(&self) -> bool {
+        match &self.bytes {
+            Bytes::File(file) => file.metadata().is_ok_and(|found| found.nlink() == 0),
+            Bytes::Memory(_) => true,
         }
     }
 

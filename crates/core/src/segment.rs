@@ -279,6 +279,12 @@ impl Segment {
         self.prepared.map.word64(SEALED).store(self.position as u64, Ordering::Release);
     }
 
+    /// True once somebody has deleted its file.
+    pub fn is_deleted(&self) -> bool {
+        let file = self.prepared.file.as_ref();
+        file.is_some_and(|file| file.metadata().is_ok_and(|found| found.nlink() == 0))
+    }
+
     /// True once somebody has cut its file.
     pub fn is_damaged(&self) -> bool {
         self.prepared.map.is_damaged()

@@ -98,10 +98,10 @@ impl Shared {
         self.inner().lent.push(segment.lent());
     }
 
-    /// Lends all full segments: their folder is gone, and who opens it by name finds none of them.
-    pub fn lend_sealed(&self) {
+    /// Lends the full segments that somebody deleted: who looks for them by name finds none.
+    pub fn lend_nameless(&self) {
         let mut inner = self.inner();
-        let sealed: Vec<_> = inner.sealed.iter().filter(|segment| !segment.is_in_memory()).map(Segment::lent).collect();
+        let sealed: Vec<_> = inner.sealed.iter().filter(|segment| segment.is_deleted()).map(Segment::lent).collect();
         inner.lent.extend(sealed);
     }
 

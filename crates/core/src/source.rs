@@ -106,10 +106,17 @@ impl Source {
 
     /// All segments that the leader of a folder delivers.
     pub fn leading(shared: Arc<Shared>) -> Self {
-        match shared.folder.path.as_deref().map(Directory::new) {
+        // Another folder may stand in the place of one that is gone.
+        match shared.folder.path.as_deref().filter(|_| shared.folder.is_there()).map(Directory::new) {
             Some(folder) => Self::with(Scope::Folder(folder, Some(shared))),
             None => Self::with(Scope::Own(shared, None)),
         }
+    }
+
+    /// The folder is another's now: what it names is left to who leads it, what nobody else can find is read to its end.
+    pub fn keep_nameless(&mut self, shared: Arc<Shared>) {
+        self.members.retain(|member| member.reader.is_nameless());
+        (self.scope, self.listed) = (Scope::Own(shared, None), None);
     }
 
     /// The segments of one process.

@@ -285,9 +285,7 @@ impl Spool {
     /// reach of this process's own.
     pub fn leave(&mut self) {
         self.retire();
-        if self.shared.folder.path.is_some() && !self.shared.folder.has_its_place() {
-            self.shared.lend_sealed();
-        }
+        self.shared.lend_nameless();
     }
 
     /// Somebody cut the segment's file: its readers count what they miss, and the next record begins another.

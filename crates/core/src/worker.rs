@@ -173,15 +173,15 @@ impl Loop {
             self.shared.tell("the spool's control page was cut by somebody else: another is made".into());
         }
         let gone = self.shared.lost.load(Ordering::Acquire) || self.shared.leaving.load(Ordering::Acquire);
-        if gone && self.leader.is_some() && !self.shared.has_memory() && self.shared.folder.has_its_place() {
-            // Only the control page is another: who has mapped that leads, and finds all that is here.
-            self.leader = None;
+        if let Some(leader) = self.leader.as_mut().filter(|_| gone) {
+            leader.bring_to_an_end();
         }
+        self.leader = self.leader.take().filter(|leader| !gone || !leader.is_drained() || self.shared.has_memory());
         let yields = self.turn.gives_way(&self.shared, self.leader.is_some());
         if yields {
             self.leader = None;
         }
-        let may_lead = !gone || (!self.shared.folder.has_its_place() && self.shared.has_memory());
+        let may_lead = !gone || self.shared.has_memory();
         if self.leader.is_none() && may_lead && !yields && self.tried.is_none_or(|at| at.elapsed() >= FOLLOW) {
             self.tried = Some(Instant::now());
             if let Some(lock) = Lock::take(&self.shared) {
@@ -492,6 +492,28 @@ mod tests {
         a.log("a alone");
         until(|| lines(folder.path()).len() == 4);
         older.stop(Duration::from_secs(20));
+    }
+
+    #[test]
+    fn a_folder_that_was_emptied_is_led_by_its_own_leader_and_what_it_had_by_the_former() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut former = Writer::new(folder.path(), 1 << 24);
+        let first = Worker::start(Arc::clone(&former.spool.shared)).unwrap();
+        former.log("before");
+        until(|| lines(folder.path()).len() == 1);
+        for file in std::fs::read_dir(spool_path(folder.path())).unwrap().map(|entry| entry.unwrap().path()) {
+            let _ = std::fs::remove_file(file);
+        }
+        former.log("unseen by the next");
+        let mut later = Writer::new(folder.path(), 1 << 24);
+        let second = Worker::start(Arc::clone(&later.spool.shared)).unwrap();
+        former.spool.leave();
+        former.spool.shared.lost.store(true, Ordering::Release);
+        first.leave();
+        assert!((0..100).all(|n| later.log(&n.to_string())));
+        until(|| first.has_ended() && later.spool.is_delivered(u32::MAX, later.spool.mark()));
+        second.stop(Duration::from_secs(20));
+        assert_eq!(lines(folder.path()).len(), 102);
     }
 
     #[test]
