@@ -42,7 +42,7 @@ crash: .stamps/native ## kill processes for SECONDS=60, at least KILLS=0 of them
 	@$(PY) -m tests.crash --seconds $(or $(SECONDS),60) --kills $(or $(KILLS),0) $(if $(SEED),--seed $(SEED)) \
 		$(if $(RECORD),--record docs/crash.md)
 
-bench-analysis: .stamps/bench ## analysis beside ripgrep, polars, DuckDB and drain3, into docs/figures-analysis.md (SIZE=100M for less)
+bench-analysis: .stamps/bench ## analysis beside ripgrep, lnav, polars, DuckDB, drain3 (installed as needed; 3 GB free in /tmp), into docs/figures-analysis.md (SIZE=100M for less)
 	@.venv-bench/bin/python -m benches.analysis $(if $(SIZE),--size $(SIZE))
 
 wheel: .stamps/wheel ## the abi3 wheel in dist/, tried in fresh environments of each Python found
@@ -71,6 +71,6 @@ clean: ## remove everything that was built, the environments too
 bench-stores: .stamps/bench ## databases beside their ceiling and the packages of today, into docs/figures-stores.md (QUICK=1)
 	@.venv-bench/bin/python -m benches.stores $(if $(QUICK),--quick)
 
-.stamps/bench: .stamps/wheel
+.stamps/bench: .stamps/wheel scripts/setup-bench
 	@scripts/setup-bench
 	@touch $@

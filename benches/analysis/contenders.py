@@ -76,6 +76,11 @@ def count_ripgrep(log: str, text: str) -> int:
     return int(command("rg", "--count", "--fixed-strings", "--no-mmap", text, log) or 0)
 
 
+def count_lnav(log: str, text: str) -> int:
+    out = command("lnav", "-n", "-N", "-c", f":filter-in {text}", log)
+    return sum(text in line for line in out.splitlines())
+
+
 # -- templates of every record, by level and hour ----------------------------------------------------------------------
 
 
@@ -132,7 +137,7 @@ def templates_duckdb(log: str, _: str) -> list[list[Any]]:
 
 ROWS: dict[str, dict[str, Callable[[str, str], Any]]] = {
     "errors": {"cordwood": errors_cordwood, "Python bisect": errors_bisect},
-    "count": {"cordwood": count_cordwood, "ripgrep": count_ripgrep},
+    "count": {"cordwood": count_cordwood, "ripgrep": count_ripgrep, "lnav": count_lnav},
     "templates": {
         "cordwood": templates_cordwood,
         "polars": templates_polars,
