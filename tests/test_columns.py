@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
+import duckdb
 import pytest
 from click.testing import CliRunner
 from cordwood.archive import archive, restore
@@ -12,6 +14,7 @@ from cordwood.query import open_source, parse
 from cordwood.views.archive import archive as command
 
 OLD = 40 * 86_400
+PAGE = Path(__file__).parents[1] / "docs" / "archives.md"
 LINE = "2026-11-20 09:{minute:02}:00,{ms:03} - shop.{name} - INFO - Order {n} paid by user{n} at 10.0.0.{host}\n"
 
 
@@ -80,3 +83,23 @@ def test_A9_a_damaged_archive_is_refused_and_stays(logs: Path) -> None:
         restore(packed)
     assert packed.exists()
     assert not (logs / "shop.log.1").exists()
+
+
+def test_A9_duckdb_reads_the_documented_columns_of_every_record(logs: Path) -> None:
+    archive(logs, compress="parquet")
+    table = duckdb.from_parquet(str(logs / "shop.log.1.parquet"))
+    documented = dict(re.findall(r"^\| `(\w+)`.*? \| ([A-Z]+) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
+    values = {f"v{number}": documented["v1"] for number in range(1, 21)}
+    ahead = {name: documented[name] for name in ("row", "time", "level", "logger", "template")}
+    assert dict(zip(table.columns, map(str, table.types), strict=True)) == {
+        **ahead,
+        **values,
+        "bytes": documented["bytes"],
+    }
+    counted = "count(*), count(DISTINCT row), min(row), max(row), count(template), count(bytes)"
+    assert table.aggregate(counted).fetchall() == [(5000, 5000, 0, 4999, 4999, 1)]
+    (found,) = table.filter("row = 77").project("time::VARCHAR, level, logger, template, v1, v2, v3, bytes").fetchall()
+    template = "<time  ,3> - shop.b - INFO - Order <*> paid by <*> at <*>"
+    assert found == ("2026-11-20 09:00:00.077", 20, "shop.b", template, "77", "user77", "10.0.0.77", None)
+    (odd,) = table.filter("bytes IS NOT NULL").project("row, bytes").fetchall()
+    assert (odd[0], odd[1].endswith(b"\n\xff\x00 odd")) == (4999, True)

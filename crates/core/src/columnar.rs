@@ -9,7 +9,7 @@
 //! | `level`, `logger` | as found by [`crate::formats`]; null where there are none |
 //! | `template` | the record's text with `<time …>` and `<*>` for what is in `time` and `v1`, `v2`, … |
 //! | `v1` … `v20` | the values, in the order of the template |
-//! | `bytes` | the record as it is, where it cannot be told so (it is no UTF-8, or holds `<*>` itself); all others are null then |
+//! | `bytes` | the record as it is, where it cannot be told so (it is no UTF-8, or holds `<*>` itself); time, template and values are null then |
 //!
 //! The text of a record is its template filled in, and a newline. What was before the first record, whether the last ends
 //! with a newline, the size and the checksum of the whole stand in the file's metadata (`cordwood.…`). A record is compared
