@@ -482,7 +482,7 @@ def test_P9_doctor_says_how_the_database_fares(
     run("", program, "sqlite:///logs.db", "delivered")
     said = cordwood("doctor", "logs").stdout
     assert re.search(r"sqlite:///.*#app_logs: 0 records behind", said)
-    run("", program, "postgresql://app:topsecret@127.0.0.1:1/x", "failed_writes")
+    run("", program, "postgresql://app:topsecret@127.0.0.1:1/x", "retries")
     whole = json.loads(cordwood("doctor", "logs", "--json", status=1).stdout)
     (spool,) = whole["spools"]
     (name,) = [sink for sink in spool["sinks"] if sink.startswith("postgresql://")]

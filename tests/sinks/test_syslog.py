@@ -255,7 +255,7 @@ def test_the_sinks_of_a_configuration(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
-        ([{"kind": "sislog"}], "kind: journald, memory, syslog"),
+        ([{"kind": "sislog"}], "kind: journald, memory, postgres, sqlite, syslog"),
         ([{"kind": "syslog", "adress": "x"}], r"sinks\.adress: there is no such option; .*did you mean 'address'"),
         ([{"kind": "syslog", "facility": "locl0"}], r"sinks\.facility: there is no facility 'locl0'"),
         ([{"kind": "syslog", "level": "LOUD"}], r"sinks\.level: 'LOUD' is not a level"),

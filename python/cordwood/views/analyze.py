@@ -29,7 +29,7 @@ _LIKE_A_PATH = re.compile(r"[^\s:]*(?:/|\.log|\.jsonl|\.gz|\.zst|\.parquet)[^\s:
 _LONG = 50 << 20  # bytes from which on a progress bar is shown
 
 
-@click.command()
+@click.command(short_help="Say what is wrong: errors, issues, patterns.")
 @click.argument("arguments", metavar="[QUERY] [PATHS]...", nargs=-1)
 @click.option("--compare", metavar="WHAT", help="Tell what changed: yesterday, 'since TIME', or a file or folder.")
 @click.option("--rules", "rule_files", multiple=True, type=click.Path(), help="Known issues of your own, in YAML.")

@@ -78,7 +78,7 @@ def recover(folder: str, *, as_json: bool) -> int:
     return 1 if report["remaining"] else 0
 
 
-@main.command(short_help="Say what is set, how the spool stands, what is wrong.")
+@main.command(short_help="Say what is set and how the spool stands.")
 @click.argument("folder", type=click.Path(), required=False)
 @click.option("--config", help="A configuration file or preset, as for cordwood.configure().")
 @_as_json
