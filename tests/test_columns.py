@@ -53,6 +53,18 @@ def test_A9_an_archive_is_searched_as_its_log_was(logs: Path) -> None:
     assert len(before) == 3
 
 
+@pytest.mark.parametrize(
+    "asked", ["user77", '"77 paid"', "ODD", '"nowhere"', "logger:shop.a user4998", '"4,998"', '"at 10.0.0.1"']
+)
+def test_A9_what_row_groups_cannot_hold_is_left_out_and_no_answer_is_missed(logs: Path, asked: str) -> None:
+    log = logs / "shop.log.1"
+    query = parse(asked)
+    before = [(entry.time, entry.level, entry.text) for entry in open_source([str(log)]).select(query)]
+    archive(logs, compress="parquet")
+    packed = open_source([str(log.with_name("shop.log.1.parquet"))])
+    assert [(entry.time, entry.level, entry.text) for entry in packed.select(query)] == before
+
+
 def test_A9_restore_by_command_says_what_came_back_and_replaces_nothing(logs: Path) -> None:
     archive(logs, compress="parquet")
     packed = str(logs / "shop.log.1.parquet")

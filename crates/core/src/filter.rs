@@ -112,7 +112,7 @@ pub struct Filter {
     pub until: i64,
     node: Node,
     /// A text without which no record's bytes can answer.
-    needed: Option<Text>,
+    needed: Option<(String, Text)>,
     level_only: bool,
 }
 
@@ -125,7 +125,7 @@ impl Filter {
     pub fn compile(json: &str) -> Result<Self> {
         let query: WrittenQuery = serde_json::from_str(json).map_err(|error| refused("query", &error))?;
         let written = query.node.unwrap_or(Written::All(Vec::new()));
-        let needed = needed(&written).map(Text::new).transpose()?;
+        let needed = needed(&written).map(|text| Ok((text.to_owned(), Text::new(text)?))).transpose()?;
         let node = compile(written)?;
         let level_only = matches!(&node, Node::All(nodes) if nodes.is_empty());
         Ok(Self {
@@ -144,7 +144,12 @@ impl Filter {
 
     /// Where in `bytes` a text stands that every answer holds; `None` in the outer place where there is no such text.
     pub fn needed(&self) -> Option<impl Fn(&[u8]) -> Option<usize> + '_> {
-        self.needed.as_ref().map(|text| move |bytes: &[u8]| text.find(bytes))
+        self.needed.as_ref().map(|(_, text)| move |bytes: &[u8]| text.find(bytes))
+    }
+
+    /// That text itself: ASCII, printable; its case may not count.
+    pub fn needed_text(&self) -> Option<&[u8]> {
+        self.needed.as_ref().map(|(text, _)| text.as_bytes())
     }
 
     #[inline]

@@ -174,6 +174,7 @@ impl Search {
             return None;
         }
         let size = opened.size;
+        let (filter, context) = (&self.filter, self.options.before + self.options.after > 0);
         let now = opened.changed.min(self.now) / 1_000_000_000;
         let started = Records::new(input, &opened.known, Arc::clone(&self.zone), now).and_then(|mut records| {
             if records.is_binary() {
@@ -182,6 +183,12 @@ impl Search {
             let (start, end) = bisect::range(&mut records, self.filter.since, self.filter.until)?;
             if start > records.position() {
                 records.seek(start);
+            }
+            // An archive's rows are the records that are found without known formats; only these can be left out.
+            if !context && opened.known.is_empty() && (records.is_timed() || !filter.has_range()) {
+                if let Some((text, find)) = filter.needed_text().zip(filter.needed()) {
+                    records.narrow(text, &|bytes| find(bytes).is_some())?;
+                }
             }
             Ok(Current { records, file, end: end.min(size) })
         });

@@ -46,6 +46,48 @@ fn rows_of_different_templates_come_back_in_their_order() {
     assert_eq!(through(text.as_bytes()), text.as_bytes());
 }
 
+/// What is left of an archive that is searched for a text.
+fn narrowed(packed: &std::path::Path, text: &str) -> String {
+    let mut restored = columnar::Restored::open(File::open(packed).unwrap()).unwrap();
+    let lower = text.to_ascii_lowercase();
+    let find = |bytes: &[u8]| memchr::memmem::find(&bytes.to_ascii_lowercase(), lower.as_bytes()).is_some();
+    restored.narrow(text.as_bytes(), &find).unwrap();
+    let mut left = String::new();
+    restored.read_to_string(&mut left).unwrap();
+    left
+}
+
+fn holding<'a>(text: &'a str, needle: &str) -> Vec<&'a str> {
+    let needle = needle.to_ascii_lowercase();
+    text.lines().filter(|line| line.to_ascii_lowercase().contains(&needle)).collect()
+}
+
+#[test]
+fn a_search_misses_no_row_wherever_its_text_stands_and_leaves_out_what_cannot_hold_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, packed) = (folder.path().join("x.log"), folder.path().join("x.parquet"));
+    let text: String = (0..900)
+        .map(|n| match n % 3 {
+            0 => format!("2026-11-20 09:00:00,{n:03} - shop.a - INFO - Order {n} paid by user{n}\n"),
+            1 => format!("2026-11-20 09:00:01,{n:03} - shop.b - WARNING - Slow: {n}ms at 10.0.0.{}\n", n % 250),
+            _ => format!("2026-11-20 09:00:02,{n:03} - shop.c - ERROR - [{n:x}] <*> failed{}\n", n * n),
+        })
+        .collect();
+    std::fs::write(&log, &text).unwrap();
+    pack(&log, &packed).unwrap();
+    for line in text.lines().skip(600).take(3) {
+        for length in [2, 5, 13] {
+            for start in (0..line.len() - length).step_by(2) {
+                let needle = &line[start..start + length];
+                assert_eq!(holding(&narrowed(&packed, needle), needle), holding(&text, needle), "{needle:?}");
+            }
+        }
+    }
+    assert_eq!(narrowed(&packed, "nowhere"), "");
+    let left = narrowed(&packed, "USER777");
+    assert_eq!((left.lines().count(), holding(&left, "shop.a").len()), (300, 300));
+}
+
 #[test]
 fn what_is_no_archive_is_refused() {
     let folder = tempfile::tempdir().unwrap();

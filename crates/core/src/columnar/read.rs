@@ -4,6 +4,7 @@ use std::collections::{BinaryHeap, HashMap};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use parquet::column::reader::ColumnReader;
 use parquet::data_type::ByteArray;
@@ -12,6 +13,7 @@ use parquet::file::reader::{FileReader, RowGroupReader};
 use parquet::file::serialized_reader::SerializedFileReader;
 
 use super::form::{rebuild, steps, Step};
+use super::narrow::may_hold;
 use super::{damaged, BYTES, FIRST_VALUE, ROW, TEMPLATE, TIME, VALUES};
 use crate::error::{Error, Result};
 
@@ -44,6 +46,9 @@ struct Group {
     templates: Texts,
     values: Vec<Texts>,
     raw: Texts,
+    /// The last row's template, and its steps.
+    template: Vec<u8>,
+    form: Arc<[Step]>,
     left: usize,
     batch: usize,
     at: usize,
@@ -141,6 +146,8 @@ impl Group {
             templates: Texts::default(),
             values: std::iter::repeat_with(Texts::default).take(VALUES).collect(),
             raw: Texts::default(),
+            template: Vec::new(),
+            form: Arc::new([]),
             left: rows as usize,
             batch: 0,
             at: 0,
@@ -183,7 +190,7 @@ impl Group {
     /// The text of the row whose place was asked for.
     fn text(
         &mut self,
-        forms: &mut HashMap<Vec<u8>, Vec<Step>>,
+        forms: &mut HashMap<Vec<u8>, Arc<[Step]>>,
         out: &mut Vec<u8>,
     ) -> std::result::Result<(), ParquetError> {
         self.at += 1;
@@ -193,21 +200,27 @@ impl Group {
             out.extend_from_slice(raw.ok_or_else(|| bad("a row holds nothing"))?);
             return Ok(());
         };
-        if !forms.contains_key(template) {
-            forms.insert(template.to_vec(), steps(template));
+        // Rows of a group mostly have the template of the row before.
+        if self.template != template {
+            self.template.clear();
+            self.template.extend_from_slice(template);
+            self.form = Arc::clone(forms.entry(template.to_vec()).or_insert_with(|| steps(template).into()));
         }
-        let form = &forms[template];
         // Each row takes its turn in every column, whether it has a value there or not.
-        let values = self.values.iter_mut().map(|column| column.next().unwrap_or_default()).collect::<Vec<_>>();
-        rebuild(form, time, values.into_iter(), out).ok_or_else(|| bad("a row's values are missing"))
+        let mut values = [&[][..]; VALUES];
+        for (column, value) in self.values.iter_mut().zip(&mut values) {
+            *value = column.next().unwrap_or_default();
+        }
+        rebuild(&self.form, time, values.into_iter(), out).ok_or_else(|| bad("a row's values are missing"))
     }
 }
 
 /// An archive as the bytes of the log it was made of.
 pub struct Restored {
+    reader: SerializedFileReader<File>,
     groups: Vec<Group>,
     order: BinaryHeap<Reverse<(i64, usize)>>,
-    forms: HashMap<Vec<u8>, Vec<Step>>,
+    forms: HashMap<Vec<u8>, Arc<[Step]>>,
     buffer: Vec<u8>,
     at: usize,
     newline: bool,
@@ -236,6 +249,7 @@ impl Restored {
             groups.push(group);
         }
         Ok(Self {
+            reader,
             groups,
             order,
             forms: HashMap::new(),
@@ -245,6 +259,16 @@ impl Restored {
             size: number(told("cordwood.size")?)?,
             checksum: number(told("cordwood.crc32c")?)? as u32,
         })
+    }
+
+    /// From here on leaves out row groups in which no row holds `text`: see [`may_hold`].
+    pub fn narrow(&mut self, text: &[u8], find: &dyn Fn(&[u8]) -> bool) -> std::result::Result<(), ParquetError> {
+        for Reverse((row, place)) in std::mem::take(&mut self.order) {
+            if may_hold(&*self.reader.get_row_group(place)?, text, find)? {
+                self.order.push(Reverse((row, place)));
+            }
+        }
+        Ok(())
     }
 
     fn fill(&mut self) -> std::result::Result<(), ParquetError> {

@@ -111,6 +111,13 @@ impl Input {
         }
     }
 
+    /// From here on an archive may leave out records that do not hold `text`; others cannot. See [`Restored::narrow`].
+    pub fn narrow(&mut self, text: &[u8], find: &dyn Fn(&[u8]) -> bool) -> io::Result<()> {
+        let Self::Columns(columns) = self else { return Ok(()) };
+        let columns = columns.get_mut().unwrap_or_else(PoisonError::into_inner);
+        columns.narrow(text, find).map_err(|error| io::Error::other(error.to_string()))
+    }
+
     /// The next bytes; 0 at the end.
     pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {

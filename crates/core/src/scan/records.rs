@@ -136,6 +136,11 @@ impl Records {
         &self.input
     }
 
+    /// As [`Input::narrow`]; offsets then count only what is read.
+    pub fn narrow(&mut self, text: &[u8], find: &dyn Fn(&[u8]) -> bool) -> io::Result<()> {
+        self.input.narrow(text, find)
+    }
+
     /// Whether each record has a time of its own, so that none depends on the record before.
     pub fn is_timed(&self) -> bool {
         self.formats.iter().all(Format::is_timed)
