@@ -150,12 +150,16 @@ impl ForkFlag {
     }
 }
 
-/// Keeps signals from the calling thread: Python's handlers wait in the main thread, which must be the one interrupted.
+/// Keeps signals from the calling thread: Python's handlers wait in the main thread, which must be the one interrupted. Not
+/// those that a thread's own instruction raises: the kernel ends the process where they are blocked (see `sigbus`).
 pub fn block_signals() {
     // SAFETY: the set is a plain value that `sigfillset` initialises; the call changes this thread's mask alone.
     unsafe {
         let mut all = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
         libc::sigfillset(all.as_mut_ptr());
+        for own in [libc::SIGBUS, libc::SIGSEGV, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP] {
+            libc::sigdelset(all.as_mut_ptr(), own);
+        }
         libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), std::ptr::null_mut());
     }
 }

@@ -202,6 +202,22 @@ mod tests {
         map.touch();
     }
 
+    #[test]
+    fn a_thread_that_is_kept_from_signals_outlives_a_cut_file_too() {
+        fn fault() {
+            let act = || {
+                crate::os::block_signals();
+                let file = tempfile::tempfile().unwrap();
+                file.set_len(4096).unwrap();
+                let map = Map::new(&file, 4096).unwrap();
+                file.set_len(0).unwrap();
+                map.word32(0).store(1, Ordering::Relaxed);
+            };
+            std::thread::spawn(act).join().unwrap();
+        }
+        assert_eq!(ended_by(fault), 0);
+    }
+
     /// Runs `act` in a forked child; the signal that ended it, or 0.
     #[allow(unsafe_code)]
     fn ended_by(act: fn()) -> i32 {
