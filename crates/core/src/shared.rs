@@ -235,14 +235,16 @@ impl Shared {
 /// Whose turn it is to deliver: records in a process's memory can be delivered by that process alone, and those of a newer
 /// format by a newer version; so it asks for the lead, and who leads without any gives it up.
 pub struct Turn {
-    /// Requests that were seen, and when the last came (or went, where this process asks).
+    /// Requests that were seen, and when the last came from another process.
     requests: u32,
     asked: Option<Instant>,
+    /// When this process asked last.
+    asks: Option<Instant>,
 }
 
 impl Turn {
     pub fn new(shared: &Shared) -> Self {
-        Self { requests: shared.folder.control.handover().load(Ordering::Acquire), asked: None }
+        Self { requests: shared.folder.control.handover().load(Ordering::Acquire), asked: None, asks: None }
     }
 
     /// True while this process leaves the lead to others.
@@ -251,11 +253,8 @@ impl Turn {
         let is_led = !leads && control.leader().load(Ordering::Relaxed) != 0;
         let is_newer = is_led && control.leader_format().load(Ordering::Relaxed) < VERSION;
         if shared.has_memory() || is_newer {
-            if leads {
-                // Its own request is met.
-                self.asked = None;
-            } else if self.asked.is_none_or(|at| at.elapsed() >= ASK) {
-                self.asked = Some(Instant::now());
+            if !leads && self.asks.is_none_or(|at| at.elapsed() >= ASK) {
+                self.asks = Some(Instant::now());
                 self.requests = control.handover().fetch_add(1, Ordering::AcqRel).wrapping_add(1);
                 control.wake();
             }

@@ -163,7 +163,8 @@ impl Loop {
             (drained, failing) = (leader.is_drained(), leader.is_failing());
         }
         let stalled = self.pipes.iter().any(Pipe::is_stalled);
-        (drained && !stalled) || (!failing && self.active.elapsed() > LEAVE)
+        // What was lent a moment ago may not have been looked at yet.
+        (drained && !stalled && !self.shared.has_memory()) || (!failing && self.active.elapsed() > LEAVE)
     }
 
     fn round(&mut self) -> u64 {
@@ -514,6 +515,25 @@ mod tests {
         until(|| first.has_ended() && later.spool.is_delivered(u32::MAX, later.spool.mark()));
         second.stop(Duration::from_secs(20));
         assert_eq!(lines(folder.path()).len(), 102);
+    }
+
+    #[test]
+    fn what_is_lent_when_the_former_leader_has_just_ended_is_delivered() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = Writer::new(folder.path(), 1 << 24);
+        let spec = std::fs::read_to_string(writer.spool.shared.folder.sink_path(identity(SINK)).unwrap()).unwrap();
+        writer.spool.shared.keep_spec(identity(SINK), &spec);
+        writer.log("unseen");
+        std::fs::remove_dir_all(spool_path(folder.path())).unwrap();
+        let worker = Worker::start(Arc::clone(&writer.spool.shared)).unwrap();
+        until(|| writer.spool.shared.leads());
+        writer.spool.shared.lost.store(true, Ordering::Release);
+        writer.spool.shared.wake();
+        until(|| !writer.spool.shared.leads());
+        writer.spool.leave();
+        worker.leave();
+        until(|| worker.has_ended());
+        assert_eq!(lines(folder.path()), ["unseen"]);
     }
 
     #[test]
