@@ -473,7 +473,7 @@ def test_P9_doctor_says_how_the_database_fares(
         for number in range(7):
             cordwood.get_logger("x").info("%d", number)
         end = time.monotonic() + 20
-        while not list(cordwood.stats()["databases"].values())[0][sys.argv[2]]:
+        while not list(cordwood.stats()["databases"].values())[0].get(sys.argv[2]):
             assert time.monotonic() < end
             time.sleep(0.05)
             cordwood.flush(0)
