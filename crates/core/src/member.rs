@@ -180,11 +180,17 @@ impl Member {
 
     /// Says that the sink has all that was read; returns how many records damage took of it.
     pub fn commit(&mut self, bit: usize) -> Result<u64> {
+        self.commit_to(bit, self.cursors[bit], self.lost[bit])
+    }
+
+    /// The same up to a position that was read: `lost` is how many records damage had taken there.
+    pub fn commit_to(&mut self, bit: usize, position: u64, lost: u64) -> Result<u64> {
         self.unsynced = true;
-        self.reader.deliver(bit, self.cursors[bit])?;
+        self.reader.deliver(bit, position)?;
         failpoint!("position.moved").map_err(|e| Error::io("write", &self.name, e))?;
-        self.committed[bit] = self.cursors[bit];
-        Ok(std::mem::take(&mut self.lost[bit]))
+        self.committed[bit] = position;
+        self.lost[bit] -= lost.min(self.lost[bit]);
+        Ok(lost)
     }
 
     /// Forces the positions to the disk.

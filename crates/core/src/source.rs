@@ -497,6 +497,7 @@ pub fn open_folder(path: &Path) -> Result<Source> {
 }
 
 mod shared;
+pub use shared::Reached;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;

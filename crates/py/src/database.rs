@@ -1,7 +1,9 @@
 //! `_native.Reader`: the records of a whole folder for one sink that Python delivers, encoded without the GIL.
 use std::collections::HashMap;
+use std::mem::ManuallyDrop;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use cordwood_core::civil::write_sql;
@@ -11,7 +13,7 @@ use cordwood_core::fork::Held;
 use cordwood_core::os::now_ns;
 use cordwood_core::row::{Shaper, COLUMNS};
 use cordwood_core::shared::{Shared, Turn};
-use cordwood_core::source::{count_damage, Source, Take};
+use cordwood_core::source::{count_damage, Reached, Source, Take};
 use cordwood_core::spec;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
@@ -38,19 +40,73 @@ impl Inner {
         let generation = self.shared.folder.control.segments().load(Ordering::Acquire);
         self.source.refresh(generation);
         self.source.find_dead();
-        self.source.rewind(self.identity);
+    }
+
+    /// The records after those that were read last.
+    fn read(&mut self, wanted: Wanted) -> Batch {
+        self.refresh();
+        let Self { source, identity, standing, shared, .. } = self;
+        let mut batch = Batch::new(wanted.extended);
+        let mut shaper = Shaper::default();
+        batch.more = source.read(*identity, |record, _| {
+            let segment = record.process.segment;
+            if standing.get(&segment).is_some_and(|highest| record.sequence <= *highest) {
+                return Take::Next;
+            }
+            batch.rows.push(&shaper.shape(record));
+            batch.count(segment, record.sequence, record.time_ns);
+            if batch.rows.len() >= wanted.limit || batch.rows.bytes() >= wanted.max_bytes {
+                Take::Last
+            } else {
+                Take::Next
+            }
+        });
+        batch.cut = shaper.cut;
+        batch.reached = source.reached(*identity);
+        count_damage(shared, source);
+        batch
     }
 }
+
+#[derive(Clone, Copy)]
+struct Wanted {
+    limit: usize,
+    max_bytes: usize,
+    extended: bool,
+}
+
+/// A batch that a thread reads. A forked child has the handle and not the thread: it must not be dropped there.
+type Ahead = ManuallyDrop<JoinHandle<Batch>>;
 
 /// Reads a spool folder for one sink, all processes' records in order of time, for whoever holds the sink's lock.
 #[pyclass(module = "cordwood._native", frozen, name = "Reader")]
 pub struct PyReader {
-    inner: Mutex<Inner>,
+    inner: Arc<Mutex<Inner>>,
+    ahead: Mutex<Option<Ahead>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl PyReader {
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.inner)
+    }
+
+    /// What was read ahead, once it is whole.
+    fn take_ahead(&self) -> Option<Batch> {
+        let ahead = locked(&self.ahead).take()?;
+        ManuallyDrop::into_inner(ahead).join().ok()
+    }
+
+    /// As if nothing had been read since the last commit.
+    fn rewound(&self) -> MutexGuard<'_, Inner> {
+        self.take_ahead();
+        let mut inner = self.inner();
+        let identity = inner.identity;
+        inner.source.rewind(identity);
+        inner
     }
 }
 
@@ -62,7 +118,7 @@ impl PyReader {
         let source = Source::leading(Arc::clone(&shared));
         let (identity, turn) = (spec::identity(identity), Turn::new(&shared));
         let inner = Inner { shared, source, identity, lock: None, turn, standing: HashMap::new(), pressed: None };
-        Ok(Self { inner: Mutex::new(inner) })
+        Ok(Self { inner: Arc::new(Mutex::new(inner)), ahead: Mutex::new(None) })
     }
 
     /// Tries to become the one who delivers; True while this is so.
@@ -74,20 +130,24 @@ impl PyReader {
                 *lock = None;
                 return false;
             }
-            if inner.lock.is_none() {
-                inner.lock = inner.shared.folder.lock_sink(inner.identity);
-                if inner.lock.is_some() {
-                    let identity = inner.identity;
-                    inner.source.catch_up(identity);
-                }
+            if inner.lock.is_some() {
+                return true;
             }
-            inner.lock.is_some()
+            inner.lock = inner.shared.folder.lock_sink(inner.identity);
+            let leads = inner.lock.is_some();
+            if leads {
+                drop(inner);
+                inner = self.rewound();
+                let identity = inner.identity;
+                inner.source.catch_up(identity);
+            }
+            leads
         })
     }
 
     /// Lets another deliver.
-    fn release(&self) {
-        self.inner().lock = None;
+    fn release(&self, py: Python<'_>) {
+        py.detach(|| self.rewound().lock = None);
     }
 
     /// False once the folder was deleted: what is open of it can still be read.
@@ -95,44 +155,34 @@ impl PyReader {
         self.inner().shared.folder.is_there()
     }
 
-    /// The next records as rows, at most `limit` and about `max_bytes`; None if there are none.
-    fn read(&self, py: Python<'_>, limit: usize, max_bytes: usize, extended: bool) -> Option<Batch> {
-        py.detach(|| {
-            let mut inner = self.inner();
-            inner.refresh();
-            let Inner { source, identity, standing, shared, .. } = &mut *inner;
-            let mut batch = Batch::new(extended);
-            let mut shaper = Shaper::default();
-            source.read(*identity, |record, _| {
-                let segment = record.process.segment;
-                if standing.get(&segment).is_some_and(|highest| record.sequence <= *highest) {
-                    batch.passed += 1;
-                    return Take::Next;
-                }
-                batch.rows.push(&shaper.shape(record));
-                batch.count(segment, record.sequence, record.time_ns);
-                if batch.rows.len() >= limit || batch.rows.bytes() >= max_bytes {
-                    Take::Last
-                } else {
-                    Take::Next
-                }
-            });
-            batch.cut = shaper.cut;
-            count_damage(shared, source);
-            if batch.rows.is_empty() {
-                // Past what is for other sinks, and what the database has: no segment is kept for nothing.
-                let _ = source.commit(*identity);
-                source.forget_finished(*identity);
-                return (batch.passed > 0).then_some(batch);
-            }
-            Some(batch)
+    /// The records after those that were read last, as rows, at most `limit` and about `max_bytes`.
+    fn read(&self, py: Python<'_>, limit: usize, max_bytes: usize, extended: bool) -> Batch {
+        py.detach(|| match self.take_ahead() {
+            Some(batch) => batch,
+            None => self.inner().read(Wanted { limit, max_bytes, extended }),
         })
     }
 
-    /// The same records as objects, for what cannot become rows.
+    /// Has the next `read`'s batch read and encoded while the caller does something else.
+    fn read_ahead(&self, limit: usize, max_bytes: usize, extended: bool) {
+        let mut ahead = locked(&self.ahead);
+        if ahead.is_none() {
+            let inner = Arc::clone(&self.inner);
+            let read = move || locked(&inner).read(Wanted { limit, max_bytes, extended });
+            // Where no thread can be had, `read` does it itself.
+            *ahead = thread::Builder::new().name("cordwood ahead".into()).spawn(read).ok().map(ManuallyDrop::new);
+        }
+    }
+
+    /// What was read and not committed comes again.
+    fn rewind(&self, py: Python<'_>) {
+        py.detach(|| drop(self.rewound()));
+    }
+
+    /// The first records that were not committed as objects, for what cannot become rows.
     fn records<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Bound<'py, PyList>> {
         let list = PyList::empty(py);
-        let mut inner = self.inner();
+        let mut inner = self.rewound();
         inner.refresh();
         let Inner { source, identity, standing, .. } = &mut *inner;
         let mut failed = None;
@@ -149,16 +199,17 @@ impl PyReader {
                 }
             }
         });
+        source.rewind(*identity);
         failed.map_or(Ok(list), Err)
     }
 
-    /// Says in the segments that what the last `read` returned is delivered.
-    fn commit(&self, py: Python<'_>) -> PyResult<()> {
+    /// Says in the segments that a batch is delivered; those that came before it are.
+    fn commit(&self, py: Python<'_>, batch: &Batch) -> PyResult<()> {
         py.detach(|| {
             let mut inner = self.inner();
-            let identity = inner.identity;
-            inner.source.commit(identity)?;
-            inner.source.forget_finished(identity);
+            let Inner { source, identity, .. } = &mut *inner;
+            source.commit_to(*identity, &batch.reached)?;
+            source.forget_finished(*identity);
             Ok(())
         })
         .map_err(|e: cordwood_core::error::Error| os_error(&e))
@@ -172,7 +223,7 @@ impl PyReader {
     /// How many records wait, and when the first of them was logged (nanoseconds; 0 for none).
     fn waiting(&self, py: Python<'_>) -> (u64, i64) {
         py.detach(|| {
-            let mut inner = self.inner();
+            let mut inner = self.rewound();
             inner.refresh();
             let Inner { source, identity, .. } = &mut *inner;
             let (mut count, mut first) = (0, 0);
@@ -193,7 +244,7 @@ impl PyReader {
     /// None where nobody waits for room.
     fn make_room(&self, py: Python<'_>) -> Option<u64> {
         py.detach(|| {
-            let mut inner = self.inner();
+            let mut inner = self.rewound();
             if !inner.shared.folder.control.is_waited_for() {
                 inner.pressed = None;
                 return None;
@@ -221,13 +272,14 @@ pub struct Batch {
     oldest_ns: i64,
     newest_ns: i64,
     cut: u64,
-    passed: u64,
+    reached: Vec<Reached>,
+    more: bool,
 }
 
 impl Batch {
     fn new(extended: bool) -> Self {
-        let rows = Rows::new(extended);
-        Self { rows, parts: Vec::new(), oldest_ns: i64::MAX, newest_ns: i64::MIN, cut: 0, passed: 0 }
+        let (rows, parts, reached) = (Rows::new(extended), Vec::new(), Vec::new());
+        Self { rows, parts, oldest_ns: i64::MAX, newest_ns: i64::MIN, cut: 0, reached, more: false }
     }
 
     fn count(&mut self, segment: u64, sequence: u64, time_ns: i64) {
@@ -266,6 +318,12 @@ impl Batch {
     #[getter]
     fn cut(&self) -> u64 {
         self.cut
+    }
+
+    /// Whether records may wait behind it.
+    #[getter]
+    fn more(&self) -> bool {
+        self.more
     }
 
     /// How many seconds ago the first record was logged.

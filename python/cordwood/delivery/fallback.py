@@ -38,13 +38,13 @@ class Fallback:
             if not shown and not passed:
                 return
             if lines:
-                if _write(self._stream, lines) or _write("stderr", lines):
+                if write(self._stream, lines) or write("stderr", lines):
                     self.printed += shown
                 else:
                     self.skipped += shown
 
 
-def _write(name: str, text: bytes) -> bool:
+def write(name: str, text: bytes) -> bool:
     """Write to a standard stream where that cannot block; False if nothing can be written."""
     stream = getattr(sys, name, None)
     if stream is None:

@@ -8,20 +8,20 @@ when it is full, when its first record has waited long enough, or when somebody 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import threading
 import time
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cordwood import _native
 from cordwood.delivery.fallback import Fallback
+from cordwood.delivery.figures import Figures
+from cordwood.delivery.maintenance import Maintenance
 from cordwood.delivery.pauses import backoff
-from cordwood.delivery.report import Bell, StateFile, sink_name
+from cordwood.delivery.quarantine import Quarantine
+from cordwood.delivery.report import Bell, StateFile
 from cordwood.errors import report
 
 if TYPE_CHECKING:
@@ -29,13 +29,9 @@ if TYPE_CHECKING:
 
 TICK = 0.05  # seconds between two looks for records, pressure and bells
 FOLLOW = 0.1  # seconds between two tries for the lock
-ATTEMPTS = 5  # failures in a row after which records go to the console too
 MOST_ROWS = 10_000  # of one batch
 MOST_BYTES = 4 * 1024 * 1024
 TELL = 1.0  # seconds between two reports to the other processes
-TIDY = 3600.0  # seconds between two rounds of maintenance
-TIDY_AGAIN = 60.0  # seconds after one that failed
-QUARANTINE = "quarantine"  # folder in the spool for records that no database takes
 
 
 class SharedSink(Protocol):
@@ -55,27 +51,6 @@ class SharedSink(Protocol):
         ...
 
 
-@dataclass
-class Figures:
-    """What became of this sender's records since it leads."""
-
-    delivered: int = 0
-    batches: int = 0
-    failed_writes: int = 0
-    failures: int = 0  # in a row
-    retries: int = 0
-    quarantined: int = 0
-    cut: int = 0
-    given_up: int = 0
-    removed: int = 0
-    reconnects: int = 0
-    last_error: str = ""
-    down_since: float = 0.0
-    seconds: float = 0.0  # spent in batches
-    last_lag: float = 0.0  # seconds from the log call to the commit, of the newest batch's first record
-    dropped: dict[str, int] = field(default_factory=dict)
-
-
 class Sender:
     """One thread that delivers to one database, or waits to.
 
@@ -93,6 +68,7 @@ class Sender:
         self._fallback = fallback
         self._state = StateFile(spool.folder, sink.identity)
         self._bell = Bell(spool.folder, sink.identity)
+        self._kept = Quarantine(spool.folder, sink.identity)
         self._held: Store | None = None
         self.figures = Figures()
         self._begin()
@@ -108,8 +84,7 @@ class Sender:
         self._changed = False
         self._limit = self._sink.batch_size
         self._told = 0.0
-        self._tidier: threading.Thread | None = None
-        self._tidy_at = 0.0
+        self._maintenance = Maintenance(lambda: self._stopping or not self._leads, self._maintenance_failed)
         self._thread = threading.Thread(target=self._run, name=f"cordwood {self._sink.identity}", daemon=True)
         self._thread.start()
 
@@ -187,13 +162,14 @@ class Sender:
             self._let_go()
         if self._bell.rang():
             self._asked = True
-        if self.figures.failures == 0:
-            self._tidy()
+        if self.figures.failures == 0 and self.figures.batches:
+            self._maintenance.look(lambda: self._store)
         asked, self._asked = self._asked, False  # before the look: who asks during it is heard in the next
         try:
             more = self._deliver(all_of_it=stopping or asked)
         except Exception as error:  # noqa: BLE001 any database, any failure: the sender goes on
             self._asked |= asked
+            self._reader.rewind()
             self._note(error)
             return self._pause(stopping=stopping)
         self._tell(force=False)
@@ -224,24 +200,33 @@ class Sender:
         sink = self._sink
         began = time.monotonic()
         self._refused = 0
-        batch = self._reader.read(self._limit, MOST_BYTES, sink.columns == "extended")
-        if batch is None:
-            self._limit = sink.batch_size
-            return False
+        batch = self._reader.read(*self._wanted())
         rows = len(batch)
-        due = all_of_it or rows >= sink.batch_size or batch.age >= sink.flush_interval
-        if rows and not due and not self._reader.make_room():
+        if not rows:
+            # Past what is for other sinks, and what the database has: no segment is kept for nothing.
+            self._limit = sink.batch_size
+            self._reader.commit(batch)
+            return batch.more
+        due = all_of_it or batch.more or rows >= sink.batch_size or batch.age >= sink.flush_interval
+        if not due and not self._reader.make_room():
+            self._reader.rewind()
             return False
-        if rows and not self._store.insert(batch, self._quarantine):
+        full = rows >= self._limit
+        self._limit = min(MOST_ROWS, self._limit * 2) if full else max(sink.batch_size, self._limit // 2)
+        if batch.more:
+            self._reader.read_ahead(*self._wanted())
+        if not self._store.insert(batch, self._quarantine):
             # A commit whose answer never came, or one of a leader that died: it stands. What does not, comes again.
+            self._reader.rewind()
             for segment, sequence in self._store.standing(part[0] for part in batch.parts).items():
                 self._reader.stands(segment, sequence)
             return True
-        self._reader.commit()
+        self._reader.commit(batch)
         self._note_success(batch, time.monotonic() - began)
-        full = rows >= self._limit
-        self._limit = min(MOST_ROWS, self._limit * 2) if full else max(sink.batch_size, self._limit // 2)
-        return full or all_of_it
+        return batch.more
+
+    def _wanted(self) -> tuple[int, int, bool]:
+        return self._limit, MOST_BYTES, self._sink.columns == "extended"
 
     def _note_success(self, batch: _native.Batch, seconds: float) -> None:
         figures = self.figures
@@ -258,14 +243,9 @@ class Sender:
             self._tell(force=True)
 
     def _note(self, error: Exception) -> None:
-        figures = self.figures
-        figures.failed_writes += 1
-        figures.failures += 1
-        figures.last_error = self._said(error)
-        if figures.failures == ATTEMPTS:
-            figures.down_since = time.time()
+        self.figures.failed(self._said(error))
         report(
-            f"{self._sink.identity} does not take records ({figures.last_error}); they wait and are tried again",
+            f"{self._sink.identity} does not take records ({self.figures.last_error}); they wait and are tried again",
             key=f"delivery {self._sink.identity}",
         )
         self._tell(force=True)
@@ -295,27 +275,8 @@ class Sender:
             self._state.write(self._own_state())
 
     def _own_state(self) -> dict[str, Any]:
-        figures = self.figures
-        down = figures.failures >= ATTEMPTS
-        state = "down" if down else "failing" if figures.failures else "connected" if figures.batches else "starting"
-        rate = figures.delivered / figures.seconds if figures.seconds else 0.0
-        return {
-            "pid": os.getpid(),
-            "time": time.time(),
-            "state": state,
-            "down": down,
-            "delivered": figures.delivered,
-            "batches": figures.batches,
-            "rows_per_second": round(rate, 1),
-            "failed_writes": figures.failed_writes,
-            "retries": figures.retries,
-            "last_error": figures.last_error,
-            "quarantined": figures.quarantined,
-            "cut": figures.cut,
-            "given_up": figures.given_up,
-            "removed": figures.removed,
-            "last_lag": round(figures.last_lag, 3),
-        }
+        self.figures.removed = self._maintenance.removed
+        return self.figures.told()
 
     def stats(self) -> dict[str, object]:
         """What the process that delivers says, and what waits: in records, and in seconds of the oldest."""
@@ -353,46 +314,14 @@ class Sender:
         return str(self._sink.target.scrub(f"{type(error).__name__}: {lines[0] if lines else ''}"))
 
     def _quarantine(self, places: Sequence[int]) -> None:
-        """Keep the records that the database refuses in a file, one JSON object a line."""
-        if not places:
-            return
-        records = self._reader.records(max(places) + 1)
-        chosen = [records[place] for place in places]
-        folder = Path(self._spool.folder or ".") / QUARANTINE
-        folder.mkdir(mode=0o700, exist_ok=True)
-        path = folder / f"{sink_name(self._sink.identity)}.jsonl"
-        with open(path, "a", encoding="utf-8", opener=_private) as file:
-            for record in chosen:
-                whole = {name: getattr(record, name) for name in record.__dataclass_fields__}
-                file.write(json.dumps(whole, default=str) + "\n")
-        self._refused = len(chosen)
-        report(
-            f"{self._sink.identity} refuses {len(chosen)} records whatever is tried; they are kept in {path}",
-            key=f"quarantine {self._sink.identity}",
-        )
+        """Keep the records of the batch in hand that the database refuses."""
+        if places:
+            records = self._reader.records(max(places) + 1)
+            self._kept.keep([records[place] for place in places])
+            self._refused = len(places)
 
-    def _tidy(self) -> None:
-        """Have maintenance run beside delivery, every hour."""
-        now = time.monotonic()
-        if now < self._tidy_at or self.figures.batches == 0 or (self._tidier and self._tidier.is_alive()):
-            return
-        self._tidy_at = now + TIDY
-        self._tidier = threading.Thread(target=self._tidy_once, args=[self._store], name="cordwood tidy", daemon=True)
-        self._tidier.start()
-
-    def _tidy_once(self, store: Store) -> None:
-        try:
-            self.figures.removed += store.tidy(lambda: self._stopping or not self._leads)
-        except Exception as error:  # noqa: BLE001 tried again; records are not concerned
-            self._tidy_at = time.monotonic() + TIDY_AGAIN
-            report(
-                f"{self._sink.identity}: maintenance failed ({self._said(error)})",
-                key=f"tidy {self._sink.identity}",
-            )
-
-
-def _private(name: str, flags: int) -> int:
-    return os.open(name, flags | os.O_NOFOLLOW, 0o600)
+    def _maintenance_failed(self, error: Exception) -> None:
+        report(f"{self._sink.identity}: maintenance failed ({self._said(error)})", key=f"tidy {self._sink.identity}")
 
 
 _senders: weakref.WeakSet[Sender] = weakref.WeakSet()

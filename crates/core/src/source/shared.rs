@@ -1,7 +1,41 @@
 //! What a deliverer of one sink needs of a folder whose files somebody else delivers: databases.
 use super::{Scope, Source};
+use crate::error::Result;
+
+/// How far a sink had come in a segment when a batch was read.
+#[derive(Debug, Clone, Copy)]
+pub struct Reached {
+    salt: u64,
+    position: u64,
+    /// Records that damage had taken up to there, of what was not committed.
+    lost: u64,
+}
 
 impl Source {
+    /// How far has been read: `commit_to` takes it, though more is read before that.
+    pub fn reached(&self, identity: u64) -> Vec<Reached> {
+        let reached = |(at, bit): (usize, usize)| {
+            let member = &self.members[at];
+            Reached { salt: member.reader.header.salt(), position: member.cursors[bit], lost: member.lost[bit] }
+        };
+        self.moved(identity).map(reached).collect()
+    }
+
+    /// What was read up to there is delivered: says so in each segment.
+    pub fn commit_to(&mut self, identity: u64, reached: &[Reached]) -> Result<()> {
+        for Reached { salt, position, lost } in reached {
+            let Some(member) = self.members.iter_mut().find(|member| member.reader.header.salt() == *salt) else {
+                continue;
+            };
+            let Some(bit) = member.reader.bit(identity).filter(|bit| *position > member.committed[*bit]) else {
+                continue;
+            };
+            self.damaged += member.commit_to(bit, *position, *lost)?;
+            member.cursors[bit] = member.cursors[bit].max(*position);
+        }
+        Ok(())
+    }
+
     /// Lets go of the segments that this sink is done with, or is not named in; who leads the folder removes them.
     pub fn forget_finished(&mut self, identity: u64) {
         let mut finished = Vec::new();

@@ -43,6 +43,29 @@ fn what_was_read_comes_again_until_it_is_committed() {
 }
 
 #[test]
+fn a_batch_is_committed_though_the_next_was_read_before_that() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 1 << 24);
+    for text in ["one", "two", "three"] {
+        writer.log(text);
+    }
+    let mut source = Source::own(Arc::clone(&writer.spool.shared));
+    source.refresh(0);
+    source.read(identity(SINK), |_, _| Take::Last);
+    let first = source.reached(identity(SINK));
+    source.read(identity(SINK), |_, _| Take::Last);
+    let second = source.reached(identity(SINK));
+    source.commit_to(identity(SINK), &first).unwrap();
+    assert_eq!(texts(&mut source), ["three"]);
+    source.rewind(identity(SINK));
+    assert_eq!(texts(&mut source), ["two", "three"]);
+    source.commit_to(identity(SINK), &second).unwrap();
+    source.commit_to(identity(SINK), &first).unwrap(); // nothing goes back
+    source.rewind(identity(SINK));
+    assert_eq!(texts(&mut source), ["three"]);
+}
+
+#[test]
 fn a_record_written_between_the_last_look_and_the_writers_death_keeps_its_segment() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = Writer::new(folder.path(), 1 << 24);

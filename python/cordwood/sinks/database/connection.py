@@ -25,6 +25,7 @@ except ImportError:
 IDLE = 20.0  # seconds of silence after which a connection is asked for a sign of life before it is used
 GRACE = 1.0  # seconds that the server has to end a statement by itself before its socket is shut
 LIFE_SIGN = 5.0  # seconds that the sign of life may take
+QUIET = 20  # looks of the watchdog at nothing, a tenth of a second apart, before it sleeps
 
 
 class Link:
@@ -129,13 +130,14 @@ def shut(connection: psycopg.Connection[Any]) -> None:
 
 
 class _Watchdog:
-    """One thread a process, there while something is watched."""
+    """One thread a process; it sleeps without an end only when nothing was watched for some time."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._watched: dict[int, tuple[float, psycopg.Connection[Any]]] = {}
         self._thread: threading.Thread | None = None
         self._next = 0
+        self._asleep = False
 
     def add(self, connection: psycopg.Connection[Any], timeout: float) -> int:
         with self._changed:
@@ -144,8 +146,7 @@ class _Watchdog:
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="cordwood watchdog", daemon=True)
                 self._thread.start()
-                return self._next
-            if len(self._watched) == 1:
+            elif self._asleep:
                 self._changed.notify()
             return self._next
 
@@ -155,6 +156,7 @@ class _Watchdog:
 
     def _run(self) -> None:
         with self._changed:
+            quiet = 0
             while True:
                 now = time.monotonic()
                 for number, (deadline, connection) in list(self._watched.items()):
@@ -162,8 +164,12 @@ class _Watchdog:
                         del self._watched[number]
                         with contextlib.suppress(psycopg.Error, OSError):
                             shut(connection)
-                # What begins meanwhile has at least a second: looking ten times in it is soon enough.
-                self._changed.wait(0.1 if self._watched else None)
+                # What begins meanwhile has at least a second: looking ten times in it is soon enough, and under load
+                # nobody needs to wake this thread for every batch.
+                quiet = 0 if self._watched else quiet + 1
+                self._asleep = quiet > QUIET
+                self._changed.wait(None if self._asleep else 0.1)
+                self._asleep = False
 
 
 _watchdog = _Watchdog()

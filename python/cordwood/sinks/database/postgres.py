@@ -17,6 +17,7 @@ from psycopg import errors, sql
 
 from cordwood import _native
 from cordwood.sinks.database.connection import Link, settings
+from cordwood.sinks.database.exchange import copy_within
 from cordwood.sinks.database.schema import Schema
 from cordwood.sinks.database.store import Options, Quarantine, bisect
 from cordwood.sinks.database.url import DatabaseUrl
@@ -59,7 +60,7 @@ class PostgresStore:
         fields = sql.SQL(", ").join(map(sql.Identifier, names))
         self._copy = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(self.schema.name, fields)
         milliseconds = round(options.query_timeout * 1000)
-        # One round trip: a transaction that ends by itself if we vanish, and the ledger first in it.
+        # A transaction that ends by itself if we vanish, and the ledger first in it.
         self._begin = (
             f"BEGIN; SET LOCAL statement_timeout = {milliseconds};"
             f" SET LOCAL idle_in_transaction_session_timeout = '{TRANSACTION_IDLE}s';"
@@ -70,6 +71,7 @@ class PostgresStore:
             " SET began = excluded.began, sequence = excluded.sequence, updated_at = now()"
             " WHERE l.sequence < excluded.began"
         )
+        self._after_ledger = f"; {self._copy.as_string(None)}; COMMIT"
 
     def insert(self, batch: _native.Batch, quarantine: Quarantine) -> bool:
         """As `Store.insert`."""
@@ -79,15 +81,15 @@ class PostgresStore:
             self._ensured = True
         try:
             with self._delivery.use(self._options.query_timeout) as connection:
-                if not self._start(connection, batch):
-                    return False
+                statements = self._before(batch) + self._after_ledger
                 try:
-                    self._write(connection, batch, 0, len(batch))
+                    if copy_within(connection, statements.encode(), len(batch.parts), batch.block()):
+                        return True
                 except POISON:
                     connection.execute("ROLLBACK")
                 else:
-                    connection.execute("COMMIT")
-                    return True
+                    connection.execute("ROLLBACK")
+                    return False
             with self._delivery.use() as connection:
                 return self._insert_sound(connection, batch, quarantine)
         except (errors.UndefinedTable, errors.UndefinedColumn):
@@ -96,14 +98,18 @@ class PostgresStore:
 
     def _start(self, connection: psycopg.Connection[Any], batch: _native.Batch) -> bool:
         """Begin, and move the ledger; False, with all undone, if it says that some rows stand already."""
-        values = ", ".join(f"({segment}, {first}, {last})" for segment, first, last in batch.parts)
-        cursor = connection.execute(self._begin + self._ledger % values)  # numbers alone
+        cursor = connection.execute(self._before(batch))
         while cursor.nextset():
             pass
         if cursor.rowcount == len(batch.parts):
             return True
         connection.execute("ROLLBACK")
         return False
+
+    def _before(self, batch: _native.Batch) -> str:
+        """What stands before the rows."""
+        values = ", ".join(f"({segment}, {first}, {last})" for segment, first, last in batch.parts)
+        return self._begin + self._ledger % values  # numbers alone
 
     def _write(self, connection: psycopg.Connection[Any], batch: _native.Batch, start: int, stop: int) -> None:
         with connection.cursor() as cursor, cursor.copy(self._copy) as copy:

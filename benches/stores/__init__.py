@@ -1,0 +1,1 @@
+"""Databases beside their ceiling and the packages of today: `make bench-stores`."""

@@ -1,0 +1,46 @@
+"""A database's upkeep, every hour, in a thread of its own: old rows removed, partitions made, statistics kept."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cordwood.sinks.database.store import Store
+
+EVERY = 3600.0  # seconds between two rounds
+AGAIN = 60.0  # seconds after one that failed
+
+
+class Maintenance:
+    """The rounds of one sender.
+
+    Args:
+        stopped: asked between two short statements.
+        failed: told of an error; records are not concerned.
+    """
+
+    def __init__(self, stopped: Callable[[], bool], failed: Callable[[Exception], None]) -> None:
+        self._stopped = stopped
+        self._failed = failed
+        self._next = 0.0
+        self._thread: threading.Thread | None = None
+        self.removed = 0
+
+    def look(self, store: Callable[[], Store]) -> None:
+        """Begin a round if it is time for one and none runs."""
+        now = time.monotonic()
+        if now < self._next or (self._thread is not None and self._thread.is_alive()):
+            return
+        self._next = now + EVERY
+        self._thread = threading.Thread(target=self._run, args=[store()], name="cordwood tidy", daemon=True)
+        self._thread.start()
+
+    def _run(self, store: Store) -> None:
+        try:
+            self.removed += store.tidy(self._stopped)
+        except Exception as error:  # noqa: BLE001 tried again
+            self._next = time.monotonic() + AGAIN
+            self._failed(error)
