@@ -108,7 +108,25 @@ impl Spec {
     }
 
     /// Appends the value as Python does; false, with nothing of use appended, where it cannot.
+    #[inline]
     pub fn write(self, value: &Value<'_>, out: &mut Vec<u8>) -> bool {
+        if self.flags == 0 && self.width == 0 {
+            match (self.letter, self.precision, value) {
+                (b's', UNLIMITED, Value::Str(text)) => out.extend_from_slice(text.as_bytes()),
+                (b's' | b'd', UNLIMITED, Value::Int(n)) => {
+                    out.extend_from_slice(itoa::Buffer::new().format(*n).as_bytes())
+                }
+                (b'f', 0..=WIDEST, Value::Float(x)) => {
+                    number::write_float(*x, Notation::Fixed, self.precision, false, out)
+                }
+                _ => return self.write_any(value, out),
+            }
+            return true;
+        }
+        self.write_any(value, out)
+    }
+
+    fn write_any(self, value: &Value<'_>, out: &mut Vec<u8>) -> bool {
         let start = out.len();
         let body = match self.kind {
             Kind::Str => write_str(value, out).map(|()| self.cut(start, out)),

@@ -91,6 +91,8 @@ struct Open {
     since_ns: Option<i64>,
     /// Made by us, its folder not yet synced.
     fresh: bool,
+    /// Up to where the kernel was told to write it to the disk.
+    sync_begun: u64,
 }
 
 impl LogFile {
@@ -284,7 +286,7 @@ impl Place {
         }
         let remembered = self.remembered.filter(|&(id, _)| id == stat.id).map(|(_, since_ns)| since_ns);
         let since_ns = (stat.len > 0).then_some(remembered.unwrap_or(stat.modified_ns));
-        Ok(Open { handle, id: stat.id, end: None, since_ns, fresh })
+        Ok(Open { handle, id: stat.id, end: None, since_ns, fresh, sync_begun: stat.len })
     }
 
     fn create(&mut self) -> io::Result<Handle> {

@@ -112,14 +112,6 @@ pub fn read(salt: u64, offset: u32, bytes: &[u8], room: usize) -> Found<'_> {
     {
         return Found::Damaged;
     }
-    read_trusted(frame)
-}
-
-/// Reads a frame again whose checksum was found right a moment ago, without computing it anew.
-pub fn read_trusted(bytes: &[u8]) -> Found<'_> {
-    let Some(head) = bytes.get(..HEADER) else { return Found::Partial(HEADER) };
-    let len = u32_at(head, 0) as usize;
-    let Some(frame) = bytes.get(..len).filter(|_| len >= HEADER) else { return Found::Partial(len) };
     let Some(kind) = Kind::of(head[12]) else { return Found::Damaged };
     Found::Frame(Frame {
         kind,

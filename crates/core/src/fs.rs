@@ -13,6 +13,7 @@ use rustix::io::Errno;
 
 use crate::failpoint;
 use crate::fork::Held;
+use crate::os::begin_writeback;
 
 /// Which file this is, whatever its name. `born` (nanoseconds since the epoch, 0 where the file system has none) tells
 /// a new file from a deleted one whose inode number it got.
@@ -94,6 +95,8 @@ pub trait FileSystem: Send + Sync + Debug {
     /// Makes the folder and its missing parents, 0700; existing ones stay as they are.
     fn make_folder(&self, path: &Path) -> io::Result<()>;
     fn sync(&self, file: &Handle) -> io::Result<()>;
+    /// Has the kernel begin to force these bytes to the disk, so that a later [`sync`](Self::sync) has less to wait for.
+    fn begin_sync(&self, _file: &Handle, _offset: u64, _len: u64) {}
     fn sync_folder(&self, path: &Path) -> io::Result<()>;
     fn list(&self, folder: &Path) -> io::Result<Vec<OsString>>;
 }
@@ -176,6 +179,10 @@ impl FileSystem for Real {
 
     fn sync(&self, file: &Handle) -> io::Result<()> {
         file.sync_data()
+    }
+
+    fn begin_sync(&self, file: &Handle, offset: u64, len: u64) {
+        begin_writeback(file, offset, len);
     }
 
     fn sync_folder(&self, path: &Path) -> io::Result<()> {

@@ -8,6 +8,7 @@ pub mod sigbus;
 pub mod os;
 pub mod fork;
 pub mod failpoint;
+pub mod memo;
 
 // A record, as bytes and in the spool.
 pub mod record;

@@ -1,40 +1,22 @@
 //! A segment being read: its call sites and threads, and how far each of its sinks has come.
-use std::collections::HashMap;
 use std::ffi::OsString;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::fork::Held;
 use crate::frame::{self, Context, Head, Kind, Lines};
+use crate::memo::Memo;
 use crate::reader::{Reader, Step};
 use crate::record::{Record, Site, Thread};
 use crate::segment::MAX_SINKS;
 
 /// A frame that does not hold for so long although its writer lives is damaged, not half read.
 const DOUBT: Duration = Duration::from_secs(1);
+/// Call sites, and threads, of a segment that are remembered; more are read again.
+const MOST_PLACES: usize = 1 << 16;
 /// A count that nobody has taken yet.
 const UNKNOWN: u64 = u64::MAX;
-
-#[derive(Default)]
-struct OffsetHasher(u64);
-
-impl Hasher for OffsetHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, _bytes: &[u8]) {
-        unreachable!("offsets hash as u32");
-    }
-
-    fn write_u32(&mut self, offset: u32) {
-        self.0 = u64::from(offset).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    }
-}
-
-type Offsets<T> = HashMap<u32, T, BuildHasherDefault<OffsetHasher>>;
 
 struct OwnSite {
     logger: String,
@@ -46,11 +28,36 @@ struct OwnSite {
     template: String,
 }
 
+impl OwnSite {
+    fn read(reader: &Reader, offset: u32) -> Option<Self> {
+        let payload = reader.payload(offset, Kind::Site)?;
+        let (site, template) = frame::site(&payload)?;
+        Some(Self {
+            logger: site.logger.to_owned(),
+            level: site.level,
+            level_name: site.level_name.to_owned(),
+            pathname: site.pathname.to_owned(),
+            line: site.line,
+            function: site.function.to_owned(),
+            template: template.to_owned(),
+        })
+    }
+}
+
 struct OwnThread {
     ident: u64,
     pid: u32,
     name: String,
     process_name: String,
+}
+
+impl OwnThread {
+    fn read(reader: &Reader, offset: u32) -> Option<Self> {
+        let payload = reader.payload(offset, Kind::Thread)?;
+        let thread = frame::thread(&payload)?;
+        let (name, process_name) = (thread.name.to_owned(), thread.process_name.to_owned());
+        Some(Self { ident: thread.ident, pid: thread.pid, name, process_name })
+    }
 }
 
 /// A segment being read, with how far each of its sinks has come.
@@ -59,8 +66,9 @@ pub struct Member {
     pub name: OsString,
     /// A frame that did not hold while its writer lived, and since when.
     doubt: Option<(u64, Instant)>,
-    sites: Offsets<OwnSite>,
-    threads: Offsets<OwnThread>,
+    /// By the offset of their frames.
+    sites: Memo<u32, OwnSite>,
+    threads: Memo<u32, OwnThread>,
     /// Read so far, and said to be delivered, by bit.
     pub cursors: [u64; MAX_SINKS],
     pub committed: [u64; MAX_SINKS],
@@ -85,8 +93,8 @@ impl Member {
             reader,
             name,
             doubt: None,
-            sites: Offsets::default(),
-            threads: Offsets::default(),
+            sites: Memo::new(MOST_PLACES),
+            threads: Memo::new(MOST_PLACES),
             cursors: committed,
             committed,
             lost: [0; MAX_SINKS],
@@ -215,35 +223,12 @@ impl Member {
         self.sealed().is_none() && !self.dead
     }
 
-    pub fn learn(&mut self, head: &Head) -> Option<()> {
-        if !self.sites.contains_key(&head.site) {
-            let payload = self.reader.payload(head.site, Kind::Site)?;
-            let (site, template) = frame::site(&payload)?;
-            let own = OwnSite {
-                logger: site.logger.to_owned(),
-                level: site.level,
-                level_name: site.level_name.to_owned(),
-                pathname: site.pathname.to_owned(),
-                line: site.line,
-                function: site.function.to_owned(),
-                template: template.to_owned(),
-            };
-            self.sites.insert(head.site, own);
-        }
-        if !self.threads.contains_key(&head.thread) {
-            let payload = self.reader.payload(head.thread, Kind::Thread)?;
-            let thread = frame::thread(&payload)?;
-            let (name, process_name) = (thread.name.to_owned(), thread.process_name.to_owned());
-            self.threads.insert(head.thread, OwnThread { ident: thread.ident, pid: thread.pid, name, process_name });
-        }
-        Some(())
-    }
-
     /// The record at the cursor, decoded.
-    pub fn record(&self, bit: usize) -> Option<(Record<'_>, Lines<'_>)> {
+    pub fn record(&mut self, bit: usize) -> Option<(Record<'_>, Lines<'_>)> {
         let frame = self.reader.frame(self.cursors[bit])?;
         let head = Head::read(frame.payload)?;
-        let (site, thread) = (self.sites.get(&head.site)?, self.threads.get(&head.thread)?);
+        let site = self.sites.recall(head.site, || OwnSite::read(&self.reader, head.site))?;
+        let thread = self.threads.recall(head.thread, || OwnThread::read(&self.reader, head.thread))?;
         let context = Context {
             site: Site {
                 logger: &site.logger,

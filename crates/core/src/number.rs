@@ -81,17 +81,28 @@ fn scaled(x: f64, precision: u16) -> Option<u64> {
 }
 
 fn write_fixed(x: f64, precision: u16, alternate: bool, out: &mut Vec<u8>) {
-    if let Some(n) = scaled(x, precision) {
-        let mut buffer = itoa::Buffer::new();
-        let digits = buffer.format(n).as_bytes();
-        let point = digits.len().saturating_sub(precision.into());
-        let (whole, fraction) = digits.split_at(point);
-        out.extend_from_slice(if whole.is_empty() { b"0" } else { whole });
-        if precision > 0 {
-            out.push(b'.');
-            out.resize(out.len() + usize::from(precision) - fraction.len(), b'0');
-            out.extend_from_slice(fraction);
+    if let Some(mut n) = scaled(x, precision) {
+        // Twenty digits, and the point among them or after up to nine zeros; filled from the end.
+        let mut text = [b'0'; 32];
+        let mut at = text.len();
+        for _ in 0..precision {
+            at -= 1;
+            text[at] += (n % 10) as u8;
+            n /= 10;
         }
+        if precision > 0 {
+            at -= 1;
+            text[at] = b'.';
+        }
+        loop {
+            at -= 1;
+            text[at] += (n % 10) as u8;
+            n /= 10;
+            if n == 0 {
+                break;
+            }
+        }
+        out.extend_from_slice(&text[at..]);
     } else {
         // Writing to a Vec cannot fail.
         let _ = write!(out, "{x:.*}", precision.into());

@@ -58,8 +58,19 @@ pub struct Reader {
     /// How much of `window` holds bytes of the file.
     filled: usize,
     next_fetch: usize,
-    /// The position in `window` whose frame was found whole last: nobody computes its checksum again.
-    whole: Option<(u64, Step)>,
+    /// The frame that was found whole last: nobody computes its checksum again.
+    whole: Option<Whole>,
+}
+
+/// A whole frame's position, what its header says, and where in the window its payload stands.
+#[derive(Debug, Clone, Copy)]
+struct Whole {
+    position: u64,
+    kind: Kind,
+    flags: u8,
+    sequence: u32,
+    stride: usize,
+    payload: (usize, usize),
 }
 
 /// Magic and version keep their places in every version; all else may stand elsewhere.
@@ -194,8 +205,8 @@ impl Reader {
     /// Makes sure that the frame at `position`, if there is one, is in memory.
     #[inline]
     pub fn look(&mut self, position: u64) -> Step {
-        match self.whole {
-            Some((at, step)) if at == position => step,
+        match &self.whole {
+            Some(whole) if whole.position == position => Step::Frame(whole.kind, whole.stride),
             _ => self.look_anew(position),
         }
     }
@@ -214,10 +225,11 @@ impl Reader {
             let bytes = self.at(position);
             let room = self.header.capacity.saturating_sub(position) as usize;
             match frame::read(self.header.salt(), position as u32, bytes, room) {
-                Found::Frame(frame) => {
-                    let step = Step::Frame(frame.kind, frame.stride);
-                    self.whole = Some((position, step));
-                    return step;
+                Found::Frame(Frame { kind, flags, sequence, payload, stride }) => {
+                    let begin = (position - self.window_at) as usize + frame::HEADER;
+                    let payload = (begin, begin + payload.len());
+                    self.whole = Some(Whole { position, kind, flags, sequence, stride, payload });
+                    return Step::Frame(kind, stride);
                 }
                 Found::End => return Step::End,
                 Found::Damaged => return Step::Damaged,
@@ -244,11 +256,11 @@ impl Reader {
     }
 
     /// The frame that `look` found at `position`.
+    #[inline]
     pub fn frame(&self, position: u64) -> Option<Frame<'_>> {
-        match frame::read_trusted(self.at(position)) {
-            Found::Frame(frame) => Some(frame),
-            _ => None,
-        }
+        let Whole { kind, flags, sequence, stride, payload: (begin, end), .. } =
+            self.whole.filter(|whole| whole.position == position)?;
+        Some(Frame { kind, flags, sequence, payload: self.window.get(begin..end)?, stride })
     }
 
     /// A frame's payload anywhere in the segment: a site's or a thread's.

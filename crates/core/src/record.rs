@@ -186,34 +186,38 @@ pub fn pack_field(key: &str, value: Value<'_>, out: &mut Vec<u8>) {
     pack(value, out);
 }
 
-fn take<'a>(bytes: &mut &'a [u8], n: usize) -> Option<&'a [u8]> {
-    let (head, tail) = bytes.split_at_checked(n)?;
-    *bytes = tail;
-    Some(head)
+/// Splits `len` bytes of text off.
+#[inline]
+fn text(bytes: &[u8], len: usize) -> Option<(&str, &[u8])> {
+    let (text, rest) = bytes.split_at_checked(len)?;
+    Some((std::str::from_utf8(text).ok()?, rest))
 }
 
-fn take_long<'a>(bytes: &mut &'a [u8]) -> Option<&'a str> {
-    let len = u32::from_le_bytes(take(bytes, 4)?.try_into().ok()?);
-    std::str::from_utf8(take(bytes, len as usize)?).ok()
+fn long(bytes: &[u8]) -> Option<(&str, &[u8])> {
+    let (len, rest) = bytes.split_first_chunk()?;
+    text(rest, u32::from_le_bytes(*len) as usize)
 }
 
 #[inline]
 fn unpack<'a>(bytes: &mut &'a [u8]) -> Option<Value<'a>> {
-    Some(match take(bytes, 1)?[0] {
-        NONE => Value::None,
-        TRUE => Value::Bool(true),
-        FALSE => Value::Bool(false),
-        INT => Value::Int(i64::from_le_bytes(take(bytes, 8)?.try_into().ok()?)),
-        FLOAT => Value::Float(f64::from_le_bytes(take(bytes, 8)?.try_into().ok()?)),
+    let (tag, rest) = bytes.split_first()?;
+    let (value, rest) = match *tag {
+        NONE => (Value::None, rest),
+        TRUE => (Value::Bool(true), rest),
+        FALSE => (Value::Bool(false), rest),
+        INT => rest.split_first_chunk().map(|(word, rest)| (Value::Int(i64::from_le_bytes(*word)), rest))?,
+        FLOAT => rest.split_first_chunk().map(|(word, rest)| (Value::Float(f64::from_le_bytes(*word)), rest))?,
         SHORT => {
-            let len = take(bytes, 1)?[0];
-            Value::Str(std::str::from_utf8(take(bytes, len.into())?).ok()?)
+            let (len, rest) = rest.split_first()?;
+            text(rest, usize::from(*len)).map(|(text, rest)| (Value::Str(text), rest))?
         }
-        LONG => Value::Str(take_long(bytes)?),
-        NUMBER => Value::Number(take_long(bytes)?),
-        JSON => Value::Json(take_long(bytes)?),
+        LONG => long(rest).map(|(text, rest)| (Value::Str(text), rest))?,
+        NUMBER => long(rest).map(|(text, rest)| (Value::Number(text), rest))?,
+        JSON => long(rest).map(|(text, rest)| (Value::Json(text), rest))?,
         _ => return None,
-    })
+    };
+    *bytes = rest;
+    Some(value)
 }
 
 impl<'a> Values<'a> {

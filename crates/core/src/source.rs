@@ -14,7 +14,6 @@ use crate::directory::{Directory, Opened};
 use crate::error::{Error, Result, NEWER};
 use crate::failpoint;
 use crate::fork::Held;
-use crate::frame::Head;
 use crate::member::Member;
 use crate::os::Map;
 use crate::reader::{Bytes, Reader, Step};
@@ -284,9 +283,7 @@ impl Source {
         let member = &mut self.members[at];
         let cursor = member.cursors[bit];
         let Step::Frame(_, stride) = member.reader.look(cursor) else { return Take::Next };
-        let head = member.reader.frame(cursor).and_then(|frame| Head::read(frame.payload));
-        let known = head.and_then(|head| member.learn(&head));
-        let taken = if let Some((record, lines)) = known.and_then(|()| member.record(bit)) {
+        let taken = if let Some((record, lines)) = member.record(bit) {
             take(&record, lines.get(bit as u32))
         } else {
             member.lost[bit] += 1;

@@ -3,17 +3,20 @@ use crate::attribute::milliseconds;
 use crate::civil::{write_digits, DateFormat};
 use crate::error::{Error, Result};
 use crate::escape;
+use crate::memo::Memo;
 use crate::percent::{self, Parts, Spec};
 use crate::record::{Message, Place, Record, Value, Values};
 
 pub use crate::attribute::Attribute;
-use constants::Memory;
+use constants::Constants;
 
 mod constants;
 
 /// `logging.Formatter`'s date format; milliseconds follow it.
 const DEFAULT_DATE: &str = "%Y-%m-%d %H:%M:%S";
 const NS: i64 = 1_000_000_000;
+/// Places that are remembered: many more than a program has call sites.
+const MOST_PLACES: usize = 4096;
 
 fn refusal(why: String) -> Error {
     Error::Setting { field: "format", why }
@@ -35,7 +38,8 @@ pub struct TextFormat {
     /// What stands behind the last slot.
     end: String,
     clock: Clock,
-    memory: Memory,
+    /// Lines without what varies, by call site and thread.
+    places: Memo<Place, Constants>,
 }
 
 impl TextFormat {
@@ -68,7 +72,7 @@ impl TextFormat {
             return Err(refusal(format!("{format:?} has no %(name)s")));
         }
         text.push_str(rest);
-        Ok(Self { slots, end: text, clock: Clock::new(date_format)?, memory: Memory::default() })
+        Ok(Self { slots, end: text, clock: Clock::new(date_format)?, places: Memo::new(MOST_PLACES) })
     }
 
     /// Whether the format shows an attribute, so that capture need not ask for what nobody reads.
@@ -79,25 +83,22 @@ impl TextFormat {
     /// Appends one record: its line, exception and stack, and a newline.
     pub fn format(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
         let start = out.len();
-        match record.place {
-            Some(place) => self.write_known(place, record, out),
-            None => self.write_line(record, "", out),
+        if !self.write_known(record, out) {
+            self.write_line(record, "", out);
         }
         finish(record, start, out);
     }
 
-    fn write_known(&mut self, place: Place, record: &Record<'_>, out: &mut Vec<u8>) {
-        let known = self.memory.recall(&self.slots, &self.end, place, record);
+    /// The line of a record whose place is known.
+    fn write_known(&mut self, record: &Record<'_>, out: &mut Vec<u8>) -> bool {
+        let Some(place) = record.place else { return false };
+        let (slots, end, clock) = (&self.slots, &self.end, &mut self.clock);
+        let Some(known) = self.places.recall(place, || Some(Constants::new(slots, end, record))) else { return false };
         if let Message::Deferred(_) = record.message {
             known.learn(record.template);
         }
-        let mut varying = self.slots.iter().filter(|slot| !slot.attribute.is_constant());
-        for piece in known.pieces() {
-            out.extend_from_slice(piece);
-            if let Some(slot) = varying.next() {
-                slot.write(record, known.template(), &mut self.clock, out);
-            }
-        }
+        known.fill(out, |slot, template, out| slots[slot].write(record, template, clock, out));
+        true
     }
 
     /// The same with the level name between `colour`, SGR codes, and a reset.
@@ -192,34 +193,27 @@ fn write_value(spec: Spec, value: &Value<'_>, out: &mut Vec<u8>) {
 struct Clock {
     date_format: DateFormat,
     milliseconds: bool,
+    /// What the text holds for: a second, in a segment's time zone.
     second: i64,
-    utc_offset: i32,
-    zone: String,
+    zone: (u64, i32),
     text: Vec<u8>,
 }
 
 impl Clock {
     fn new(date_format: Option<&str>) -> Result<Self> {
         let given = date_format.filter(|format| !format.is_empty());
-        Ok(Self {
-            date_format: DateFormat::compile(given.unwrap_or(DEFAULT_DATE))?,
-            milliseconds: given.is_none(),
-            second: i64::MIN,
-            utc_offset: 0,
-            zone: String::new(),
-            text: Vec::new(),
-        })
+        let date_format = DateFormat::compile(given.unwrap_or(DEFAULT_DATE))?;
+        Ok(Self { date_format, milliseconds: given.is_none(), second: i64::MIN, zone: (0, 0), text: Vec::new() })
     }
 
     fn write(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
         let second = record.time_ns.div_euclid(NS);
         let process = record.process;
-        if second != self.second || process.utc_offset != self.utc_offset || process.zone != self.zone {
-            self.second = second;
-            self.utc_offset = process.utc_offset;
-            self.zone.clone_from(&process.zone);
+        let zone = (process.segment, process.utc_offset);
+        if second != self.second || zone != self.zone {
+            (self.second, self.zone) = (second, zone);
             self.text.clear();
-            self.date_format.write(record.time_ns, self.utc_offset, &self.zone, &mut self.text);
+            self.date_format.write(record.time_ns, process.utc_offset, &process.zone, &mut self.text);
         }
         out.extend_from_slice(&self.text);
         if self.milliseconds {

@@ -11,6 +11,9 @@ use crate::fs::{append, FileId, FileSystem, Handle};
 use crate::names::{period, Names, When};
 use crate::rotate;
 
+/// After so many bytes the disk is given something to do.
+const SYNC_STEP: u64 = 2 << 20;
+
 /// The file under its lock, until dropped.
 #[derive(Debug)]
 pub struct Locked<'a> {
@@ -76,7 +79,17 @@ impl Locked<'_> {
         self.file.since_ns = Some(since_ns);
         failpoint!("file.write").map_err(|e| Error::io("write", &self.place.path, e))?;
         self.append(bytes)?;
+        self.begin_sync();
         failpoint!("file.written").map_err(|e| Error::io("write", &self.place.path, e))
+    }
+
+    /// Has the disk keep up, so that the sync each second, at a rotation or at the end waits for little.
+    fn begin_sync(&mut self) {
+        let begun = self.file.sync_begun.min(self.len);
+        if self.len - begun >= SYNC_STEP {
+            self.place.fs.begin_sync(&self.file.handle, begun, self.len - begun);
+            self.file.sync_begun = self.len;
+        }
     }
 
     pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<()> {
