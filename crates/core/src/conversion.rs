@@ -114,10 +114,10 @@ impl Spec {
             match (self.letter, self.precision, value) {
                 (b's', UNLIMITED, Value::Str(text)) => out.extend_from_slice(text.as_bytes()),
                 (b's' | b'd', UNLIMITED, Value::Int(n)) => {
-                    out.extend_from_slice(itoa::Buffer::new().format(*n).as_bytes())
+                    out.extend_from_slice(itoa::Buffer::new().format(*n).as_bytes());
                 }
                 (b'f', 0..=WIDEST, Value::Float(x)) => {
-                    number::write_float(*x, Notation::Fixed, self.precision, false, out)
+                    number::write_float(*x, Notation::Fixed, self.precision, false, out);
                 }
                 _ => return self.write_any(value, out),
             }

@@ -53,7 +53,9 @@ pub mod spec;
 pub mod terminal;
 pub mod filesink;
 pub mod leader;
+pub mod said;
 pub mod worker;
+pub mod recovery;
 
 // What was written, read back.
 pub mod when;

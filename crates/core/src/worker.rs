@@ -1,5 +1,4 @@
 //! The delivery thread of a process: its own console, the next segment, and the folder's files when it leads.
-use std::collections::HashMap;
 use std::sync::atomic::{fence, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -9,10 +8,10 @@ use std::time::{Duration, Instant};
 use crate::control::Reason;
 use crate::leader::{Leader, Lock};
 use crate::os::{block_signals, futex_wait};
+use crate::said::Said;
 use crate::shared::{Shared, Turn};
 use crate::source::Source;
 use crate::spec::Spec;
-use crate::stream::{Standard, Stream};
 use crate::terminal::Pipe;
 
 /// A follower looks so often whether the leader's lock is free.
@@ -24,10 +23,6 @@ const NAP: Duration = Duration::from_micros(200);
 const STALLED: Duration = Duration::from_millis(20);
 /// Somebody waits for room for so long already: sinks of this process that lag give their oldest segment up.
 const PATIENCE: Duration = Duration::from_millis(50);
-/// What was said is not said again for so long.
-const QUIET: Duration = Duration::from_secs(60);
-/// Notices that wait until they can be said.
-const MOST_WAITING: usize = 64;
 /// A thread whose writer went on elsewhere ends when nothing came for so long.
 const LEAVE: Duration = Duration::from_secs(3);
 
@@ -286,91 +281,6 @@ fn give_up_local(source: &mut Source, pipes: &[Pipe], shared: &Shared) {
     shared.folder.control.wake();
 }
 
-/// What was said on stderr: the same again only after a minute, with how often it was left out in between.
-#[derive(Default)]
-struct Said {
-    texts: HashMap<String, (Instant, u64)>,
-    /// What could not be said yet: no descriptor was left for it.
-    waiting: Vec<String>,
-}
-
-impl Said {
-    /// Says what the user should hear of, if stderr takes it.
-    fn say(&mut self, texts: &[String]) {
-        let room = MOST_WAITING.saturating_sub(self.waiting.len());
-        self.waiting.extend(texts.iter().take(room).cloned());
-        if self.waiting.is_empty() {
-            return;
-        }
-        let Ok(mut stream) = Stream::open(Standard::Error) else { return };
-        for text in std::mem::take(&mut self.waiting) {
-            if let Some(line) = self.line(&text, Instant::now()) {
-                let _ = stream.write(line.as_bytes());
-            }
-        }
-    }
-
-    /// The line to write now, if any. Texts that differ in their counts alone are the same.
-    fn line(&mut self, text: &str, now: Instant) -> Option<String> {
-        let is_count = |word: &&str| !word.bytes().all(|byte| byte.is_ascii_digit());
-        let key: String = text.split(' ').filter(is_count).collect();
-        self.texts.retain(|known, (said, _)| *known == key || now - *said < QUIET);
-        let mut again = String::new();
-        match self.texts.get_mut(&key) {
-            Some((said, left_out)) if now - *said < QUIET => {
-                *left_out += 1;
-                return None;
-            }
-            Some((_, left_out)) if *left_out > 0 => again = format!(" ({left_out} more in between)"),
-            _ => {}
-        }
-        self.texts.insert(key, (now, 0));
-        Some(format!("cordwood: {text}{again}\n"))
-    }
-}
-
-/// Delivers a folder's records although no process of it runs: `cordwood recover`. Returns what each sink has now, and
-/// false if another process leads (it delivers them).
-pub fn recover(shared: &Arc<Shared>, patience: Duration) -> crate::error::Result<Recovered> {
-    let until = Instant::now() + patience;
-    let mut result = Recovered::default();
-    let lock = loop {
-        match Lock::take(shared) {
-            Some(lock) => break lock,
-            None if Instant::now() >= until => return Ok(result),
-            None => std::thread::sleep(FOLLOW.min(Duration::from_millis(10))),
-        }
-    };
-    result.led = true;
-    let mut leader = Leader::new(Arc::clone(shared), lock);
-    loop {
-        let delivered = leader.round();
-        result.delivered += delivered;
-        if delivered == 0 && (leader.next_retry().is_none() || Instant::now() >= until) {
-            break;
-        }
-        if delivered == 0 {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-    // Segments of dead writers are removed in a round of their own.
-    leader.round();
-    leader.tidy();
-    result.sinks = leader.sinks();
-    result.notices = leader.take_notices();
-    Ok(result)
-}
-
-/// What [`recover`] did.
-#[derive(Debug, Default)]
-pub struct Recovered {
-    /// False: another process leads the folder.
-    pub led: bool,
-    pub delivered: u64,
-    pub sinks: Vec<(String, bool, u64)>,
-    pub notices: Vec<String>,
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -386,17 +296,6 @@ mod tests {
             assert!(Instant::now() < end, "it did not come");
             std::thread::sleep(Duration::from_millis(1));
         }
-    }
-
-    #[test]
-    fn the_same_is_said_once_a_minute_whatever_its_counts() {
-        let (mut said, now) = (Said::default(), Instant::now());
-        assert_eq!(said.line("7 records of /a7.log", now).unwrap(), "cordwood: 7 records of /a7.log\n");
-        assert_eq!(said.line("9 records of /a7.log", now), None);
-        assert!(said.line("7 records of /a8.log", now).is_some());
-        let line = said.line("1 records of /a7.log", now + QUIET).unwrap();
-        assert_eq!(line, "cordwood: 1 records of /a7.log (1 more in between)\n");
-        assert_eq!(said.texts.len(), 1);
     }
 
     #[test]

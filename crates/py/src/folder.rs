@@ -7,9 +7,9 @@ use std::time::Duration;
 use cordwood_core::folder::Folder;
 use cordwood_core::names::Form;
 use cordwood_core::record::Process;
+use cordwood_core::recovery;
 use cordwood_core::source::{open_folder, Source, Take};
 use cordwood_core::spool::Spool;
-use cordwood_core::worker;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
@@ -72,7 +72,7 @@ pub fn recover(py: Python<'_>, folder: PathBuf) -> PyResult<Bound<'_, PyDict>> {
     let shared = Arc::clone(&spool.shared);
     let (recovered, left) = py
         .detach(|| {
-            let recovered = worker::recover(&shared, PATIENCE)?;
+            let recovered = recovery::recover(&shared, PATIENCE);
             let mut source = open_folder(&folder)?;
             Ok((recovered, waiting(&mut source).into_iter().map(|(_, count)| count).max().unwrap_or(0)))
         })
