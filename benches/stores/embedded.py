@@ -66,7 +66,7 @@ def question(count: int) -> float:
             (count,),
         )
         connection.execute("COMMIT")
-        store.tidy(lambda: False)
+        store.tidy(lambda: False, ())
         store.close()
         with sqlite3.connect(f"{folder}/logs.db") as reading:
             took = []

@@ -53,7 +53,7 @@ def in_batches(url: str, count: int) -> tuple[float, int, float]:
     store._ensured = True  # type: ignore[attr-defined]
     with inserting(url) as longest:
         began = time.perf_counter()
-        gone = store.tidy(lambda: False)
+        gone = store.tidy(lambda: False, ())
         took = time.perf_counter() - began
     store.close()
     return took, gone, longest[0]
@@ -85,7 +85,7 @@ def by_partition(url: str, count: int) -> float:
     store = PostgresSink(url, table_prefix="bench", partition="day", retention_days=DAYS // 2).store()
     store._ensured = True  # type: ignore[attr-defined]
     began = time.perf_counter()
-    store.tidy(lambda: False)
+    store.tidy(lambda: False, ())
     took = time.perf_counter() - began
     store.close()
     with psycopg.connect(url) as connection:

@@ -12,6 +12,7 @@ from typing import Any
 import cordwood
 import psycopg
 import pytest
+from cordwood.delivery.maintenance import segments
 from cordwood.errors import ConfigError, DatabaseError
 from cordwood.sinks.database.connection import Link
 from cordwood.sinks.database.schema import Schema
@@ -112,7 +113,7 @@ def test_a_table_by_day_has_its_partitions_ahead_and_loses_them_by_age(postgres:
     )
     store = sink.store()
     store._ensured = True  # type: ignore[attr-defined]
-    store.tidy(lambda: False)
+    store.tidy(lambda: False, ())
     store.close()
     assert len(rows(postgres)) == 1
     assert not rows(postgres, f"SELECT 1 FROM pg_class WHERE relname = 'app_logs_{old:%Y%m%d}'")
@@ -152,6 +153,54 @@ def test_rows_that_the_server_refuses_are_found_among_the_others_and_kept(
     (stats,) = cordwood.stats()["databases"].values()  # type: ignore[attr-defined]
     assert (stats["quarantined"], stats["delivered"]) == (4, 96)
     assert "refuses" in capfd.readouterr().err
+
+
+def test_what_is_refused_with_a_spool_in_memory_is_printed_and_no_folder_is_made(
+    postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from cordwood import _native
+    from cordwood.delivery import Sender
+
+    monkeypatch.chdir(tmp_path)
+    ensure(postgres)
+    execute(postgres, "ALTER TABLE app_logs ADD CHECK (message NOT LIKE 'poison%')")
+    sink = PostgresSink(postgres)
+    spool = _native.Spool(None)
+    bit = spool.add_sink(sink.identity, sink.spec(), local=False)
+    sender = Sender(spool, bit, sink)
+    for message in ("sound", "poison"):
+        record = logging.LogRecord("shop", logging.INFO, "x.py", 1, message, None, None)
+        _native.capture(record, spool, 1 << bit)
+    sender.stop(30)
+    spool.close()
+    assert [row["message"] for row in rows(postgres)] == ["sound"]
+    said = capfd.readouterr().err
+    assert '"message": "poison"' in said
+    assert "refuses 1 records" in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_ledger_forgets_segments_that_are_gone_for_long(postgres: str) -> None:
+    ensure(postgres)
+    execute(
+        postgres,
+        "INSERT INTO app_logs_ledger (segment, began, sequence, updated_at) VALUES"
+        " (1, 1, 1, now() - interval '31 days'), (-2, 1, 1, now() - interval '31 days'),"
+        " (3, 1, 1, now() - interval '29 days')",
+    )
+    store = PostgresSink(postgres).store()
+    store._ensured = True  # type: ignore[attr-defined]
+    store.tidy(lambda: False, [-2, 5])
+    store.close()
+    assert rows(postgres, "SELECT segment FROM app_logs_ledger ORDER BY 1") == [{"segment": -2}, {"segment": 3}]
+
+
+def test_the_segments_of_a_spool_are_named_as_the_ledger_names_them(postgres: str, tmp_path: Path) -> None:
+    cordwood.configure(log_dir=tmp_path, console_output=False, database=postgres)
+    cordwood.get_logger("shop").info("x")
+    assert cordwood.flush(20) == 0
+    kept = {row["segment"] for row in rows(postgres, "SELECT segment FROM app_logs_ledger")}
+    assert kept <= set(segments(str(tmp_path / ".cordwood")))
 
 
 def test_what_was_committed_although_its_answer_was_lost_is_not_sent_again(postgres: str, tmp_path: Path) -> None:

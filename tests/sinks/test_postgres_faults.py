@@ -23,6 +23,7 @@ from typing_extensions import Self
 
 from tests.databases import Server, at, rows
 
+END_ALL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cordwood delivery'"
 QUICK = {"batch_size": 10, "flush_interval": 0.2, "connect_timeout": 2, "query_timeout": 1}
 
 
@@ -107,10 +108,9 @@ def test_connections_that_an_administrator_ends_again_and_again_cost_no_record(
     own_postgres: Server, postgres: str, tmp_path: Path
 ) -> None:
     configure(postgres, tmp_path)
-    end_all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cordwood delivery'"
     with Steady() as steady, psycopg.connect(own_postgres.url, autocommit=True) as administrator:
         for _ in range(30):
-            administrator.execute(end_all)  # also in the middle of a COPY
+            administrator.execute(END_ALL)  # also in the middle of a COPY
             time.sleep(0.05)
     assert cordwood.flush(30) == 0
     assert numbers(postgres) == list(range(steady.count))
@@ -247,9 +247,9 @@ def test_a_password_that_is_changed_is_asked_for_by_configuring_anew(
 
 PROGRAM = """
     import os, sys, time, cordwood
-    url, log_dir, name, count = sys.argv[1:]
+    url, log_dir, name, count, *limit = sys.argv[1:]
     cordwood.configure(log_dir=log_dir, console_output=False, database={
-        "enabled": True, "url": url, "batch_size": 10, "flush_interval": 0.05})
+        "enabled": True, "url": url, "batch_size": 10, "flush_interval": 0.05, "query_timeout": float([*limit, 30][0])})
     log = cordwood.get_logger("shop")
     accepted = open(f"{log_dir}/{name}.accepted", "a")
     for number in range(int(count)):
@@ -278,6 +278,23 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
         process.communicate()
 
 
+def check_accepted(url: str, log_dir: Path) -> None:
+    """Of each process: none twice, none missing, in order; the one that was under way when it was killed may stand."""
+    found: dict[str, list[int]] = {}
+    for row in rows(url, "SELECT message FROM app_logs ORDER BY id"):
+        name, number = row["message"].split()
+        found.setdefault(name, []).append(int(number))
+    for path in log_dir.glob("*.accepted"):
+        seen, accepted = found[path.stem], path.stat().st_size
+        assert seen == list(range(len(seen))), path.stem
+        assert accepted <= len(seen) <= accepted + 1, path.stem
+
+
+def all_delivered(log_dir: Path) -> bool:
+    """Whether the spool has no more than its last process's open segment."""
+    return len(list((log_dir / ".cordwood").glob("*.seg"))) <= 1
+
+
 def test_processes_killed_in_the_middle_lose_nothing_that_was_accepted(
     postgres: str, tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
@@ -290,15 +307,86 @@ def test_processes_killed_in_the_middle_lose_nothing_that_was_accepted(
     last = start(postgres, tmp_path, "last", 100)
     assert last.stdout is not None
     assert last.stdout.readline() == "0\n"
-    until(lambda: len(list((tmp_path / ".cordwood").glob("*.seg"))) <= 1)
-    found: dict[str, list[int]] = {}
-    for row in rows(postgres, "SELECT message FROM app_logs ORDER BY id"):
-        name, number = row["message"].split()
-        found.setdefault(name, []).append(int(number))
-    for name, seen in found.items():
-        accepted = (tmp_path / f"{name}.accepted").stat().st_size
-        assert seen == list(range(len(seen)))  # none twice, none missing, in order
-        assert accepted <= len(seen) <= accepted + 1  # the one that was under way may stand there
+    until(lambda: all_delivered(tmp_path))
+    check_accepted(postgres, tmp_path)
+
+
+def test_every_fault_at_once_loses_nothing_and_doubles_nothing(
+    own_postgres: Server, postgres: str, tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """A frozen server, its connections ended, a crash of it, and whoever delivers killed, each in the others."""
+    working = {f"w{number}": start(postgres, tmp_path, f"w{number}", 1_000_000, 1) for number in range(2)}
+
+    def waits_for(name: str) -> None:
+        path = tmp_path / f"{name}.accepted"
+        until(lambda: path.exists() and path.stat().st_size > 200)
+
+    def kill(name: str) -> None:
+        working[name].send_signal(signal.SIGKILL)
+        working.pop(name).wait()
+
+    for number in range(2, 5):
+        waits_for(f"w{number - 2}")
+        own_postgres.freeze()
+        working[f"w{number}"] = start(postgres, tmp_path, f"w{number}", 1_000_000, 1)
+        waits_for(f"w{number}")
+        kill(f"w{number - 2}")  # it may have been delivering: its COMMIT is in the frozen server
+        time.sleep(2.5)  # longer than every timeout
+        own_postgres.thaw()
+        with psycopg.connect(own_postgres.url, autocommit=True) as administrator:
+            administrator.execute(END_ALL)
+        own_postgres.stop()
+        own_postgres.start()
+    for name in list(working):
+        kill(name)
+    last = start(postgres, tmp_path, "last", 100)
+    assert last.stdout is not None
+    assert "0\n" in iter(last.stdout.readline, "")  # before that, what was printed while the server was down
+    until(lambda: all_delivered(tmp_path), 60)
+    check_accepted(postgres, tmp_path)
+
+
+@pytest.fixture
+def small_disk(own_postgres: Server) -> Iterator[Path]:
+    """A tablespace on a disk of its own, of 16 MB."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk")
+    folder = own_postgres.folder.parent / "small"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", folder], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        folder.rmdir()
+        pytest.skip(f"no disk can be mounted here: {mounted.stderr.decode().strip()}")
+    data = own_postgres.folder.stat()
+    os.chown(folder, data.st_uid, data.st_gid)
+    with psycopg.connect(own_postgres.url, autocommit=True) as administrator:
+        administrator.execute(f"CREATE TABLESPACE small LOCATION '{folder}'")
+        yield folder
+        administrator.execute("DROP TABLESPACE small")
+    subprocess.run(["umount", folder], check=True)
+    folder.rmdir()
+
+
+def test_a_server_whose_disk_is_full_gets_every_record_once_when_there_is_room_again(
+    own_postgres: Server, small_disk: Path, postgres: str, tmp_path: Path
+) -> None:
+    with psycopg.connect(own_postgres.url, autocommit=True) as administrator:
+        name = postgres.partition("?")[0].rpartition("/")[2]
+        administrator.execute(f"ALTER DATABASE {name} SET default_tablespace = small")
+    configure(postgres, tmp_path)
+    with Steady() as steady:
+        until(lambda: bool(sink_stats()["delivered"]))
+        with contextlib.suppress(OSError), (small_disk / "ballast").open("wb", buffering=0) as ballast:
+            while True:
+                ballast.write(bytes(4096))
+        until(lambda: "DiskFull" in str(sink_stats()["last_error"]), 60)
+        (small_disk / "ballast").unlink()
+        until(lambda: sink_stats()["state"] == "connected")
+    assert cordwood.flush(30) == 0
+    assert numbers(postgres) == list(range(steady.count))
+    cordwood.shutdown(5)
 
 
 def test_many_processes_share_the_connections_of_one(

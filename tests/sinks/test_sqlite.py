@@ -12,6 +12,7 @@ from pathlib import Path
 import cordwood
 import pytest
 from cordwood.errors import ConfigError, DatabaseError
+from cordwood.pipeline.outlets import outlets
 from cordwood.sinks.sqlite import SqliteSink
 
 
@@ -85,7 +86,7 @@ def test_old_rows_go_and_the_errors_of_the_last_hour_are_found_by_time(tmp_path:
             " INSERT INTO app_logs (timestamp, level, logger_name, process_id, thread_id, hostname, message)"
             " SELECT strftime('%Y-%m-%d %H:%M:%f', 'now', -n || ' hours'), 'INFO', 'x', 1, 1, 'h', 'm' FROM n"
         )
-    assert 4280 <= store.tidy(lambda: False) <= 4282
+    assert 4280 <= store.tidy(lambda: False, ()) <= 4282
     store.close()
     assert 718 <= len(stored(tmp_path / "logs.db")) <= 720
     plan = stored(
@@ -93,6 +94,33 @@ def test_old_rows_go_and_the_errors_of_the_last_hour_are_found_by_time(tmp_path:
         "EXPLAIN QUERY PLAN SELECT * FROM app_logs WHERE level = 'ERROR' AND timestamp >= '2026' ORDER BY timestamp",
     )
     assert "timestamp>?" in str(plan[0][3])
+
+
+def test_the_ledger_forgets_segments_that_are_gone_for_long(tmp_path: Path) -> None:
+    store = SqliteSink(f"sqlite:///{tmp_path}/logs.db").store()
+    store.standing([])
+    with closing(sqlite3.connect(tmp_path / "logs.db", isolation_level=None)) as connection:
+        connection.execute(
+            "INSERT INTO app_logs_ledger (segment, began, sequence, updated_at) VALUES (1, 1, 1, datetime('now', '-31"
+            " days')), (-2, 1, 1, datetime('now', '-31 days')), (3, 1, 1, datetime('now', '-29 days'))"
+        )
+    store.tidy(lambda: False, [-2, 5])
+    store.close()
+    assert stored(tmp_path / "logs.db", "SELECT segment FROM app_logs_ledger ORDER BY 1") == [(-2,), (3,)]
+
+
+def test_the_end_of_a_process_waits_less_where_a_database_is_down_and_the_spool_keeps_its_records(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "logs.db").mkdir()  # no file can be there
+    cordwood.configure(log_dir=tmp_path, console_output=False, database=True)
+    assert outlets.exit_patience(5.0) == 5.0
+    cordwood.get_logger("shop").info("x")
+    assert cordwood.flush(0.5) == 1
+    assert outlets.exit_patience(5.0) == 1.0
+    (tmp_path / "logs.db").rmdir()
+    assert cordwood.flush(20) == 0
+    assert outlets.exit_patience(5.0) == 5.0
 
 
 def test_the_file_is_its_owners_alone_and_keeps_a_log_ahead(tmp_path: Path) -> None:

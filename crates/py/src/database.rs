@@ -354,27 +354,35 @@ impl Batch {
     /// The rows `start..stop` as tuples of text, numbers and None; times are text in UTC.
     #[pyo3(signature = (start=0, stop=usize::MAX))]
     fn tuples<'py>(&self, py: Python<'py>, start: usize, stop: usize) -> PyResult<Bound<'py, PyList>> {
-        let mut rest = self.rows.slice(start, stop.min(self.rows.len()));
-        let list = PyList::empty(py);
-        let mut scratch = Vec::new();
+        let stop = stop.min(self.rows.len());
+        let mut rest = self.rows.slice(start, stop);
+        let mut rows = Vec::with_capacity(stop.saturating_sub(start));
+        // Most of a row is what the row before it was: logger, function, host.
+        let mut above: Vec<(Option<&[u8]>, Bound<'py, PyAny>)> = Vec::new();
         while let Some((columns, after)) = copy::columns(rest) {
-            let values = columns.iter().zip(COLUMNS).map(|(column, name)| cell(py, name, *column, &mut scratch));
-            list.append(PyTuple::new(py, values.collect::<PyResult<Vec<_>>>()?)?)?;
+            for (at, (column, name)) in columns.into_iter().zip(COLUMNS).enumerate() {
+                match above.get_mut(at) {
+                    Some((same, _)) if *same == column => {}
+                    Some(other) => *other = (column, cell(py, name, column)?),
+                    None => above.push((column, cell(py, name, column)?)),
+                }
+            }
+            rows.push(PyTuple::new(py, above.iter().map(|(_, value)| value))?);
             rest = after;
         }
-        Ok(list)
+        PyList::new(py, rows)
     }
 }
 
 /// One column's value as `SQLite` takes it.
-fn cell<'py>(py: Python<'py>, name: &str, column: Option<&[u8]>, scratch: &mut Vec<u8>) -> PyResult<Bound<'py, PyAny>> {
+fn cell<'py>(py: Python<'py>, name: &str, column: Option<&[u8]>) -> PyResult<Bound<'py, PyAny>> {
     let Some(bytes) = column else { return Ok(py.None().into_bound(py)) };
     let whole = |bytes: &[u8]| bytes.iter().fold(0u64, |number, byte| number << 8 | u64::from(*byte));
     let text = match name {
         "timestamp" => {
-            scratch.clear();
-            write_sql((whole(bytes) as i64 + copy::EPOCH_US) * 1000, scratch);
-            scratch.as_slice()
+            let mut time = Vec::with_capacity(32);
+            write_sql((whole(bytes) as i64 + copy::EPOCH_US) * 1000, &mut time);
+            return Ok(PyString::new(py, &String::from_utf8_lossy(&time)).into_any());
         }
         "process_id" | "lineno" => return Ok((whole(bytes) as u32 as i32).into_pyobject(py)?.into_any()),
         "thread_id" => return Ok((whole(bytes) as i64).into_pyobject(py)?.into_any()),

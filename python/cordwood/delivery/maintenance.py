@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,15 +15,24 @@ EVERY = 3600.0  # seconds between two rounds
 AGAIN = 60.0  # seconds after one that failed
 
 
+def segments(spool: str | None) -> list[int]:
+    """The segments in a spool, as the signed numbers that ledgers keep."""
+    names = [] if spool is None else [path.stem for path in Path(spool).glob("*.seg")]
+    numbers = (int(name, 16) for name in names)
+    return [number - (1 << 64) if number >> 63 else number for number in numbers]
+
+
 class Maintenance:
     """The rounds of one sender.
 
     Args:
+        spool: its folder; None for one in memory.
         stopped: asked between two short statements.
         failed: told of an error; records are not concerned.
     """
 
-    def __init__(self, stopped: Callable[[], bool], failed: Callable[[Exception], None]) -> None:
+    def __init__(self, spool: str | None, stopped: Callable[[], bool], failed: Callable[[Exception], None]) -> None:
+        self._spool = spool
         self._stopped = stopped
         self._failed = failed
         self._next = 0.0
@@ -38,9 +48,15 @@ class Maintenance:
         self._thread = threading.Thread(target=self._run, args=[store()], name="cordwood tidy", daemon=True)
         self._thread.start()
 
+    def wait(self, timeout: float) -> None:
+        """Let a round that was stopped come to its end."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+
     def _run(self, store: Store) -> None:
         try:
-            self.removed += store.tidy(self._stopped)
+            self.removed += store.tidy(self._stopped, segments(self._spool))
         except Exception as error:  # noqa: BLE001 tried again
             self._next = time.monotonic() + AGAIN
-            self._failed(error)
+            if not self._stopped():
+                self._failed(error)

@@ -31,6 +31,7 @@ TICK = 0.05  # seconds between two looks for records, pressure and bells
 FOLLOW = 0.1  # seconds between two tries for the lock
 MOST_ROWS = 10_000  # of one batch
 MOST_BYTES = 4 * 1024 * 1024
+STATEMENT = 1.0  # seconds that maintenance's short statement is waited for before its connection is closed
 TELL = 1.0  # seconds between two reports to the other processes
 
 
@@ -84,7 +85,9 @@ class Sender:
         self._changed = False
         self._limit = self._sink.batch_size
         self._told = 0.0
-        self._maintenance = Maintenance(lambda: self._stopping or not self._leads, self._maintenance_failed)
+        self._maintenance = Maintenance(
+            self._spool.folder, lambda: self._stopping or not self._leads, self._maintenance_failed
+        )
         self._thread = threading.Thread(target=self._run, name=f"cordwood {self._sink.identity}", daemon=True)
         self._thread.start()
 
@@ -98,6 +101,7 @@ class Sender:
     def _let_go(self) -> None:
         held, self._held = self._held, None
         if held is not None:
+            self._maintenance.wait(STATEMENT)
             held.close()
 
     @property
@@ -299,6 +303,11 @@ class Sender:
             "fallback": printed,
             "fallback_skipped": skipped,
         }
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last attempt to write failed, by whoever delivers."""
+        return bool(self.figures.failures) or self._state.read().get("state") in {"failing", "down"}
 
     def check(self, timeout: float) -> str:
         """What is wrong with the database; empty if it answers within `timeout` seconds."""

@@ -330,8 +330,9 @@ def _finalize_child() -> None:
 
 def _at_exit() -> None:
     outlets.exiting = True
-    outlets.deadline = time.monotonic() + EXIT_TIMEOUT
-    for spool, remaining in outlets.flush_each(EXIT_TIMEOUT):
+    patience = outlets.exit_patience(EXIT_TIMEOUT)
+    outlets.deadline = time.monotonic() + patience
+    for spool, remaining in outlets.flush_each(patience):
         say_remaining(spool, remaining)
 
 

@@ -23,6 +23,7 @@ from cordwood.sinks.console import ConsoleSink
 from cordwood.sinks.file import FileSink
 from cordwood.spool import FOLDER, SpoolOptions, open_spool
 
+IN_VAIN = 1.0  # seconds that the end of the process waits while a database is down: the other sinks need no more
 RELEASE_TIMEOUT = 5.0  # seconds that closing or flushing one handler waits for delivery
 NEVER = 1 << 30  # no record has so high a level
 LAST_WORDS = 0.1  # seconds for what is logged when that wait is over
@@ -170,6 +171,12 @@ class Outlets:
             if outlet.loop is not None:
                 outlet.loop.wake()
         return [(spool, spool.flush(max(0.0, deadline - time.monotonic()))) for spool in list(self.spools.values())]
+
+    def exit_patience(self, timeout: float) -> float:
+        """Seconds that the end of the process waits: few where a database fails and the spool keeps its records."""
+        senders = [outlet.loop for outlet in list(self.opened.values()) if isinstance(outlet.loop, Sender)]
+        kept = all(spool.folder is not None for spool in list(self.spools.values()))
+        return min(timeout, IN_VAIN) if kept and any(sender.is_failing for sender in senders) else timeout
 
     def unreachable(self, timeout: float) -> dict[str, str]:
         """The databases of this process that do not answer within `timeout` seconds, with what is wrong."""

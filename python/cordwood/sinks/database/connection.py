@@ -44,6 +44,7 @@ class Link:
         self._settings = settings(conninfo, name, connect_timeout, query_timeout)
         self._connection: psycopg.Connection[Any] | None = None
         self._used = 0.0
+        self._over = False
         self.connects = 0
 
     @contextlib.contextmanager
@@ -76,6 +77,9 @@ class Link:
         if self._connection is None or self._connection.closed:
             self._connection = psycopg.connect(self._conninfo, **self._settings)
             self.connects += 1
+        if self._over:  # closed by another thread, maybe while this one connected
+            self.drop()
+            raise psycopg.OperationalError("the connection is closed for good")
         return self._connection
 
     @property
@@ -92,7 +96,8 @@ class Link:
                 connection.close()
 
     def close(self) -> None:
-        """End the connection as the protocol asks."""
+        """End the connection as the protocol asks, for good."""
+        self._over = True
         connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(psycopg.Error, OSError), watched(connection, GRACE):

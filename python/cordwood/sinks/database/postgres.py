@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol
@@ -19,7 +19,7 @@ from cordwood import _native
 from cordwood.sinks.database.connection import Link, settings
 from cordwood.sinks.database.exchange import copy_within
 from cordwood.sinks.database.schema import Schema
-from cordwood.sinks.database.store import Options, Quarantine, bisect
+from cordwood.sinks.database.store import LEDGER_DAYS, Options, Quarantine, bisect
 from cordwood.sinks.database.url import DatabaseUrl
 
 NAME = "cordwood"
@@ -134,10 +134,11 @@ class PostgresStore:
             rows = connection.execute(query.format(sql.Identifier(self.schema.ledger.name)), [list(segments)])
             return dict(rows.fetchall())
 
-    def tidy(self, stopped: Callable[[], bool]) -> int:
+    def tidy(self, stopped: Callable[[], bool], present: Sequence[int]) -> int:
         """As `Store.tidy`."""
         if not self._ensured:
             return 0
+        self._forget_segments(present)
         days = self._options.retention_days
         before = None if days is None else datetime.now(timezone.utc) - timedelta(days=days)
         if self._options.partition == "day":
@@ -153,6 +154,14 @@ class PostgresStore:
                         connection.execute("SET LOCAL lock_timeout = '2s'")
                         connection.execute(statement)
         return self._delete(before, stopped)
+
+    def _forget_segments(self, present: Sequence[int]) -> None:
+        """Remove rows of the ledger that nothing can need any more, by the server's clock."""
+        statement = sql.SQL(
+            "DELETE FROM {} WHERE updated_at < now() - make_interval(days => %s) AND segment <> ALL(%s::bigint[])"
+        ).format(sql.Identifier(self.schema.ledger.name))
+        with self._maintenance.use() as connection:
+            connection.execute(statement, [LEDGER_DAYS, list(present)])
 
     def _delete(self, before: datetime, stopped: Callable[[], bool]) -> int:
         """Delete what is older, in batches so short that no insert waits, and with as long a pause after each."""

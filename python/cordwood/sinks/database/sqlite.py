@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -16,7 +17,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from cordwood import _native
 from cordwood.errors import DatabaseError
-from cordwood.sinks.database.store import Quarantine, bisect
+from cordwood.sinks.database.store import LEDGER_DAYS, Quarantine, bisect
 from cordwood.sinks.database.table import ledger_table, logs_table
 from cordwood.sinks.database.url import DatabaseUrl
 
@@ -161,11 +162,16 @@ class SqliteStore:
                     found[segment] = row[0]
         return found
 
-    def tidy(self, stopped: Callable[[], bool]) -> int:
+    def tidy(self, stopped: Callable[[], bool], present: Sequence[int]) -> int:
         """As `Store.tidy`; statistics keep the planner at the index that a question needs."""
         with closing(self._connect()) as connection:
             days = self._options.retention_days
             deleted = 0 if days is None else self._delete(connection, days, stopped)
+            connection.execute(
+                f"DELETE FROM \"{self.ledger.name}\" WHERE updated_at < datetime('now', ?)"  # noqa: S608 our own name
+                " AND segment NOT IN (SELECT value FROM json_each(?))",
+                (f"-{LEDGER_DAYS} days", json.dumps(list(present))),
+            )
             self._keep_statistics(connection)
         return deleted
 

@@ -8,6 +8,14 @@ from typing import Protocol
 
 from cordwood import _native
 
+LEDGER_DAYS = 30
+"""How long the ledger keeps a segment that its spool has no more.
+
+A row is needed for as long as something may still want to write that segment's records again: a transaction of a dead
+leader, which the server comes to late (it is frozen, a proxy holds it back: hours), and a spool that comes back from a
+backup or a snapshot. Nobody can know when the last of these is past, so the bound is a long one.
+"""
+
 Quarantine = Callable[[Sequence[int]], None]
 """Keeps the rows of a batch that the database refuses, by their places in it, before the others are committed."""
 
@@ -59,8 +67,16 @@ class Store(Protocol):
         """The highest sequence that stands, by segment."""
         ...
 
-    def tidy(self, stopped: Callable[[], bool]) -> int:
-        """Remove what is older than retention allows, make partitions ahead, keep statistics; how many rows went."""
+    def tidy(self, stopped: Callable[[], bool], present: Sequence[int]) -> int:
+        """Remove what is older than retention allows, make partitions ahead, keep statistics.
+
+        Args:
+            stopped: asked between two short statements.
+            present: segments that the spool has: their rows of the ledger stay, however old they are.
+
+        Returns:
+            How many records went.
+        """
         ...
 
     def check(self, timeout: float) -> None:
