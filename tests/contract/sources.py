@@ -138,7 +138,8 @@ def rotated(folder: Path, rows: Sequence[Row]) -> Source:
 
 def database(url: str, rows: Sequence[Row]) -> Source:
     import sqlalchemy
-    from cordwood.query.sql import COLUMNS, Database
+    from cordwood.query.conditions import COLUMNS
+    from cordwood.query.sql import Database
     from cordwood.sinks.database.table import logs_table
 
     engine = sqlalchemy.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
