@@ -181,6 +181,10 @@ logging:
   components:
     authentication: "DEBUG"
     models: "WARNING"
+  database:
+    enabled: true
+database:
+  url: "sqlite:///logs.db"
 """
 
 SCENES = {
@@ -224,7 +228,7 @@ SCENES = {
     ),
     "ai-platform": Scene(
         "AI platform",
-        ("python platform_.py",),
+        ("python platform_.py", "cordwood search 'level>=info user_id:7' sqlite:///logs.db"),
         {"platform_.py": PLATFORM, "config.yml": PLATFORM_CONFIG},
         "ai_platform/src",
     ),

@@ -79,7 +79,8 @@ class _Talk:
     def copy(self, block: bytes) -> None:
         view = memoryview(block)
         for start in range(0, len(block), PIECE):
-            self.pgconn.put_copy_data(view[start : start + PIECE])
+            if self.pgconn.put_copy_data(view[start : start + PIECE]) == 0:  # all before it was sent
+                raise psycopg.OperationalError("there is no memory for a batch")
             self.flush()
         self.pgconn.put_copy_end()
         self.flush()

@@ -182,7 +182,7 @@ class PostgresStore:
                 break
             # Index entries of rows that are gone are not walked again.
             since = newest or since
-            size = max(LEAST, min(MOST, round(size * min(2.0, SHORT * 0.6 / max(took, 0.001)))))
+            size = max(LEAST, min(MOST, round(size * min(2.0, SHORT * 0.4 / max(took, 0.001)))))
             time.sleep(took)
         return deleted
 

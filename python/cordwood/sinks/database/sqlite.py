@@ -213,7 +213,7 @@ class SqliteStore:
             deleted += count
             if count < size:
                 break
-            size = max(LEAST, min(MOST, round(size * min(2.0, SHORT * 0.6 / max(took, 0.001)))))
+            size = max(LEAST, min(MOST, round(size * min(2.0, SHORT * 0.4 / max(took, 0.001)))))
             time.sleep(took)
         return deleted
 
