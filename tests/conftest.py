@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.conservation import differences
 from tests.databases import own_postgres, postgres, postgres_server
 
 __all__ = ["own_postgres", "postgres", "postgres_server"]  # fixtures for everyone
 
 
 @pytest.fixture(autouse=True)
-def _clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A folder of its own, no CORDWOOD_ variables, nothing left open, and `logging` as it was."""
+def _clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[None]:
+    """A folder of its own, no CORDWOOD_ variables, nothing left open, `logging` as it was; all records accounted."""
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("CORDWOOD_")]:
         monkeypatch.delenv(name)
@@ -34,6 +35,8 @@ def _clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     errors = sys.modules.get("cordwood.errors")
     if errors is not None:
         errors._reported.clear()
+    if request.node.get_closest_marker("damages_spool") is None:
+        assert differences(tmp_path) == []
 
 
 def _close_all() -> None:

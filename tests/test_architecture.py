@@ -37,10 +37,13 @@ def test_a_segments_layout() -> None:
     text = section("Segment")
     assert f"header of {constant('segment', 'HEADER')} bytes, version {constant('segment', 'VERSION')}\n" in text
     offsets = first_cells(text)
-    for name in ("SINKS", "STATIC", "ORDINAL", "SEALED", "POSITIONS", "HEADER"):
+    for name in ("SINKS", "STATIC", "ORDINAL", "SEALED", "COUNTING", "POSITIONS", "HEADER"):
         assert constant("segment", name) in offsets
     most = constant("segment", "MAX_SINKS")
     assert f"positions, {most} \u00d7 u64" in text
+    positions = constant("segment", "POSITIONS")
+    assert f"| {positions + most * 8} | accepted, {most} \u00d7 u64" in text
+    assert f"| {positions + most * 16} | accounts, {most} \u00d7 (" in text
     assert f"identities of the sinks, {most} \u00d7 u64" in text
     puts = [int(at) for at in re.findall(r"put\((\d+), ", source("segment"))]
     assert {at for at in offsets if at < 256} <= set(puts)
@@ -65,6 +68,7 @@ def test_the_control_pages_layout() -> None:
     assert [name for name, _, _ in words] == [
         "leader_format",
         "sleeping", "segments", "sinks", "freed", "handover", "leader", "bytes", "beat", "waited_until", "dropped",
+        "counted",
     ]  # fmt: skip
     assert first_cells(text)[1:] == [int(at) for _, _, at in words]
     reasons = re.findall(r'\("(\w+)", Reason::', source("control"))
@@ -79,6 +83,17 @@ def test_an_outboxs_layout() -> None:
     assert first_cells(text)[-1] == constant("outbox", "CURSORS")
     puts = {0, *(int(at) for at in re.findall(r"put\((\d+), ", source("outbox")))}
     assert set(first_cells(text)[:-1]) <= puts
+
+
+def test_the_ledgers_layout() -> None:
+    text = section("Ledger")
+    slot, version = constant("ledger", "SLOT"), constant("ledger", "VERSION")
+    assert f"Ledger: two slots of {slot} bytes, version {version}" in text
+    assert f"| {constant('ledger', 'ROWS')} | rows, {constant('ledger', 'ROW')} bytes each |" in text
+    assert set(first_cells(text)[1:-1]) <= {int(at) for at in re.findall(r"put\((\d+), ", source("ledger"))}
+    losses = re.search(r"LOSSES: \[&str; \d\] = \[(.*)\];", source("account"))
+    assert losses is not None
+    assert f"dropped, u64 each: {losses[1].replace(chr(34), '')}." in text.replace("\n", " ")
 
 
 def test_the_bounds_that_are_named() -> None:

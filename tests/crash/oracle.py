@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.crash import books
+
 SLOTS = 4095
 LINE = re.compile(r"(\d+) (?:INFO|WARNING) slot (\d+) number (\d+) (x*)\.", re.ASCII)
 TEMPLATE = "slot %d number %d %s."
@@ -75,6 +77,7 @@ class Verdict:
     torn: list[str] = field(default_factory=list)
     disorder: list[str] = field(default_factory=list)
     never_logged: list[str] = field(default_factory=list)
+    unaccounted: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         """Counts, and the first three of each kind."""
@@ -101,13 +104,16 @@ def text(path: Path) -> str:
 def judge(folder: Path, oracle: Oracle, *, forgets: bool = False) -> Verdict:
     """Read every line of every file and compare. Of each slot the one call under way at a kill may be there too.
 
-    With `forgets`, old files were deleted as configured: of each slot the first numbers may be gone, none in between.
+    What the spool's own ledger says must be the same. With `forgets`, old files were deleted as configured: of each
+    slot the first numbers may be gone, none in between.
     """
     verdict = Verdict()
     highest: dict[int, int] = {}
     seen: dict[int, set[int]] = {}
+    lines = 0
     for path in files(folder):
         for line in text(path).splitlines(keepends=True):
+            lines += 1
             match = LINE.fullmatch(line.removesuffix("\n"))
             if not match or not line.endswith("\n") or len(match.group(4)) != int(match.group(3)) % 50:
                 verdict.torn.append(f"{path.name}: {line[:100]!r}")
@@ -125,4 +131,8 @@ def judge(folder: Path, oracle: Oracle, *, forgets: bool = False) -> Verdict:
         first = min(known, default=accepted) if forgets else 0
         verdict.lost += [f"{slot}:{number}" for number in range(first, accepted) if number not in known]
         verdict.never_logged += [f"{slot}:{number}" for number in known if number > accepted]
+    if (folder / ".cordwood").exists():
+        slots = sum(1 for slot in range(SLOTS) if oracle.accepted(slot) or seen.get(slot))
+        stand = None if forgets else lines
+        verdict.unaccounted += books.differences(folder, accepted=oracle.total, under_way=slots, lines=stand)
     return verdict

@@ -25,7 +25,7 @@ def faults(report: Report) -> str:
     found = report.verdict
     return (
         f"{len(found.lost)} lost, {len(found.doubled)} doubled, {len(found.torn)} torn, "
-        f"{len(found.disorder)} out of order"
+        f"{len(found.disorder)} out of order, {len(found.unaccounted)} unaccounted for"
     )
 
 

@@ -133,6 +133,18 @@ impl Control {
         self.map.word64(64 + reason as usize * 8)
     }
 
+    /// The same as the beat, of a leader that keeps the ledger. One of an older version leaves them unequal.
+    pub fn counted(&self) -> &AtomicU64 {
+        self.map.word64(128)
+    }
+
+    /// The leader went round, and counts.
+    pub fn set_beat(&self) {
+        let now = now_ns() as u64;
+        self.beat().store(now, Ordering::Relaxed);
+        self.counted().store(now, Ordering::Relaxed);
+    }
+
     /// Bytes were freed: says so to whoever waits for room.
     pub fn release(&self, freed: u64) {
         let _ = self.bytes().fetch_update(Ordering::Relaxed, Ordering::Relaxed, |b| Some(b.saturating_sub(freed)));

@@ -75,6 +75,12 @@ impl Directory {
         is_unlocked(&file) && matches!(Reader::open(Bytes::File(file), &self.path), Ok(None))
     }
 
+    /// The same folder, open once more.
+    pub fn again(&self) -> Option<Held> {
+        let open = self.open.as_ref()?;
+        Held::open(|| open.try_clone()).ok()
+    }
+
     /// True if it could not be opened although it is there.
     pub fn is_blind(&self) -> bool {
         self.open.is_none() && !self.gone

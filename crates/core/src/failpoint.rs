@@ -6,6 +6,7 @@
 
 /// Every name in use.
 pub const NAMES: &[&str] = &[
+    "account.told",
     "compress.renamed",
     "compress.tmp",
     "control.made",
@@ -16,6 +17,7 @@ pub const NAMES: &[&str] = &[
     "frame.copied",
     "fs.linked",
     "leader.written",
+    "ledger.written",
     "outbox.begun",
     "outbox.bytes",
     "outbox.done",

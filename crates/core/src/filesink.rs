@@ -240,6 +240,11 @@ impl FileSink {
         Ok((records, more))
     }
 
+    /// Whether each of its records is to survive a loss of power.
+    pub fn keeps_all(&self) -> bool {
+        self.sync == Sync::Always
+    }
+
     pub fn is_behind(&self) -> bool {
         self.failing_since.is_some_and(|since| since.elapsed() > PATIENCE)
     }

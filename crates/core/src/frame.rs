@@ -140,6 +140,12 @@ pub struct Head {
 
 pub const HEAD: usize = 24;
 
+/// The set of sinks that a record's payload begins with, without reading the rest.
+#[inline]
+pub fn sinks(payload: &[u8]) -> u32 {
+    payload.get(16..20).and_then(|bits| bits.try_into().ok()).map_or(0, u32::from_le_bytes)
+}
+
 impl Head {
     pub fn bytes(&self) -> [u8; HEAD] {
         let mut out = [0u8; HEAD];

@@ -8,7 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, Per
 use std::path::Path;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use rustix::fs::{FlockOperation, OFlags, RenameFlags, CWD};
+use rustix::fs::{FlockOperation, Mode, OFlags, RenameFlags, CWD};
 use rustix::io::Errno;
 
 use crate::failpoint;
@@ -79,6 +79,8 @@ pub enum How {
 pub trait FileSystem: Send + Sync + Debug {
     /// `mode` counts where a file is made, less the umask.
     fn open(&self, path: &Path, how: How, mode: u32) -> io::Result<Handle>;
+    /// The same in a folder that is held open, whatever bears its name now.
+    fn open_in(&self, folder: &Handle, name: &str, how: How, mode: u32) -> io::Result<Handle>;
     fn write(&self, file: &Handle, bytes: &[u8]) -> io::Result<usize>;
     fn write_at(&self, file: &Handle, bytes: &[u8], offset: u64) -> io::Result<usize>;
     fn read_at(&self, file: &Handle, bytes: &mut [u8], offset: u64) -> io::Result<usize>;
@@ -120,6 +122,17 @@ impl FileSystem for Real {
             How::Update => options.write(true).create(true),
         };
         Handle::open(|| options.open(path))
+    }
+
+    fn open_in(&self, folder: &Handle, name: &str, how: How, mode: u32) -> io::Result<Handle> {
+        let flags = match how {
+            How::Read => OFlags::RDONLY,
+            How::Append => OFlags::RDWR | OFlags::APPEND,
+            How::Create => OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::EXCL,
+            How::Update => OFlags::RDWR | OFlags::CREATE,
+        };
+        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+        Handle::open(|| Ok(File::from(rustix::fs::openat(&**folder, name, flags, Mode::from_raw_mode(mode))?)))
     }
 
     fn write(&self, file: &Handle, bytes: &[u8]) -> io::Result<usize> {

@@ -3,17 +3,20 @@
 //! One lock decides who leads; the kernel frees it when its holder dies. For each file sink a batch goes: format →
 //! outbox → file → positions in the segments → outbox done. Whoever takes over finishes what an outbox still holds
 //! before it reads on (see `takeover`).
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::fs::FlockOperation;
 
+use crate::account::Loss;
 use crate::control::Reason;
 use crate::error::{Error, Result};
 use crate::filesink::{FileSink, Notices, SYNC_INTERVAL};
 use crate::fork::Held;
-use crate::os::now_ns;
+use crate::fs::Real;
+use crate::ledger::Ledger;
 use crate::segment::VERSION;
 use crate::shared::Shared;
 use crate::source::{count_damage, Source, Take};
@@ -62,6 +65,7 @@ impl Drop for Lock {
 pub struct Leader {
     shared: Arc<Shared>,
     source: Source,
+    ledger: Ledger,
     sinks: Vec<FileSink>,
     sinks_seen: u32,
     reaped: Instant,
@@ -75,7 +79,9 @@ pub struct Leader {
 
 impl Leader {
     pub fn new(shared: Arc<Shared>, lock: Lock) -> Self {
-        let source = Source::leading(Arc::clone(&shared));
+        let mut source = Source::leading(Arc::clone(&shared));
+        source.tells = false;
+        let ledger = open_ledger(&source, &shared);
         let control = &shared.folder.control;
         control.leader().store(std::process::id(), Ordering::Relaxed);
         control.leader_format().store(VERSION, Ordering::Relaxed);
@@ -83,6 +89,7 @@ impl Leader {
         let sinks_seen = control.sinks().load(Ordering::Acquire);
         let mut leader = Self {
             source,
+            ledger,
             sinks: Vec::new(),
             sinks_seen,
             reaped: Instant::now(),
@@ -108,7 +115,7 @@ impl Leader {
     /// Looks once at everything; returns how many records were delivered.
     pub fn round(&mut self) -> u64 {
         let control = &self.shared.folder.control;
-        control.beat().store(now_ns() as u64, Ordering::Relaxed);
+        control.set_beat();
         let changed = control.sinks().load(Ordering::Acquire);
         if std::mem::replace(&mut self.sinks_seen, changed) != changed {
             self.reload();
@@ -123,6 +130,7 @@ impl Leader {
         if waiting || delivered == 0 || self.reaped.elapsed() > Duration::from_millis(20) {
             self.reap(waiting);
         }
+        self.sync_ledger(SYNC_INTERVAL);
         if self.source.has_newer {
             self.tell_once("some segments were written by a newer version of Cordwood, which will deliver them".into());
         }
@@ -181,6 +189,7 @@ impl Leader {
             lost += 1;
             Take::Next
         }) {}
+        self.source.drop_taken(identity, Loss::Removed, lost);
         if self.source.commit(identity).is_ok() && lost > 0 {
             self.shared.folder.control.dropped(Reason::SinkRemoved).fetch_add(lost, Ordering::Relaxed);
             self.tell_once(format!("sink {identity:016x} was removed: {lost} records for it are given up"));
@@ -209,9 +218,12 @@ impl Leader {
     fn reap(&mut self, pressed: bool) {
         self.reaped = Instant::now();
         self.source.find_dead();
-        let mut freed = self.source.reap();
+        let mut freed = self.remove_finished();
         if pressed && freed == 0 {
-            for (identity, name, _lock) in self.behind() {
+            for (identity, name, lock) in self.behind() {
+                if lock.is_some() {
+                    self.source.catch_up(identity);
+                }
                 if let Some(lost) = self.source.give_up_oldest(identity) {
                     let control = &self.shared.folder.control;
                     control.dropped(Reason::SinkBehind).fetch_add(lost, Ordering::Relaxed);
@@ -221,10 +233,32 @@ impl Leader {
                     self.notices.push(format!("{name}: the spool is full; its oldest records are given up"));
                 }
             }
-            freed = self.source.reap();
+            freed = self.remove_finished();
         }
         if freed > 0 {
             self.shared.folder.control.release(freed);
+        }
+    }
+
+    /// Removes the segments that every sink is done with, each when the ledger has it.
+    fn remove_finished(&mut self) -> u64 {
+        self.ledger.at_once = self.sinks.iter().any(FileSink::keeps_all);
+        let (ledger, mut failed) = (&mut self.ledger, None);
+        let freed = self.source.reap(|member| failed = ledger.settle(member).err().or(failed.take()));
+        if let Some(error) = failed {
+            self.tell_once(format!("{error}: the ledger is kept in memory until it can be written"));
+        }
+        if std::mem::take(&mut self.ledger.was_damaged) {
+            self.tell_once("the ledger was damaged: what became of earlier records is not known any more".into());
+        }
+        freed
+    }
+
+    fn sync_ledger(&mut self, age: Duration) {
+        if self.ledger.unsynced.is_some_and(|since| since.elapsed() >= age) {
+            if let Err(error) = self.ledger.sync() {
+                self.tell_once(format!("{error}: the ledger may fall back by some segments if power is lost"));
+            }
         }
     }
 
@@ -304,7 +338,8 @@ impl Leader {
 
     /// When some file is to be forced to the disk.
     pub fn next_sync(&self) -> Option<Instant> {
-        self.sinks.iter().filter_map(|sink| sink.unsynced).min().map(|since| since + SYNC_INTERVAL)
+        let files = self.sinks.iter().filter_map(|sink| sink.unsynced);
+        files.chain(self.ledger.unsynced).min().map(|since| since + SYNC_INTERVAL)
     }
 
     pub fn take_notices(&mut self) -> Notices {
@@ -326,11 +361,24 @@ impl Drop for Leader {
             // A backup that is being compressed is finished; one that takes longer, by the next leader.
             let _ = sink.log.close(COMPRESSION);
         }
+        self.sync_ledger(Duration::ZERO);
         let control = &self.shared.folder.control;
         self.shared.leading.store(false, Ordering::Release);
         control.sleeping().store(0, Ordering::Release);
         let _ = control.leader().compare_exchange(std::process::id(), 0, Ordering::Relaxed, Ordering::Relaxed);
     }
+}
+
+/// The folder's ledger. Whoever led last without keeping it has left a sign of that.
+fn open_ledger(source: &Source, shared: &Shared) -> Ledger {
+    let path = shared.folder.path.as_deref().unwrap_or(Path::new("memory"));
+    let mut ledger = Ledger::new(Arc::new(Real), source.folder_again(), path);
+    let control = &shared.folder.control;
+    let beat = control.beat().load(Ordering::Relaxed);
+    if beat != control.counted().load(Ordering::Relaxed) {
+        ledger.note_older(beat);
+    }
+    ledger
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub mod memo;
 pub mod record;
 pub mod frame;
 pub mod segment;
+pub mod account;
 pub mod control;
 pub mod folder;
 pub mod shared;
@@ -45,6 +46,7 @@ pub mod pack;
 pub mod rotate;
 pub mod file;
 pub mod outbox;
+pub mod ledger;
 pub mod takeover;
 pub mod stream;
 

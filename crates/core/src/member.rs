@@ -60,6 +60,10 @@ impl OwnThread {
     }
 }
 
+mod books;
+use books::Book;
+pub use books::Reach;
+
 /// A segment being read, with how far each of its sinks has come.
 pub struct Member {
     pub reader: Reader,
@@ -79,6 +83,7 @@ pub struct Member {
     met: [u64; MAX_SINKS],
     /// Some position is not on the disk yet.
     unsynced: bool,
+    books: Vec<Book>,
     pub sealed: Option<u64>,
     pub dead: bool,
 }
@@ -89,6 +94,7 @@ impl Member {
         for (bit, slot) in committed.iter_mut().enumerate().take(reader.header.sinks.len()) {
             *slot = reader.delivered(bit);
         }
+        let books = books::open(&reader, &committed);
         Self {
             reader,
             name,
@@ -101,6 +107,7 @@ impl Member {
             gap: [false; MAX_SINKS],
             met: [UNKNOWN; MAX_SINKS],
             unsynced: false,
+            books,
             sealed: None,
             dead: false,
         }
@@ -184,20 +191,24 @@ impl Member {
     pub fn rewind(&mut self, bit: usize) {
         self.cursors[bit] = self.committed[bit];
         (self.lost[bit], self.gap[bit], self.met[bit]) = (0, false, UNKNOWN);
+        self.books[bit].forget();
     }
 
-    /// Says that the sink has all that was read; returns how many records damage took of it.
-    pub fn commit(&mut self, bit: usize) -> Result<u64> {
-        self.commit_to(bit, self.cursors[bit], self.lost[bit])
+    /// Says that the sink has all that was read; returns how many records damage took of it. What was counted is said
+    /// too, where `tells` or something was dropped: whoever goes on cannot find that out.
+    pub fn commit(&mut self, bit: usize, tells: bool) -> Result<u64> {
+        self.commit_to(bit, &self.reach(bit), tells)
     }
 
-    /// The same up to a position that was read: `lost` is how many records damage had taken there.
-    pub fn commit_to(&mut self, bit: usize, position: u64, lost: u64) -> Result<u64> {
+    /// The same up to where it had come before more was read.
+    pub fn commit_to(&mut self, bit: usize, reach: &Reach, tells: bool) -> Result<u64> {
         self.unsynced = true;
-        self.reader.deliver(bit, position)?;
+        let (account, lost) = self.account_after(bit, reach, tells)?;
+        self.reader.deliver(bit, reach.position)?;
         failpoint!("position.moved").map_err(|e| Error::io("write", &self.name, e))?;
-        self.committed[bit] = position;
+        self.committed[bit] = reach.position;
         self.lost[bit] -= lost.min(self.lost[bit]);
+        self.books[bit].settle(account, reach);
         Ok(lost)
     }
 

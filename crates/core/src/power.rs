@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use crate::filesink::FileSink;
 use crate::fs::recorder::Recorder;
-use crate::source::Source;
+use crate::fs::Real;
+use crate::ledger::{self, Ledger};
+use crate::source::{open_folder, Source};
 use crate::spec::identity;
 use crate::trial::{lead, lines, spool_path, Writer, SINK};
 
@@ -62,7 +64,11 @@ impl History {
         .to_string();
         let shared = Arc::clone(&writer.spool.shared);
         let mut sink = FileSink::open_on(Arc::clone(&recorder) as _, identity(SINK), spec, &shared).unwrap();
-        let mut source = Source::folder(&spool_path(folder.path()));
+        let spool = spool_path(folder.path());
+        let mut source = Source::folder(&spool);
+        source.tells = false;
+        let mut ledger = Ledger::new(Arc::clone(&recorder) as _, source.folder_again(), &spool);
+        ledger.at_once = sync == "always";
         let mut history = Self { folder, _attic: attic, recorder, promises: Vec::new(), records: 0 };
         let (mut delivered, mut at_once, mut notices) = (0, Vec::new(), Vec::new());
         for step in steps {
@@ -89,6 +95,7 @@ impl History {
                 Tick => {
                     history.recorder.segments_synced();
                     sink.sync(&mut source, &mut notices);
+                    ledger.sync().unwrap();
                     for record in 0..history.records {
                         history.promise(record, Promise::Once);
                     }
@@ -96,7 +103,7 @@ impl History {
                 Roll => {
                     writer.spool.retire();
                     source.find_dead();
-                    source.reap();
+                    source.reap(|member| ledger.settle(member).unwrap());
                 }
             }
             history.recorder.watch();
@@ -145,6 +152,9 @@ impl History {
         assert!(writer.log("fresh"));
         assert!((0..1000).any(|_| leader.round() > 0), "{:?} {:?}", leader.take_notices(), lines(folder));
         drop(leader);
+        let spool = spool_path(folder);
+        let books = ledger::read(&Real, &mut open_folder(&spool).unwrap(), &spool).unwrap();
+        assert!(books.rows.iter().all(|row| row.sum.holds()), "{books:?}");
         let mut lines = lines(folder);
         assert_eq!(lines.pop().as_deref(), Some("fresh"));
         lines

@@ -8,11 +8,14 @@ use std::sync::Arc;
 
 use rustix::fs::FlockOperation;
 
+use crate::account::{Account, End};
 use crate::error::{Error, Result, NEWER};
 use crate::fork::Held;
 use crate::frame::{self, Found, Frame, Kind};
 use crate::os::Map;
-use crate::segment::{Header, HEADER, MAGIC, ORDINAL, POSITIONS, RECORDS, SEALED, VERSION};
+use crate::segment::{
+    Header, ACCEPTED, ACCOUNTS, COUNTING, HEADER, MAGIC, ORDINAL, POSITIONS, RECORDS, SEALED, SETTLED, VERSION,
+};
 
 /// No segment is larger; a header that says so lies.
 const LARGEST: u64 = 1 << 31;
@@ -161,17 +164,70 @@ impl Reader {
 
     /// Moves a sink's position forward, never back; only whoever delivers that sink calls this.
     pub fn deliver(&self, bit: usize, position: u64) -> Result<()> {
-        let position = position.max(self.word(POSITIONS + bit * 8));
         let at = POSITIONS + bit * 8;
+        self.store(at, &[position.max(self.word(at))])
+    }
+
+    fn store(&self, at: usize, words: &[u64]) -> Result<()> {
         match &self.bytes {
             Bytes::File(file) => {
-                file.write_all_at(&position.to_le_bytes(), at as u64).map_err(|e| Error::io("write", &self.path, e))
+                let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+                file.write_all_at(&bytes, at as u64).map_err(|e| Error::io("write", &self.path, e))
             }
             Bytes::Memory(map) => {
-                map.word64(at).store(position, Ordering::Release);
+                let each = words.iter().enumerate();
+                each.for_each(|(place, word)| map.word64(at + place * 8).store(*word, Ordering::Release));
                 Ok(())
             }
         }
+    }
+
+    /// Nobody reads it for this sink: a terminal, or one that its own process removed.
+    pub fn is_passed_over(&self, bit: usize) -> bool {
+        self.word(POSITIONS + bit * 8) == u64::MAX
+    }
+
+    /// How many records its writer accepted for a sink; None where it did not count, or the count cannot be.
+    pub fn accepted(&self, bit: usize) -> Option<u64> {
+        let accepted = self.word(ACCEPTED + bit * 8);
+        let possible = self.sealed().is_none() || accepted <= self.records();
+        (self.word(COUNTING) == 1 && possible).then_some(accepted)
+    }
+
+    /// What whoever delivers a sink has counted.
+    pub fn account(&self, bit: usize) -> Account {
+        let mut bytes = [0; Account::SIZE];
+        let got = self.bytes.read_at(&mut bytes, (ACCOUNTS + bit * Account::SIZE) as u64);
+        let mut account =
+            if got.is_ok_and(|got| got == bytes.len()) { Account::parse(&bytes) } else { Account::default() };
+        account.position = account.position.max(HEADER as u64);
+        account
+    }
+
+    /// Says what was counted; only whoever delivers that sink calls this, before it moves the position there.
+    pub fn tell(&self, bit: usize, account: &Account) -> Result<()> {
+        let bytes = account.bytes();
+        let word = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| bytes[at * 8 + i]));
+        self.store(ACCOUNTS + bit * Account::SIZE, &[word(0), word(1), word(2), word(3)])
+    }
+
+    /// What its end, as far as it is known, tells of the counts.
+    pub fn end(&self, dead: bool) -> End {
+        match self.sealed() {
+            Some(_) => End::Sealed,
+            None if dead => End::Dead,
+            None => End::Open,
+        }
+    }
+
+    /// True if it stands in the ledger although it is still here.
+    pub fn is_settled(&self) -> bool {
+        self.word(SETTLED) == 1
+    }
+
+    /// It stands in the ledger and could not be removed. What cannot be written here is counted twice, on both sides.
+    pub fn mark_settled(&self) {
+        let _ = self.store(SETTLED, &[1]);
     }
 
     /// True if no folder names it: whoever has it open alone can read it.

@@ -7,7 +7,11 @@
 //! 1024  ordinal u64    its place among its writer's segments, from 1; 0 = prepared, never used. Stored last.
 //! 1032  sealed u64     where the last frame ends; 0 = still being written
 //! 1040  records u64    how many, once it is sealed. Stored before that
+//! 1048  counting u64   1: the writer counts what it accepts for each sink
+//! 1056  settled u64    1: it stands in the ledger already, and could not be removed
 //! 1088  positions 32 × u64   how far each sink has come; moved only by whoever delivers that sink
+//! 1344  accepted 32 × u64    records for each sink; counted by the writer once they stand
+//! 1600  accounts 32 × 32     what each sink's deliverer has counted (see `account`)
 //! 4096  frames
 //! ```
 //! The writer holds a `flock` on its open segment, so a segment whose lock can be had is sealed or its writer is dead.
@@ -35,7 +39,11 @@ const STATIC: usize = 1024;
 pub const ORDINAL: usize = 1024;
 pub const SEALED: usize = 1032;
 pub const RECORDS: usize = 1040;
+pub const COUNTING: usize = 1048;
+pub const SETTLED: usize = 1056;
 pub const POSITIONS: usize = 1088;
+pub const ACCEPTED: usize = POSITIONS + MAX_SINKS * 8;
+pub const ACCOUNTS: usize = ACCEPTED + MAX_SINKS * 8;
 const SINKS: usize = 256;
 
 /// A sink as a segment's header names it.
@@ -182,6 +190,7 @@ impl Prepared {
             let position = if passed >> bit & 1 == 1 { u64::MAX } else { HEADER as u64 };
             self.map.word64(POSITIONS + bit * 8).store(position, Ordering::Relaxed);
         }
+        self.map.word64(COUNTING).store(1, Ordering::Relaxed);
         let _ = failpoint!("segment.headed");
         self.map.word64(ORDINAL).store(ordinal, Ordering::Release);
         Segment {
@@ -190,6 +199,7 @@ impl Prepared {
             ordinal,
             position: HEADER,
             records: 0,
+            accepted: [0; MAX_SINKS],
             head,
             prepared: self,
         }
@@ -220,6 +230,8 @@ pub struct Segment {
     ordinal: u64,
     position: usize,
     records: u64,
+    /// By sink; its header has the same.
+    accepted: [u64; MAX_SINKS],
     head: Box<[u8; STATIC]>,
 }
 
@@ -262,8 +274,24 @@ impl Segment {
         let _ = failpoint!("frame.copied");
         map.word32(offset).store(len, Ordering::Release);
         self.position += frame::aligned(len as usize);
-        self.records += u64::from(kind == Kind::Record);
+        if kind == Kind::Record {
+            self.records += 1;
+            self.accept(frame::sinks(payload));
+        }
         offset as u32
+    }
+
+    /// Counts a record for each sink it is for. After it stands: who is killed in between has accepted it uncounted.
+    #[inline]
+    fn accept(&mut self, mut bits: u32) {
+        while bits != 0 {
+            let bit = bits.trailing_zeros() as usize;
+            bits &= bits - 1;
+            if bit < self.sinks {
+                self.accepted[bit] += 1;
+                self.prepared.map.word64(ACCEPTED + bit * 8).store(self.accepted[bit], Ordering::Release);
+            }
+        }
     }
 
     /// What has to be forced to the disk for all that stands here to survive a loss of power; None for memory.
@@ -294,9 +322,10 @@ impl Segment {
     /// records they miss.
     pub fn abandon(self) {
         let Some(file) = &self.prepared.file else { return };
-        let words = [(RECORDS, self.records), (SEALED, self.position as u64), (ORDINAL, self.ordinal)];
+        let accepted = self.accepted[..self.sinks].iter().enumerate().map(|(bit, count)| (ACCEPTED + bit * 8, *count));
+        let words = [(COUNTING, 1), (RECORDS, self.records), (SEALED, self.position as u64), (ORDINAL, self.ordinal)];
         let _ = file.write_all_at(&*self.head, 0);
-        for (at, word) in words {
+        for (at, word) in accepted.chain(words) {
             // What cannot be written is found by nobody: the records are lost, and the disk fails.
             let _ = file.write_all_at(&word.to_le_bytes(), at as u64);
         }

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::account::Loss;
 use crate::control::Reason;
 use crate::directory::{Directory, Opened};
 use crate::error::{Error, Result, NEWER};
@@ -86,6 +87,8 @@ pub struct Source {
     generation: u32,
     /// Members that the last `read` took records from.
     taken: Vec<usize>,
+    /// What is counted is said with each position: another process removes the segments.
+    pub tells: bool,
     /// Some segment is of a newer version, and left to it.
     pub has_newer: bool,
     /// Records that damage took, of what was committed since somebody last asked.
@@ -95,7 +98,8 @@ pub struct Source {
 impl Source {
     fn with(scope: Scope) -> Self {
         let (members, ignored) = (Vec::new(), HashSet::new());
-        Self { scope, members, ignored, listed: None, generation: 0, taken: Vec::new(), has_newer: false, damaged: 0 }
+        let taken = Vec::new();
+        Self { scope, members, ignored, listed: None, generation: 0, taken, tells: true, has_newer: false, damaged: 0 }
     }
 
     /// All segments of a folder.
@@ -203,8 +207,7 @@ impl Source {
     pub fn catch_up(&mut self, identity: u64) {
         for member in &mut self.members {
             if let Some(bit) = member.reader.bit(identity) {
-                member.committed[bit] = member.committed[bit].max(member.reader.delivered(bit));
-                member.rewind(bit);
+                member.catch_up(bit);
             }
         }
     }
@@ -287,10 +290,13 @@ impl Source {
             take(&record, lines.get(bit as u32))
         } else {
             member.lost[bit] += 1;
-            Take::Next
+            member.cursors[bit] = cursor + stride as u64;
+            return Take::Next;
         };
         if taken != Take::Leave {
-            self.members[at].cursors[bit] = cursor + stride as u64;
+            let member = &mut self.members[at];
+            member.cursors[bit] = cursor + stride as u64;
+            member.count(bit);
         }
         taken
     }
@@ -314,11 +320,20 @@ impl Source {
         at_bit.map(|(member, bit)| (member.reader.header.salt(), member.cursors[bit])).collect()
     }
 
+    /// Of the records read and not committed so many, the last ones, did not reach the sink.
+    pub fn drop_taken(&mut self, identity: u64, loss: Loss, count: u64) {
+        let mut left = count;
+        for member in self.members.iter_mut().rev() {
+            let Some(bit) = member.reader.bit(identity) else { continue };
+            left = member.drop_taken(bit, loss, left);
+        }
+    }
+
     /// What was read is delivered: says so in each segment.
     pub fn commit(&mut self, identity: u64) -> Result<()> {
         let moved: Vec<_> = self.moved(identity).collect();
         for (at, bit) in moved {
-            self.damaged += self.members[at].commit(bit)?;
+            self.damaged += self.members[at].commit(bit, self.tells)?;
         }
         Ok(())
     }
@@ -345,7 +360,7 @@ impl Source {
                 if let (true, Some(bit)) = (member.reader.header.salt() == *salt, member.reader.bit(identity)) {
                     member.committed[bit] = member.committed[bit].max(*position);
                     member.rewind(bit);
-                    self.damaged += member.commit(bit)?;
+                    self.damaged += member.commit(bit, self.tells)?;
                 }
             }
         }
@@ -398,15 +413,18 @@ impl Source {
         while member.advance(bit).is_some() {
             let Step::Frame(_, stride) = member.reader.look(member.cursors[bit]) else { break };
             member.cursors[bit] += stride as u64;
+            member.count(bit);
             lost += 1;
         }
+        member.drop_taken(bit, Loss::Behind, lost);
+        self.damaged += member.commit(bit, self.tells).unwrap_or(0);
         member.committed[bit] = member.cursors[bit]; // Also where that cannot be written: it is given up.
-        self.damaged += member.commit(bit).unwrap_or(0);
         Some(lost)
     }
 
-    /// Removes segments that every sink is done with. Returns the bytes freed.
-    pub fn reap(&mut self) -> u64 {
+    /// Removes segments that every sink is done with; before, `settle` takes up what became of each one's records. Returns
+    /// the bytes freed.
+    pub fn reap(&mut self, mut settle: impl FnMut(&mut Member)) -> u64 {
         let mut freed = 0;
         // Of memory the writer lets go.
         let folder = match &self.scope {
@@ -414,12 +432,19 @@ impl Source {
             Scope::Own(..) => None,
         };
         self.members.retain_mut(|member| {
-            let keep = !member.is_done(folder.is_some());
-            if !keep && folder.is_some_and(|folder| folder.remove(&member.name)) {
+            if !member.is_done(folder.is_some()) {
+                return true;
+            }
+            let Some(folder) = folder else { return false };
+            settle(member);
+            if folder.remove(&member.name) {
                 freed += member.reader.header.capacity;
                 let _ = failpoint!("segment.removed");
+            } else {
+                // Memory, of which the writer lets go, or a folder that does not let go of it.
+                member.reader.mark_settled();
             }
-            keep
+            false
         });
         freed + self.remove_unused()
     }
@@ -432,6 +457,16 @@ impl Source {
         }
         let known: HashSet<&OsString> = self.members.iter().map(|member| &member.name).collect();
         folder.remove_unused(|name| known.contains(name) || self.ignored.contains(name))
+    }
+
+    /// The folder, held open once more; None for memory, and where it cannot be opened.
+    pub fn folder_again(&self) -> Option<Held> {
+        self.scope.directory().and_then(Directory::again)
+    }
+
+    /// Every segment at hand.
+    pub fn members(&mut self) -> &mut [Member] {
+        &mut self.members
     }
 
     /// True if the folder could not be opened: nothing is seen of it.

@@ -2,6 +2,7 @@
 use std::io;
 use std::sync::atomic::Ordering;
 
+use crate::account::Loss;
 use crate::control::Reason;
 use crate::error::Result;
 use crate::record::Record;
@@ -128,6 +129,7 @@ impl Pipe {
                 // What was not wholly written is counted, and let go.
                 let lost = self.ends.iter().filter(|end| **end > self.written).count() as u64;
                 shared.folder.control.dropped(Reason::StreamStopped).fetch_add(lost, Ordering::Relaxed);
+                source.drop_taken(self.identity, Loss::Stopped, lost);
                 self.written = self.batch.len();
             }
             let _ = source.commit(self.identity);

@@ -4,7 +4,10 @@ use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cordwood_core::account::LOSSES;
 use cordwood_core::folder::Folder;
+use cordwood_core::fs::Real;
+use cordwood_core::ledger::{self, Row};
 use cordwood_core::names::Form;
 use cordwood_core::record::Process;
 use cordwood_core::recovery;
@@ -140,5 +143,49 @@ pub fn spool_status(py: Python<'_>, folder: PathBuf) -> PyResult<Bound<'_, PyDic
         sinks.set_item(format!("{identity:016x}"), count)?;
     }
     out.set_item("sinks", sinks)?;
+    Ok(out)
+}
+
+/// What became of every record that a spool folder accepted, for each sink: accepted = delivered + spooled + dropped.
+///
+/// Returns `since` (when counting began) and `older` (until when a version that does not count delivered; nanoseconds, 0
+/// for never) and `sinks`: hash -> `local`, `segments`, `uncounted` (those of such a version), `accepted`, `delivered`,
+/// `spooled`, `dropped` by reason, `missing` (accepted, and nobody knows what became of it) and `surplus`.
+#[pyfunction]
+pub fn read_ledger(py: Python<'_>, folder: PathBuf) -> PyResult<Bound<'_, PyDict>> {
+    let books = py
+        .detach(|| {
+            let mut source = open_folder(&folder)?;
+            ledger::read(&Real, &mut source, &folder)
+        })
+        .map_err(|e| os_error(&e))?;
+    let out = PyDict::new(py);
+    out.set_item("since", books.since_ns)?;
+    out.set_item("older", books.older_ns)?;
+    let sinks = PyDict::new(py);
+    for row in &books.rows {
+        sinks.set_item(format!("{:016x}", row.identity), balance(py, row)?)?;
+    }
+    out.set_item("sinks", sinks)?;
+    Ok(out)
+}
+
+fn balance<'py>(py: Python<'py>, row: &Row) -> PyResult<Bound<'py, PyDict>> {
+    let out = PyDict::new(py);
+    let sum = &row.sum;
+    out.set_item("local", row.local)?;
+    let counts = [
+        ("segments", sum.segments),
+        ("uncounted", sum.uncounted),
+        ("accepted", sum.accepted),
+        ("delivered", sum.delivered),
+        ("spooled", sum.spooled),
+        ("missing", sum.missing),
+        ("surplus", sum.surplus),
+    ];
+    counts.into_iter().try_for_each(|(name, count)| out.set_item(name, count))?;
+    let dropped = PyDict::new(py);
+    LOSSES.iter().zip(sum.dropped).try_for_each(|(name, count)| dropped.set_item(name, count))?;
+    out.set_item("dropped", dropped)?;
     Ok(out)
 }

@@ -35,7 +35,7 @@ mod _native {
     #[pymodule_export]
     use super::entry::{forget_plans, install_handler, install_logger};
     #[pymodule_export]
-    use super::folder::{pack, read_spool, recover, spool_status, unpack};
+    use super::folder::{pack, read_ledger, read_spool, recover, spool_status, unpack};
     #[pymodule_export]
     use super::log_record::{capture, masked_attributes};
     #[pymodule_export]

@@ -81,16 +81,25 @@ def recover(folder: str, *, as_json: bool) -> int:
 @main.command(short_help="Say what is set and how the spool stands.")
 @click.argument("folder", type=click.Path(), required=False)
 @click.option("--config", help="A configuration file or preset, as for cordwood.configure().")
+@click.option("--ledger", is_flag=True, help="What became of every record, for each sink.")
 @_as_json
-def doctor(folder: str | None, config: str | None, *, as_json: bool) -> int:
+def doctor(folder: str | None, config: str | None, *, ledger: bool, as_json: bool) -> int:
     """Say what is set and from where, how the spool stands, what is wrong and what to type."""
-    from cordwood.views.doctor import examine, sentences
+    from cordwood.views.doctor import examine, log_dir_of, sentences
 
-    report = examine(folder, config)
+    if ledger:
+        from cordwood.views.ledger import examine as balance
+        from cordwood.views.ledger import sentences as tell
+
+        report = balance(log_dir_of(folder, config))
+        lines = tell(report)
+    else:
+        report = examine(folder, config)
+        lines = sentences(report)
     if as_json:
         _print_json(report)
     else:
-        click.echo("\n".join(sentences(report)))
+        click.echo("\n".join(lines))
     return 1 if report["problems"] else 0
 
 

@@ -17,6 +17,7 @@ from cordwood.config import LogConfig, Resolved, resolve, switches
 from cordwood.delivery.report import StateFile
 from cordwood.query.spooled import spools_of
 from cordwood.spool import file_sinks, shared_sinks
+from cordwood.views import ledger
 
 _LATE = 1000  # undelivered records of a sink that are worth a word while somebody delivers
 
@@ -32,11 +33,12 @@ def examine(folder: str | None, config: str | None = None) -> dict[str, Any]:
         ConfigError: `config` names no preset and no file.
     """
     resolved = resolve(config)
-    log_dir = folder or os.fspath(resolved.config.log_dir)
+    log_dir = _log_dir(folder, resolved)
     spools = [_status(spool) for spool in spools_of(log_dir)]
     problems = [*_config_problems(resolved), *_folder_problems(log_dir, given=folder is not None)]
     for status in spools:
         problems += _spool_problems(status, log_dir)
+        problems += [f"{text}; see cordwood doctor --ledger" for text in ledger.problems(ledger.read(status["folder"]))]
     return {
         "environment": _environment(),
         "settings": {
@@ -49,6 +51,15 @@ def examine(folder: str | None, config: str | None = None) -> dict[str, Any]:
         "spools": spools,
         "problems": problems,
     }
+
+
+def log_dir_of(folder: str | None, config: str | None) -> str:
+    """The log directory that is meant: the given one, else the configured one."""
+    return folder or _log_dir(folder, resolve(config))
+
+
+def _log_dir(folder: str | None, resolved: Resolved) -> str:
+    return folder or os.fspath(resolved.config.log_dir)
 
 
 def _source(name: str, origins: Mapping[str, str]) -> str:

@@ -65,6 +65,11 @@ impl FileSystem for Faulty {
         Real.open(path, how, mode)
     }
 
+    fn open_in(&self, folder: &Handle, name: &str, how: How, mode: u32) -> io::Result<Handle> {
+        self.pass()?;
+        Real.open_in(folder, name, how, mode)
+    }
+
     fn write(&self, file: &Handle, bytes: &[u8]) -> io::Result<usize> {
         self.write_with(bytes, |part| Real.write(file, part))
     }

@@ -231,6 +231,12 @@ impl FileSystem for Recorder {
         Ok(file)
     }
 
+    fn open_in(&self, folder: &Handle, name: &str, how: How, mode: u32) -> io::Result<Handle> {
+        use std::os::fd::AsRawFd;
+        let folder = fs::read_link(format!("/proc/self/fd/{}", folder.as_raw_fd()))?;
+        self.open(&folder.join(name), how, mode)
+    }
+
     fn write(&self, file: &Handle, bytes: &[u8]) -> io::Result<usize> {
         let before = file.metadata()?;
         let written = Real.write(file, bytes)?;

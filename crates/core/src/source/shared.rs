@@ -1,14 +1,13 @@
 //! What a deliverer of one sink needs of a folder whose files somebody else delivers: databases.
 use super::{Scope, Source};
 use crate::error::Result;
+use crate::member::Reach;
 
 /// How far a sink had come in a segment when a batch was read.
 #[derive(Debug, Clone, Copy)]
 pub struct Reached {
     salt: u64,
-    position: u64,
-    /// Records that damage had taken up to there, of what was not committed.
-    lost: u64,
+    reach: Reach,
 }
 
 impl Source {
@@ -16,22 +15,22 @@ impl Source {
     pub fn reached(&self, identity: u64) -> Vec<Reached> {
         let reached = |(at, bit): (usize, usize)| {
             let member = &self.members[at];
-            Reached { salt: member.reader.header.salt(), position: member.cursors[bit], lost: member.lost[bit] }
+            Reached { salt: member.reader.header.salt(), reach: member.reach(bit) }
         };
         self.moved(identity).map(reached).collect()
     }
 
     /// What was read up to there is delivered: says so in each segment.
     pub fn commit_to(&mut self, identity: u64, reached: &[Reached]) -> Result<()> {
-        for Reached { salt, position, lost } in reached {
+        for Reached { salt, reach } in reached {
             let Some(member) = self.members.iter_mut().find(|member| member.reader.header.salt() == *salt) else {
                 continue;
             };
-            let Some(bit) = member.reader.bit(identity).filter(|bit| *position > member.committed[*bit]) else {
+            let Some(bit) = member.reader.bit(identity).filter(|bit| reach.position > member.committed[*bit]) else {
                 continue;
             };
-            self.damaged += member.commit_to(bit, *position, *lost)?;
-            member.cursors[bit] = member.cursors[bit].max(*position);
+            self.damaged += member.commit_to(bit, reach, self.tells)?;
+            member.cursors[bit] = member.cursors[bit].max(reach.position);
         }
         Ok(())
     }
