@@ -11,8 +11,9 @@ from pathlib import Path
 
 import cordwood
 import pytest
+from cordwood import _native
 from cordwood.errors import ConfigError, DatabaseError
-from cordwood.pipeline.outlets import outlets
+from cordwood.pipeline.outlets import Outlets, outlets
 from cordwood.sinks.sqlite import SqliteSink
 
 
@@ -110,17 +111,26 @@ def test_the_ledger_forgets_segments_that_are_gone_for_long(tmp_path: Path) -> N
 
 
 def test_the_end_of_a_process_waits_less_where_a_database_is_down_and_the_spool_keeps_its_records(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    asked: list[float] = []
+    flush_each = Outlets.flush_each
+
+    def flush(self: Outlets, timeout: float) -> list[tuple[_native.Spool, int]]:
+        asked.append(timeout)
+        return flush_each(self, timeout)
+
+    monkeypatch.setattr(Outlets, "flush_each", flush)
     (tmp_path / "logs.db").mkdir()  # no file can be there
     cordwood.configure(log_dir=tmp_path, console_output=False, database=True)
-    assert outlets.exit_patience(5.0) == 5.0
     cordwood.get_logger("shop").info("x")
-    assert cordwood.flush(0.5) == 1
-    assert outlets.exit_patience(5.0) == 1.0
-    (tmp_path / "logs.db").rmdir()
-    assert cordwood.flush(20) == 0
-    assert outlets.exit_patience(5.0) == 5.0
+    asked.clear()
+    assert [remaining for _, remaining in outlets.flush_at_exit(5.0)] == [1]
+    assert asked == [1.0]
+    monkeypatch.setattr(Outlets, "fails_and_keeps", lambda _: False)
+    assert [remaining for _, remaining in outlets.flush_at_exit(1.1)] == [1]
+    assert asked[1:] == [1.0, pytest.approx(0.1)]
+    outlets.deadline = None
 
 
 def test_the_file_is_its_owners_alone_and_keeps_a_log_ahead(tmp_path: Path) -> None:

@@ -330,9 +330,7 @@ def _finalize_child() -> None:
 
 def _at_exit() -> None:
     outlets.exiting = True
-    patience = outlets.exit_patience(EXIT_TIMEOUT)
-    outlets.deadline = time.monotonic() + patience
-    for spool, remaining in outlets.flush_each(patience):
+    for spool, remaining in outlets.flush_at_exit(EXIT_TIMEOUT):
         say_remaining(spool, remaining)
 
 

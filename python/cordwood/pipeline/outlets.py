@@ -23,7 +23,7 @@ from cordwood.sinks.console import ConsoleSink
 from cordwood.sinks.file import FileSink
 from cordwood.spool import FOLDER, SpoolOptions, open_spool
 
-IN_VAIN = 1.0  # seconds that the end of the process waits while a database is down: the other sinks need no more
+IN_VAIN = 1.0  # seconds that the end of the process waits while a database is down: other sinks need no more
 RELEASE_TIMEOUT = 5.0  # seconds that closing or flushing one handler waits for delivery
 NEVER = 1 << 30  # no record has so high a level
 LAST_WORDS = 0.1  # seconds for what is logged when that wait is over
@@ -172,11 +172,23 @@ class Outlets:
                 outlet.loop.wake()
         return [(spool, spool.flush(max(0.0, deadline - time.monotonic()))) for spool in list(self.spools.values())]
 
-    def exit_patience(self, timeout: float) -> float:
-        """Seconds that the end of the process waits: few where a database fails and the spool keeps its records."""
+    def flush_at_exit(self, timeout: float) -> list[tuple[_native.Spool, int]]:
+        """As `flush_each`, but no longer than `IN_VAIN` where a database fails and the spool keeps its records."""
+        self.deadline = time.monotonic() + timeout
+        first = min(timeout, IN_VAIN)
+        left = self.flush_each(first)
+        if not any(remaining for _, remaining in left):
+            return left
+        if self.fails_and_keeps():
+            self.deadline = time.monotonic()
+            return left
+        return self.flush_each(timeout - first)
+
+    def fails_and_keeps(self) -> bool:
+        """Whether a database does not take records, and all that waits for it outlives the process."""
         senders = [outlet.loop for outlet in list(self.opened.values()) if isinstance(outlet.loop, Sender)]
         kept = all(spool.folder is not None for spool in list(self.spools.values()))
-        return min(timeout, IN_VAIN) if kept and any(sender.is_failing for sender in senders) else timeout
+        return kept and any(sender.is_failing for sender in senders)
 
     def unreachable(self, timeout: float) -> dict[str, str]:
         """The databases of this process that do not answer within `timeout` seconds, with what is wrong."""
