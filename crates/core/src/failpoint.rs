@@ -6,7 +6,6 @@
 
 /// Every name in use.
 pub const NAMES: &[&str] = &[
-    "account.told",
     "compress.renamed",
     "compress.tmp",
     "control.made",

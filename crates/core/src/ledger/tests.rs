@@ -3,7 +3,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::atomic::Ordering;
 
 use super::*;
-use crate::account::Loss;
+use crate::account::{Account, Loss};
 use crate::directory::Directory;
 use crate::fs::faulty::{Fault, Faulty};
 use crate::fs::Real;
@@ -161,6 +161,50 @@ fn what_only_a_dead_process_could_have_delivered_is_counted_as_that() {
     let lost = [Loss::Stopped, Loss::Ended].map(|loss| memory.sum.dropped[loss as usize]);
     assert!(memory.local && memory.sum.holds());
     assert_eq!((memory.sum.accepted, memory.sum.delivered, lost), (4, 2, [1, 1]));
+}
+
+#[test]
+fn an_account_ahead_of_its_position_is_not_believed() {
+    let folder = tempfile::tempdir().unwrap();
+    let writer = writer(folder.path(), 5);
+    let mut source = open_folder(&spool_path(folder.path())).unwrap();
+    // Killed between the two.
+    let ahead = Account { position: 1 << 20, delivered: 5, ..Account::default() };
+    source.members()[0].reader.tell(0, &ahead).unwrap();
+    drop(writer);
+    let waits = sum(folder.path());
+    assert_eq!((waits.delivered, waits.spooled, waits.holds()), (0, 5, true));
+    deliver(folder.path());
+    let all = sum(folder.path());
+    assert_eq!((all.accepted, all.delivered, all.holds()), (5, 5, true));
+}
+
+#[test]
+fn a_batch_committed_while_more_is_read_counts_as_far_as_it_went() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = writer(folder.path(), 5);
+    let mut source = open_folder(&spool_path(folder.path())).unwrap();
+    let mut left = 3;
+    source.read(identity(SINK), |_, _| {
+        left -= 1;
+        if left == 0 {
+            Take::Last
+        } else {
+            Take::Next
+        }
+    });
+    let first = source.reached(identity(SINK));
+    source.read(identity(SINK), |_, _| Take::Next);
+    source.commit_to(identity(SINK), &first).unwrap();
+    let middle = sum(folder.path());
+    assert_eq!((middle.delivered, middle.spooled, middle.holds()), (3, 2, true));
+    source.rewind(identity(SINK));
+    source.read(identity(SINK), |_, _| Take::Next);
+    source.commit(identity(SINK)).unwrap();
+    writer.spool.retire();
+    let all = sum(folder.path());
+    assert_eq!((all.delivered, all.spooled, all.holds()), (5, 0, true));
+    assert_eq!(source.members()[0].reader.account(0).delivered, 5);
 }
 
 #[test]

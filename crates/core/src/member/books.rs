@@ -5,8 +5,7 @@
 //! with each position, because another process removes the segment. Whatever is dropped is said at once.
 use super::{Member, UNKNOWN};
 use crate::account::{Account, Balance, End, Loss};
-use crate::error::{Error, Result};
-use crate::failpoint;
+use crate::error::Result;
 use crate::frame::Kind;
 use crate::reader::{Reader, Step};
 
@@ -119,7 +118,6 @@ impl Member {
         account.dropped[Loss::Damaged as usize] += lost as u32;
         if says {
             self.reader.tell(bit, &account)?;
-            failpoint!("account.told").map_err(|e| Error::io("write", &self.name, e))?;
         }
         Ok((account, lost))
     }
