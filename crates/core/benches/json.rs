@@ -1,6 +1,7 @@
 //! What a JSON line with five extra fields costs: `cargo bench -p cordwood-core --bench json`.
 use cordwood_core::json::JsonFormat;
-use cordwood_core::record::{pack, pack_field, Fields, Message, Process, Record, Site, Thread, Value, Values};
+use cordwood_core::record::{Message, Process, Record, Site, Thread};
+use cordwood_core::value::{pack, pack_field, Fields, Value, Values};
 use std::time::Instant;
 
 fn main() {
@@ -34,6 +35,7 @@ fn main() {
         thread: Thread { ident: 140_234_567_890_000, pid: 1234, name: "MainThread", process_name: "MainProcess" },
         process: &process,
         template: "user %s placed order %d in %.3f ms",
+        parts: None,
         message: Message::Deferred(Values::new(&args)),
         fields: Fields::new(&fields),
         exception: None,

@@ -2,8 +2,9 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use cordwood_core::record::{pack, Fields, Message, Process, Record, Site, Thread, Value, Values};
+use cordwood_core::record::{Message, Process, Record, Site, Thread};
 use cordwood_core::text::TextFormat;
+use cordwood_core::value::{pack, Fields, Value, Values};
 use cordwood_core::{escape, percent};
 
 const ROUNDS: u32 = 200_000;
@@ -50,6 +51,7 @@ fn record<'a>(process: &'a Process, message: Message<'a>, i: u32) -> Record<'a> 
         thread: Thread { ident: 1, pid: 31_337, name: "MainThread", process_name: "MainProcess" },
         process,
         template: TEMPLATE,
+        parts: None,
         message,
         fields: Fields::default(),
         exception: None,

@@ -1,7 +1,8 @@
 //! `LogRecord`'s attributes, by the names that formats use.
 use crate::error::{Error, Result};
 use crate::percent::Kind;
-use crate::record::{Message, Record, Value};
+use crate::record::{Message, Record};
+use crate::value::Value;
 
 /// An attribute of `LogRecord` by its documented name; any other name is a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

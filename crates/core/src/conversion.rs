@@ -1,6 +1,6 @@
 //! One `%` conversion as Python makes it: flags, width, precision, letter, and the value's text.
 use crate::number::{self, Notation};
-use crate::record::Value;
+use crate::value::Value;
 
 /// What a conversion takes, so that capture can tell by an argument's exact type whether to defer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,7 +12,9 @@
 //! Frames begin at multiples of 8. Call sites and threads are written once a segment and named by their offset, so
 //! whoever reads a segment needs nothing but the segment.
 use crate::os::crc32c_short;
-use crate::record::{Exception, Fields, Message, Place, Process, Record, Site, Thread, Values};
+use crate::percent::Parts;
+use crate::record::{Exception, Message, Place, Process, Record, Site, Thread};
+use crate::value::{Fields, Values};
 
 pub const HEADER: usize = 16;
 pub const VERSION: u16 = 1;
@@ -253,6 +255,7 @@ pub fn thread(payload: &[u8]) -> Option<Thread<'_>> {
 pub struct Context<'a> {
     pub site: Site<'a>,
     pub template: &'a str,
+    pub parts: Option<&'a Parts>,
     pub thread: Thread<'a>,
     pub process: &'a Process,
     pub first_sequence: u64,
@@ -314,6 +317,7 @@ pub fn record<'a>(frame: &Frame<'a>, context: &Context<'a>) -> Option<(Record<'a
         thread: context.thread,
         process: context.process,
         template,
+        parts: context.parts.filter(|_| own_template.is_none()),
         message,
         fields,
         exception,
@@ -328,7 +332,7 @@ pub fn record<'a>(frame: &Frame<'a>, context: &Context<'a>) -> Option<(Record<'a
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::record::{pack, pack_field, Value};
+    use crate::value::{pack, pack_field, Value};
 
     fn process() -> Process {
         Process { pid: 1, hostname: "h".into(), utc_offset: 0, zone: "UTC".into(), start_ns: 0, segment: 9 }
@@ -356,7 +360,8 @@ mod tests {
         let Found::Frame(frame) = read(9, 4096, &bytes, 1 << 20) else { panic!("no frame") };
         let process = process();
         let thread = Thread { ident: 4, pid: 1, name: "main", process_name: "MainProcess" };
-        let context = Context { site: SITE, template: "hi %s", thread, process: &process, first_sequence: 10 };
+        let context =
+            Context { site: SITE, template: "hi %s", parts: None, thread, process: &process, first_sequence: 10 };
         let (record, lines) = record(&frame, &context).unwrap();
         assert_eq!((record.time_ns, record.sequence, record.template), (5, 13, "hi %s"));
         let Message::Deferred(mut values) = record.message else { panic!("not deferred") };

@@ -11,7 +11,8 @@ mod write;
 mod tests;
 
 use crate::error::{Error, Result};
-use crate::record::{Record, Value};
+use crate::record::Record;
+use crate::value::Value;
 
 /// A compiled JSON format.
 #[derive(Debug, Clone, Copy)]

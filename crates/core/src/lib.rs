@@ -11,6 +11,10 @@ pub mod failpoint;
 pub mod memo;
 
 // A record, as bytes and in the spool.
+pub mod value;
+pub mod number;
+pub mod conversion;
+pub mod percent;
 pub mod record;
 pub mod frame;
 pub mod segment;
@@ -26,9 +30,6 @@ pub mod source;
 
 // A record as text.
 pub mod civil;
-pub mod number;
-pub mod conversion;
-pub mod percent;
 pub mod redact;
 pub mod escape;
 pub mod attribute;

@@ -7,6 +7,7 @@ use crate::failpoint;
 use crate::fork::Held;
 use crate::frame::{self, Context, Head, Kind, Lines};
 use crate::memo::Memo;
+use crate::percent::Parts;
 use crate::reader::{Reader, Step};
 use crate::record::{Record, Site, Thread};
 use crate::segment::MAX_SINKS;
@@ -26,6 +27,8 @@ struct OwnSite {
     line: u32,
     function: String,
     template: String,
+    /// The template taken apart.
+    parts: Option<Parts>,
 }
 
 impl OwnSite {
@@ -40,6 +43,7 @@ impl OwnSite {
             line: site.line,
             function: site.function.to_owned(),
             template: template.to_owned(),
+            parts: Parts::new(template),
         })
     }
 }
@@ -250,6 +254,7 @@ impl Member {
                 function: &site.function,
             },
             template: &site.template,
+            parts: site.parts.as_ref(),
             thread: Thread {
                 ident: thread.ident,
                 pid: thread.pid,

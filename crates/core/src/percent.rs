@@ -1,7 +1,7 @@
 //! Python's `%` formatting of positional arguments, byte for byte.
 //!
 //! Capture asks [`Plan`] once for each template; delivery renders with [`render`].
-use crate::record::Values;
+use crate::value::Values;
 
 pub use crate::conversion::{Kind, Spec};
 
@@ -91,7 +91,7 @@ fn split(text: &[u8]) -> Option<(&[u8], &[u8])> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::record::{pack, Value};
+    use crate::value::{pack, Value};
     use proptest::prelude::*;
 
     fn rendered(template: &str, args: &[Value<'_>]) -> Option<String> {

@@ -7,7 +7,6 @@ use std::borrow::Cow;
 use memchr::{memchr, memmem};
 
 use crate::json;
-use crate::percent;
 use crate::record::{Message, Record};
 
 /// Where `extra_data` keeps what was cut: a mapping of columns to whole texts.
@@ -89,9 +88,7 @@ impl Shaper {
             Message::Rendered(text) => clean(text),
             Message::Deferred(args) => {
                 self.message.clear();
-                if !percent::render(record.template, args, &mut self.message) {
-                    self.message.extend_from_slice(record.template.as_bytes());
-                }
+                record.render(args, &mut self.message);
                 match String::from_utf8_lossy(&self.message) {
                     Cow::Borrowed(text) => clean(text),
                     Cow::Owned(text) => Cow::Owned(clean(&text).into_owned()),

@@ -4,8 +4,9 @@ use crate::civil::{write_digits, DateFormat};
 use crate::error::{Error, Result};
 use crate::escape;
 use crate::memo::Memo;
-use crate::percent::{self, Parts, Spec};
-use crate::record::{Message, Place, Record, Value, Values};
+use crate::percent::Spec;
+use crate::record::{Message, Place, Record};
+use crate::value::{Value, Values};
 
 pub use crate::attribute::Attribute;
 use constants::Constants;
@@ -94,10 +95,7 @@ impl TextFormat {
         let Some(place) = record.place else { return false };
         let (slots, end, clock) = (&self.slots, &self.end, &mut self.clock);
         let Some(known) = self.places.recall(place, || Some(Constants::new(slots, end, record))) else { return false };
-        if let Message::Deferred(_) = record.message {
-            known.learn(record.template);
-        }
-        known.fill(out, |slot, template, out| slots[slot].write(record, template, clock, out));
+        known.fill(out, |slot, out| slots[slot].write(record, clock, out));
         true
     }
 
@@ -115,10 +113,10 @@ impl TextFormat {
                 out.extend_from_slice(b"\x1b[");
                 out.extend_from_slice(colour.as_bytes());
                 out.push(b'm');
-                slot.write(record, None, &mut self.clock, out);
+                slot.write(record, &mut self.clock, out);
                 out.extend_from_slice(b"\x1b[0m");
             } else {
-                slot.write(record, None, &mut self.clock, out);
+                slot.write(record, &mut self.clock, out);
             }
         }
         out.extend_from_slice(self.end.as_bytes());
@@ -137,8 +135,7 @@ fn finish(record: &Record<'_>, start: usize, out: &mut Vec<u8>) {
 }
 
 impl Slot {
-    /// Appends the value; `template` is the record's, where it was taken apart before.
-    fn write(&self, record: &Record<'_>, template: Option<&Parts>, clock: &mut Clock, out: &mut Vec<u8>) {
+    fn write(&self, record: &Record<'_>, clock: &mut Clock, out: &mut Vec<u8>) {
         match (self.attribute, record.message) {
             (Attribute::Asctime, _) if self.spec.is_plain() => clock.write(record, out),
             (Attribute::Asctime, _) => {
@@ -146,7 +143,7 @@ impl Slot {
                 clock.write(record, &mut time);
                 self.spec.write(&Value::Str(&String::from_utf8_lossy(&time)), out);
             }
-            (Attribute::Message, Message::Deferred(args)) => self.write_deferred(record.template, template, args, out),
+            (Attribute::Message, Message::Deferred(args)) => self.write_deferred(record, args, out),
             _ => self.write_value(record, out),
         }
     }
@@ -155,16 +152,9 @@ impl Slot {
         write_value(self.spec, &self.attribute.value(&self.name, record), out);
     }
 
-    fn write_deferred(&self, template: &str, parts: Option<&Parts>, args: Values<'_>, out: &mut Vec<u8>) {
+    fn write_deferred(&self, record: &Record<'_>, args: Values<'_>, out: &mut Vec<u8>) {
         let start = out.len();
-        let done = match parts {
-            Some(parts) => parts.render(args, out),
-            None => percent::render(template, args, out),
-        };
-        if !done {
-            // Capture defers nothing that cannot be rendered, so the frame is damaged: show what is left.
-            out.extend_from_slice(template.as_bytes());
-        }
+        record.render(args, out);
         if !self.spec.is_plain() {
             let message = out.split_off(start);
             self.spec.write(&Value::Str(&String::from_utf8_lossy(&message)), out);
@@ -227,7 +217,8 @@ impl Clock {
 #[allow(clippy::unwrap_used)]
 pub(crate) mod tests {
     use super::*;
-    use crate::record::{pack, pack_field, Exception, Fields, Process, Site, Thread};
+    use crate::record::{Exception, Process, Site, Thread};
+    use crate::value::{pack, pack_field, Fields};
 
     pub(crate) fn process() -> Process {
         Process {
@@ -255,6 +246,7 @@ pub(crate) mod tests {
             thread: Thread { ident: 140_000, pid: 1234, name: "MainThread", process_name: "MainProcess" },
             process,
             template: "it's %s",
+            parts: None,
             message: Message::Rendered("it's done"),
             fields: Fields::default(),
             exception: None,

@@ -6,10 +6,11 @@ use crate::folder::Folder;
 use crate::frame::{put_site, put_text, put_thread, Head, Kind};
 use crate::leader::{Leader, Lock};
 use crate::os::now_ns;
-use crate::record::{Fields, Message, Process, Record, Site, Thread};
+use crate::record::{Message, Process, Record, Site, Thread};
 use crate::segment::SinkId;
 use crate::spec::identity;
 use crate::spool::{frame_bytes, Room, Spool};
+use crate::value::Fields;
 
 pub const SINK: &str = "file";
 
@@ -30,6 +31,7 @@ pub fn record(process: &Process) -> Record<'_> {
         thread: Thread { ident: 1, pid: 1, name: "t", process_name: "p" },
         process,
         template: "hi",
+        parts: None,
         message: Message::Rendered("hi"),
         fields: Fields::default(),
         exception: None,

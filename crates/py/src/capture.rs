@@ -105,7 +105,8 @@ impl Ready<'_> {
         let sequence = state.spool.appended();
         let frame =
             frame::Frame { kind: Kind::Record, flags: draft.flags, sequence: 0, payload: &draft.bytes, stride: 0 };
-        let context = frame::Context { site, template, thread, process: &process, first_sequence: sequence };
+        let context =
+            frame::Context { site, template, parts: None, thread, process: &process, first_sequence: sequence };
         let Some((record, lines)) = frame::record(&frame, &context) else { return };
         for (bit, terminal) in state.terminals(mask) {
             terminal.write(&record, lines.get(bit as u32));

@@ -1,6 +1,6 @@
 //! A record for Python: `cordwood.record.Record`.
-use cordwood_core::percent;
-use cordwood_core::record::{Message, Record, Value};
+use cordwood_core::record::{Message, Record};
+use cordwood_core::value::Value;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
@@ -19,9 +19,7 @@ pub fn message(record: &Record<'_>) -> String {
         Message::Rendered(text) => text.to_owned(),
         Message::Deferred(args) => {
             let mut out = Vec::new();
-            if !percent::render(record.template, args, &mut out) {
-                return record.template.to_owned();
-            }
+            record.render(args, &mut out);
             String::from_utf8_lossy(&out).into_owned()
         }
     }

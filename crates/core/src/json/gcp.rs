@@ -2,7 +2,8 @@
 use super::write::{field, fingerprint, integer, message, optional, quoted, raw, text};
 use super::{member, template, Correlation};
 use crate::civil::write_rfc3339;
-use crate::record::{Record, Value};
+use crate::record::Record;
+use crate::value::Value;
 
 /// Names of members.
 fn is_reserved(name: &str) -> bool {

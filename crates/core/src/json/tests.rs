@@ -1,7 +1,8 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
-use crate::record::{pack, pack_field, Exception, Fields, Message, Values};
+use crate::record::{Exception, Message};
 use crate::text::tests::{process, record};
+use crate::value::{pack, pack_field, Fields, Values};
 
 /// A failed deferred record with every kind of field, and with names that the vocabularies use themselves.
 fn formatted(names: &str) -> String {

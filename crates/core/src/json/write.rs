@@ -1,7 +1,7 @@
 //! Values as JSON. Keys come with their punctuation (`,"level":"`), so that a member is two copies and a quote.
 use crate::number;
-use crate::percent;
-use crate::record::{Exception, Message, Record, Value};
+use crate::record::{Exception, Message, Record};
+use crate::value::Value;
 
 /// A text, escaped as JSON asks and no further: a reader gets the very text. The key has the opening quote.
 pub(super) fn text(key: &str, value: &str, out: &mut Vec<u8>) {
@@ -40,10 +40,7 @@ pub(super) fn message(key: &str, record: &Record<'_>, out: &mut Vec<u8>) -> bool
     };
     quoted(key, out, |out| {
         let start = out.len();
-        if !percent::render(record.template, args, out) {
-            // Capture defers nothing that cannot be rendered, so the frame is damaged: show what is left.
-            out.extend_from_slice(record.template.as_bytes());
-        }
+        record.render(args, out);
         if first_special(&out[start..]).is_some() {
             let raw = out.split_off(start);
             push_escaped(&String::from_utf8_lossy(&raw), out);

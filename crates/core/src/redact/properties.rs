@@ -3,7 +3,7 @@
 use super::*;
 use crate::conversion::Kind;
 use crate::percent;
-use crate::record::{pack, Value, Values};
+use crate::value::{pack, Value, Values};
 use proptest::prelude::*;
 
 /// Pieces that make secrets when they meet.

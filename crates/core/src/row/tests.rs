@@ -1,5 +1,6 @@
 use super::*;
-use crate::record::{pack_field, Fields, Process, Site, Thread, Value};
+use crate::record::{Process, Site, Thread};
+use crate::value::{pack_field, Fields, Value};
 
 fn process() -> Process {
     crate::trial::process()

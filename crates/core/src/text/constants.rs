@@ -1,6 +1,5 @@
 //! What a line holds that is the same for all records of one call site and thread, rendered once.
 use super::Slot;
-use crate::percent::Parts;
 use crate::record::Record;
 
 /// A line of one place without what differs from record to record.
@@ -9,8 +8,6 @@ pub(super) struct Constants {
     text: Vec<u8>,
     /// The slots that vary, and where the text before each of them ends.
     varying: Vec<(usize, usize)>,
-    /// The template that was deferred last, taken apart.
-    template: Option<(String, Parts)>,
 }
 
 impl Constants {
@@ -25,27 +22,18 @@ impl Constants {
             }
         }
         text.extend_from_slice(end.as_bytes());
-        Self { text, varying, template: None }
+        Self { text, varying }
     }
 
     /// Appends the line; `write` appends the value of a slot that varies.
     #[inline]
-    pub(super) fn fill(&self, out: &mut Vec<u8>, mut write: impl FnMut(usize, Option<&Parts>, &mut Vec<u8>)) {
-        let template = self.template.as_ref().map(|(_, parts)| parts);
+    pub(super) fn fill(&self, out: &mut Vec<u8>, mut write: impl FnMut(usize, &mut Vec<u8>)) {
         let mut done = 0;
         for (slot, end) in &self.varying {
             out.extend_from_slice(&self.text[done..*end]);
-            write(*slot, template, out);
+            write(*slot, out);
             done = *end;
         }
         out.extend_from_slice(&self.text[done..]);
-    }
-
-    /// Takes a deferred template apart, or has it as it was taken apart before.
-    #[inline]
-    pub(super) fn learn(&mut self, template: &str) {
-        if self.template.as_ref().is_none_or(|(text, _)| text != template) {
-            self.template = Parts::new(template).map(|parts| (template.to_owned(), parts));
-        }
     }
 }
