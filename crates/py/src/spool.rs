@@ -337,7 +337,8 @@ impl PySpool {
         let mut failed = None;
         if limit > 0 {
             source.refresh(self.with_state(py, |state| state.generation())?);
-            source.rewind(identity);
+            // Back to what is committed, or further: what a full spool gave up for this sink is passed over.
+            source.catch_up(identity);
             source.read(identity, |record, _| match to_python(py, record).and_then(|item| list.append(item)) {
                 Ok(()) if list.len() >= limit => Take::Last,
                 Ok(()) => Take::Next,
