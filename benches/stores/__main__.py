@@ -79,21 +79,23 @@ def main() -> int:
     parser.add_argument("--url", help="a server of one's own, a database that may be written; None starts one")
     options = parser.parse_args()
     lines: list[Line] = []
+    load = os.getloadavg()[0]
     with nullcontext(options.url) if options.url else packaged() as url:
         for line in measure(url, quick=options.quick):
             lines.append(line)
             print(" | ".join(line), flush=True)
     if not options.quick:
-        FIGURES.write_text(page(lines), encoding="utf-8")
+        FIGURES.write_text(page(lines, load), encoding="utf-8")
     return 0
 
 
-def page(lines: list[Line]) -> str:
+def page(lines: list[Line], load: float) -> str:
     """The page."""
     python = ".".join(map(str, sys.version_info[:3]))
     intro = (
         f"Written by `make bench-stores` on {time.strftime('%Y-%m-%d')}: CPython {python}, {os.cpu_count()} CPUs,\n"
-        "which the server shares. The documented table, messages of 151 bytes, fsync on. The ceiling is plain COPY\n"
+        f"which the server shares, and with a load of {load:.1f} before it began.\n"
+        "The documented table, messages of 151 bytes, fsync on. The ceiling is plain COPY\n"
         "(SQLite: `executemany`) of blocks prepared beforehand, in the same run; ours reads the spool, encodes,\n"
         "and keeps the ledger in the same transaction. Every row was counted. The sender's thread is measured whole:\n"
         "what it does with the GIL and what it does without, but for reading and encoding, which are another thread's."
