@@ -272,7 +272,8 @@ impl Segment {
         map.write(offset + frame::HEADER, payload);
         let len = (frame::HEADER + payload.len()) as u32;
         let _ = failpoint!("frame.copied");
-        map.word32(offset).store(len, Ordering::Release);
+        // An exchange: what this writer reads next is not read before ([`crate::spool::Spool::append_record`]).
+        map.word32(offset).swap(len, Ordering::SeqCst);
         self.position += frame::aligned(len as usize);
         if kind == Kind::Record {
             self.records += 1;

@@ -315,13 +315,13 @@ impl Spool {
         if segment_is_damaged {
             self.retire();
         }
-        // The fence orders the append before the look at the flag; the sleeper stores the flag, then looks at the spool.
-        std::sync::atomic::fence(Ordering::SeqCst);
+        // The length is stored before the look at the flag, in one order for all; the sleeper stores the flag, a fence after
+        // it, then looks at the spool.
         let control = &self.shared.folder.control;
-        if control.sleeping().load(Ordering::Relaxed) == 1 {
+        if control.sleeping().load(Ordering::SeqCst) == 1 {
             control.wake();
         }
-        if self.shared.has_local.load(Ordering::Relaxed) && self.shared.sleeping.load(Ordering::Relaxed) == 1 {
+        if self.shared.has_local.load(Ordering::Relaxed) && self.shared.sleeping.load(Ordering::SeqCst) == 1 {
             self.shared.wake_own();
         }
     }

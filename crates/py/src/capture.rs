@@ -16,7 +16,8 @@ use crate::message::{put_message, Args, Given};
 use crate::plan::{self, Plan};
 use crate::runtime;
 use crate::site::Site;
-use crate::spool::{now, PySpool, Reserved};
+use crate::spool::{now, PySpool};
+use crate::state::State;
 use crate::thread::{self, ThreadEntry};
 use crate::value::text_of;
 
@@ -66,15 +67,49 @@ pub struct Ready<'a> {
 impl Ready<'_> {
     /// Appends to one spool, for the sinks in `mask`; and writes to terminals at once.
     pub fn append(&self, py: Python<'_>, spool: &PySpool, mask: u32, draft: &mut Draft<'_>) {
-        let definitions = frame_bytes(self.site.payload.len()) + frame_bytes(self.thread.payload.len());
-        let bytes = definitions + frame_bytes(draft.bytes.len());
-        let ready = spool.state.borrow(py).filter(|state| state.is_ready(self.time_ns, bytes));
-        let Some(mut state) = ready.or_else(|| match spool.reserve(py, self.time_ns, bytes) {
-            Reserved::Ready => spool.state.borrow(py),
-            Reserved::Refused => None,
-        }) else {
-            return;
+        let at_once = spool.state.borrow(py).and_then(|mut state| {
+            self.append_at_once(&mut state, mask, draft.flags, &mut draft.bytes).then_some(state)
+        });
+        let in_room = || {
+            // The next segment has neither site nor thread.
+            let mut state = spool.reserve(py, self.time_ns, self.size(None, draft.bytes.len()))?;
+            self.write(&mut state, mask, draft.flags, &mut draft.bytes);
+            Some(state)
         };
+        let Some(mut state) = at_once.or_else(in_room) else { return };
+        if mask & state.terminals != 0 {
+            self.show(&mut state, mask, draft);
+        }
+        if spool.sync.is_at_once(self.level) {
+            let unsynced = state.spool.unsynced();
+            drop(state);
+            wait_for_disk(py, unsynced);
+        }
+    }
+
+    /// Appends where the spool is ready for it as it stands: the usual case. False: nothing was done.
+    #[inline]
+    pub fn append_at_once(&self, state: &mut State, mask: u32, flags: u8, payload: &mut [u8]) -> bool {
+        let size = self.size(Some(state.spool.salt()), payload.len());
+        let is_ready = state.is_ready(self.time_ns, size);
+        if is_ready {
+            self.write(state, mask, flags, payload);
+        }
+        is_ready
+    }
+
+    /// Bytes of the frames that are written in the segment of this salt.
+    fn size(&self, salt: Option<u64>, payload: usize) -> usize {
+        let definition = |payload: &[u8], seen: &Cell<u64>| match salt {
+            Some(salt) if seen.get() == salt => 0,
+            _ => frame_bytes(payload.len()),
+        };
+        frame_bytes(payload)
+            + definition(&self.site.payload, &self.site.salt)
+            + definition(&self.thread.payload, &self.thread.salt)
+    }
+
+    fn write(&self, state: &mut State, mask: u32, flags: u8, payload: &mut [u8]) {
         let target = &mut state.spool;
         let salt = target.salt();
         define(target, salt, Kind::Site, &self.site.payload, &self.site.salt, &self.site.offset);
@@ -86,19 +121,11 @@ impl Ready<'_> {
             sinks: mask,
             level: self.level,
         };
-        draft.bytes[..HEAD].copy_from_slice(&head.bytes());
-        target.append_record(draft.flags, &draft.bytes);
-        if mask & state.terminal_bits() != 0 {
-            self.show(&mut state, mask, draft);
-        }
-        if spool.sync.is_at_once(self.level) {
-            let unsynced = state.spool.unsynced();
-            drop(state);
-            wait_for_disk(py, unsynced);
-        }
+        payload[..HEAD].copy_from_slice(&head.bytes());
+        target.append_record(flags, payload);
     }
 
-    fn show(&self, state: &mut crate::state::State, mask: u32, draft: &Draft<'_>) {
+    fn show(&self, state: &mut State, mask: u32, draft: &Draft<'_>) {
         let Some((site, template)) = frame::site(&self.site.payload) else { return };
         let Some(thread) = frame::thread(&self.thread.payload) else { return };
         let process = state.spool.process.clone();
@@ -108,7 +135,7 @@ impl Ready<'_> {
         let context =
             frame::Context { site, template, parts: None, thread, process: &process, first_sequence: sequence };
         let Some((record, lines)) = frame::record(&frame, &context) else { return };
-        for (bit, terminal) in state.terminals(mask) {
+        for (bit, terminal) in state.terminals_of(mask) {
             terminal.write(&record, lines.get(bit as u32));
         }
     }

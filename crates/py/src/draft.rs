@@ -1,12 +1,12 @@
 //! A record being put together, and how much of a text is kept.
 use std::borrow::Cow;
-use std::cell::Cell;
 
 use cordwood_core::frame::{self, HEAD};
 use cordwood_core::redact::Redactor;
 use pyo3::prelude::*;
 
 use crate::runtime::caches;
+use crate::thread;
 
 /// A record being put together: its flags and the payload after the fixed part.
 pub struct Draft<'py> {
@@ -15,36 +15,32 @@ pub struct Draft<'py> {
     pub bytes: Vec<u8>,
 }
 
-/// Rendering may log, whose rendering may log: so deep and no deeper.
-const DEEPEST: u32 = 16;
-// Each thread's own: rendering in one may give way to rendering in many others.
-thread_local!(static DEPTH: Cell<u32> = const { Cell::new(0) });
-
 impl<'py> Draft<'py> {
     /// None where records are taken within records too deep; the caller counts that one as lost.
     pub fn new(py: Python<'py>) -> Option<Self> {
-        if DEPTH.get() == DEEPEST {
+        if !thread::begin_draft() {
             return None;
         }
         let mut bytes = caches(py, |caches| caches.scratch.pop()).flatten().unwrap_or_default();
-        DEPTH.set(DEPTH.get() + 1);
         bytes.clear();
         bytes.resize(HEAD, 0);
         Some(Self { py, flags: 0, bytes })
     }
 
-    /// Writes a section whose length stands before it.
-    pub fn section(&mut self, act: impl FnOnce(&mut Vec<u8>)) {
-        let at = self.bytes.len();
-        self.bytes.extend_from_slice(&[0; 4]);
-        act(&mut self.bytes);
-        let len = (self.bytes.len() - at - 4) as u32;
-        self.bytes[at..at + 4].copy_from_slice(&len.to_le_bytes());
-    }
-
     pub fn text(&mut self, text: &str) {
         frame::put_text(text, &mut self.bytes);
     }
+}
+
+/// Writes a section whose length stands before it.
+#[inline]
+pub fn section<R>(out: &mut Vec<u8>, act: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+    let at = out.len();
+    out.extend_from_slice(&[0; 4]);
+    let result = act(out);
+    let len = (out.len() - at - 4) as u32;
+    out[at..at + 4].copy_from_slice(&len.to_le_bytes());
+    result
 }
 
 /// Beyond a cut so much is looked at, because a secret that begins before it may end behind it.
@@ -84,7 +80,7 @@ pub fn floor_char(text: &str, mut at: usize) -> usize {
 impl Drop for Draft<'_> {
     fn drop(&mut self) {
         let bytes = std::mem::take(&mut self.bytes);
-        DEPTH.set(DEPTH.get() - 1);
+        thread::end_draft();
         let _ = caches(self.py, |caches| {
             if bytes.capacity() <= 64 << 10 {
                 caches.scratch.push(bytes);

@@ -1,4 +1,6 @@
 //! Entry points: `Logger.debug` … `Logger.log`, and the `__setattr__` that watches loggers and handlers.
+use std::rc::Rc;
+
 use pyo3::exceptions::PyKeyError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -8,11 +10,12 @@ use pyo3::Borrowed;
 
 use crate::capture;
 use crate::draft::Draft;
-use crate::ffi::{self, types, Arguments, Entry};
+use crate::ffi::{self, types, watch, Arguments, Entry};
 use crate::fields::FieldSources;
 use crate::plan::{self, Plan};
 use crate::runtime::{self, names};
 use crate::site;
+use crate::usual;
 
 /// `Logger.info` and its siblings: `METHOD` is an index into [`runtime::METHODS`].
 pub struct Log<const METHOD: usize>;
@@ -50,15 +53,21 @@ impl<const METHOD: usize> Entry for Log<METHOD> {
             None if this.call_method1(intern!(py, "isEnabledFor"), (&level,))?.is_truthy()? => {}
             None => return Ok(()),
         }
-        log(py, METHOD, &plan, &level, this, args, rest)
+        let Some(caller) = ffi::caller(py) else { return standard(py, METHOD, this, args) };
+        if METHOD != LOG && args.keywords() == 0 && usual::take(py, &plan, METHOD, &level, &caller, args) {
+            return Ok(());
+        }
+        log(py, METHOD, &plan, &level, &caller, this, args, rest)
     }
 }
 
+#[allow(clippy::too_many_arguments)]
 fn log<'a, 'py>(
     py: Python<'py>,
     method: usize,
-    plan: &Plan,
+    plan: &Rc<Plan>,
     level: &Bound<'py, PyAny>,
+    caller: &ffi::Caller<'py>,
     this: Borrowed<'a, 'py, PyAny>,
     args: Arguments<'a, 'py>,
     rest: Arguments<'a, 'py>,
@@ -68,16 +77,17 @@ fn log<'a, 'py>(
     let Some(number) = ffi::small_int(level).and_then(|level| i32::try_from(level).ok()).filter(|_| straight) else {
         return standard(py, method, this, args);
     };
-    let (Some(caller), Some(message)) = (ffi::caller(py), rest.get(0)) else {
-        return standard(py, method, this, args);
-    };
-    let site = site::call_site(py, plan, &caller, number, level, &message)?;
+    let Some(message) = rest.get(0) else { return standard(py, method, this, args) };
+    let site = site::call_site(py, plan, caller, number, level, &message)?;
     if site.internal {
         // `logging.info(...)`, a LoggerAdapter: the caller is further up, where stdlib finds it.
         return standard(py, method, this, args);
     }
-    if !keywords.limits.is_empty() && !passes_limit(py, &caller, &mut keywords)? {
+    if !keywords.limits.is_empty() && !passes_limit(py, caller, &mut keywords)? {
         return Ok(());
+    }
+    if method != LOG && args.keywords() == 0 {
+        usual::remember(py, plan, method, number, caller, &site);
     }
     let Some(draft) = Draft::new(py) else {
         count_recursion(py, plan);
@@ -209,7 +219,7 @@ fn standard<'a, 'py>(
 ) -> PyResult<()> {
     let function = names(py)?.logger_class.bind(py).getattr(PyString::intern(py, runtime::METHODS[method]))?;
     let mut all = vec![this.to_owned()];
-    all.extend((0..args.positional()).filter_map(|index| args.get(index)).map(|arg| arg.to_owned()));
+    all.extend(args.values().map(|arg| arg.to_owned()));
     let keywords = PyDict::new(py);
     for index in 0..args.keywords() {
         if let Some((name, value)) = args.keyword(index) {
@@ -246,7 +256,7 @@ pub fn install_logger(py: Python<'_>, class: &Bound<'_, PyType>) -> PyResult<()>
     ffi::put_method::<Log<4>>(class, c"critical")?;
     ffi::put_method::<Log<LOG>>(class, c"log")?;
     ffi::put_method::<Log<4>>(class, c"fatal")?;
-    watch(class)?;
+    tell_changes(class)?;
     runtime::classes(py, |classes| {
         classes.loggers.push(class.as_ptr() as usize);
         classes.held.push(class.clone().unbind());
@@ -257,7 +267,7 @@ pub fn install_logger(py: Python<'_>, class: &Bound<'_, PyType>) -> PyResult<()>
 /// Has a handler class report changes of its instances.
 #[pyfunction]
 pub fn install_handler(py: Python<'_>, class: &Bound<'_, PyType>) -> PyResult<()> {
-    watch(class)?;
+    tell_changes(class)?;
     runtime::classes(py, |classes| {
         classes.handlers.push(class.as_ptr() as usize);
         classes.held.push(class.clone().unbind());
@@ -265,7 +275,7 @@ pub fn install_handler(py: Python<'_>, class: &Bound<'_, PyType>) -> PyResult<()
     Ok(())
 }
 
-fn watch(class: &Bound<'_, PyType>) -> PyResult<()> {
+fn tell_changes(class: &Bound<'_, PyType>) -> PyResult<()> {
     ffi::put_method::<SetAttr<false>>(class, c"__setattr__")?;
     ffi::put_method::<SetAttr<true>>(class, c"__delattr__")
 }
@@ -283,7 +293,7 @@ fn make_canary(py: Python<'_>, class: &Bound<'_, PyType>) -> PyResult<()> {
     for name in watched.into_iter().chain(runtime::METHODS) {
         originals.push((PyString::intern(py, name).unbind(), canary.getattr(name)?.as_ptr() as usize));
     }
-    ffi::watch_type(&canary);
+    watch::class(&canary);
     let _ = runtime::CANARY.set(py, runtime::Canary { class: canary.unbind(), originals });
     Ok(())
 }

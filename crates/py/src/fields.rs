@@ -6,7 +6,7 @@ use cordwood_core::redact::Redactor;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::draft::Draft;
+use crate::draft::{section, Draft};
 use crate::ffi::{self, types};
 use crate::runtime::{self, CONTEXT_USED};
 use crate::value::{pack_field, text_of, with_text};
@@ -25,8 +25,7 @@ impl<'py> FieldSources<'py> {
 
     /// Adds the context's fields and the trace's, which every record gets.
     pub fn add_surroundings(&mut self, py: Python<'py>) {
-        let context = CONTEXT_USED.load(Ordering::Relaxed);
-        let trace = runtime::has_tracing(py);
+        let (context, trace) = (is_context_used(), runtime::has_tracing(py));
         if !context && !trace {
             return;
         }
@@ -41,12 +40,18 @@ impl<'py> FieldSources<'py> {
     }
 }
 
+/// Whether records may have fields of a context: until the first is entered nobody need ask.
+#[inline]
+pub fn is_context_used() -> bool {
+    CONTEXT_USED.load(Ordering::Relaxed)
+}
+
 pub fn put_fields(draft: &mut Draft<'_>, redactor: &Redactor, sources: &FieldSources<'_>, most: usize) {
     if sources.is_empty() {
         return;
     }
     draft.flags |= frame::FIELDS;
-    draft.section(|out| {
+    section(&mut draft.bytes, |out| {
         for (at, dict) in sources.dicts.iter().enumerate() {
             for (key, value) in dict.iter() {
                 let shadowed = sources.dicts[at + 1..].iter().any(|later| later.contains(&key).unwrap_or(false))

@@ -14,6 +14,7 @@ mod message;
 mod mine;
 mod plan;
 mod record;
+mod room;
 mod runtime;
 mod search;
 mod settings;
@@ -21,6 +22,7 @@ mod site;
 mod spool;
 mod state;
 mod thread;
+mod usual;
 mod value;
 
 use pyo3::exceptions::PyImportError;

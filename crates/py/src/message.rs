@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyMapping, PyString, PyTuple};
 use pyo3::Borrowed;
 
-use crate::draft::{floor_char, kept, Draft, MARGIN};
+use crate::draft::{floor_char, kept, section, Draft, MARGIN};
 use crate::ffi::{self, types, Arguments};
 use crate::site::{Site, Template};
 use crate::value::{pack_argument, start_of, text_of, unprintable, with_text};
@@ -34,9 +34,10 @@ impl<'py> Args<'_, 'py> {
         }
     }
 
+    #[inline]
     fn each(&self, mut act: impl FnMut(usize, Borrowed<'_, 'py, PyAny>) -> bool) -> bool {
         match self {
-            Self::Call(args) => (0..args.positional()).all(|index| args.get(index).is_some_and(|arg| act(index, arg))),
+            Self::Call(args) => args.values().enumerate().all(|(index, arg)| act(index, arg)),
             Self::Record(args) => match args.cast_exact::<PyTuple>() {
                 Ok(tuple) => {
                     (0..tuple.len()).all(|index| tuple.get_borrowed_item(index).is_ok_and(|arg| act(index, arg)))
@@ -90,7 +91,8 @@ pub fn put_message<'py>(
             draft.flags |= frame::SITE_TEMPLATE | frame::LITERAL;
             return Ok(());
         }
-        if count > 0 && put_deferred(draft, redactor, template, &given.args, most, &mut taken) {
+        if count > 0 && put_deferred(&mut draft.bytes, redactor, template, &given.args, most, Some(&mut taken)) {
+            draft.flags |= frame::SITE_TEMPLATE | frame::DEFERRED;
             return Ok(());
         }
         if template.harmless && count > 0 {
@@ -226,31 +228,54 @@ fn with_taken<'py>(
     Ok(PyTuple::new(py, items.collect::<Vec<_>>())?.into_any())
 }
 
+/// Packs the arguments of a template whose formatting is deferred; false, and nothing is left, where it cannot be. Without
+/// a place for texts that were taken no Python code runs.
+#[inline]
 fn put_deferred<'py>(
-    draft: &mut Draft<'_>,
+    out: &mut Vec<u8>,
     redactor: &Redactor,
     template: &Template,
     args: &Args<'_, 'py>,
     most: usize,
-    taken: &mut Taken<'py>,
+    mut taken: Option<&mut Taken<'py>>,
 ) -> bool {
     let Some(plan) = &template.plan else { return false };
     if plan.args.len() != args.len() {
         return false;
     }
-    let start = draft.bytes.len();
-    let mut fits = true;
-    draft.section(|out| {
-        let room = most.saturating_sub(template.bytes);
-        fits = args.each(|index, value| {
+    let start = out.len();
+    let room = most.saturating_sub(template.bytes);
+    let fits = section(out, |out| {
+        args.each(|index, value| {
+            let taken = taken.as_deref_mut();
             pack_argument(redactor, &template.redaction, plan.args[index], index, value, room, taken, out)
-        });
+        })
     });
     // What is too long is rendered and cut now.
-    if !fits || draft.bytes.len() - start > most {
-        draft.bytes.truncate(start);
+    if !fits || out.len() - start > most {
+        out.truncate(start);
         return false;
     }
-    draft.flags |= frame::SITE_TEMPLATE | frame::DEFERRED;
     true
+}
+
+/// The message of a call that has the site's template and whose arguments need no Python code: the frame's flags, or None
+/// where it is not such a call.
+#[inline]
+pub fn put_plain(
+    out: &mut Vec<u8>,
+    redactor: &Redactor,
+    site: &Site,
+    args: Arguments<'_, '_>,
+    most: usize,
+) -> Option<u8> {
+    let template = site.template.as_ref().filter(|template| template.bytes <= most)?;
+    if template.object.as_ptr() != args.get(0)?.as_ptr() {
+        return None;
+    }
+    if args.positional() == 1 {
+        return template.harmless.then_some(frame::SITE_TEMPLATE | frame::LITERAL);
+    }
+    put_deferred(out, redactor, template, &Args::Call(args.skip(1)), most, None)
+        .then_some(frame::SITE_TEMPLATE | frame::DEFERRED)
 }

@@ -8,10 +8,10 @@ use std::rc::Rc;
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString};
+use pyo3::types::{PyList, PyString};
 use pyo3::Borrowed;
 
-use crate::ffi;
+use crate::ffi::{self, watch};
 use crate::runtime::{self, names, Caches};
 use crate::spool::PySpool;
 
@@ -56,7 +56,7 @@ impl Plan {
     /// What stdlib's own cache says of a level; None where it has no answer yet. `method` names one of the five levels.
     pub fn gate(&self, py: Python<'_>, level: &Bound<'_, PyAny>, method: usize) -> Option<bool> {
         let Some(verdict) = self.verdicts.get(method) else { return ffi::dict_truth(self.gate.bind(py), level) };
-        if !ffi::is_unchanged(&self.checked) {
+        if !watch::is_unchanged(&self.checked) {
             self.verdicts.iter().for_each(|verdict| verdict.set(None));
         } else if let Some(known) = verdict.get() {
             return Some(known);
@@ -73,19 +73,32 @@ impl Plan {
 
 /// The plan for a logger, from the cache or made now.
 pub fn of<'py>(py: Python<'py>, logger: Borrowed<'_, 'py, PyAny>) -> PyResult<Rc<Plan>> {
+    runtime::catch_up(py);
     let address = logger.as_ptr() as usize;
-    if let Some(plan) = runtime::caches(py, |caches| caches.plans.get(&address).map(Rc::clone)).flatten() {
+    if let Some(plan) = runtime::caches(py, |caches| caches.plan(address)).flatten() {
         return Ok(plan);
     }
     let mut watched = Vec::new();
     let plan = Rc::new(make(py, &logger.to_owned(), &mut watched)?);
     let replaced = runtime::caches(py, |caches: &mut Caches| {
-        let old = runtime::bounded(&mut caches.plans);
+        let old = (runtime::bounded(&mut caches.plans), caches.last_plan.take());
         caches.watched.extend(watched);
         (old, caches.plans.insert(address, Rc::clone(&plan)))
     });
     drop(replaced);
     Ok(plan)
+}
+
+impl Caches {
+    fn plan(&mut self, logger: usize) -> Option<Rc<Plan>> {
+        if let Some((_, plan)) = self.last_plan.as_ref().filter(|(last, _)| *last == logger) {
+            return Some(Rc::clone(plan));
+        }
+        let plan = self.plans.get(&logger)?;
+        // The one before is in the table too, so nothing ends here.
+        self.last_plan = Some((logger, Rc::clone(plan)));
+        Some(Rc::clone(plan))
+    }
 }
 
 fn make<'py>(py: Python<'py>, logger: &Bound<'py, PyAny>, watched: &mut Vec<usize>) -> PyResult<Plan> {
@@ -104,7 +117,7 @@ fn make<'py>(py: Python<'py>, logger: &Bound<'py, PyAny>, watched: &mut Vec<usiz
     let (ours, handlers_of_ours) =
         runtime::classes(py, |classes| (classes.loggers.clone(), classes.handlers.clone())).unwrap_or_default();
     let null = names.null_handler.as_ptr() as usize;
-    ffi::watch_dict(plan.gate.bind(py));
+    watch::dict(plan.gate.bind(py));
     let mut at = logger.clone();
     loop {
         watched.push(at.as_ptr() as usize);
@@ -133,14 +146,16 @@ fn make<'py>(py: Python<'py>, logger: &Bound<'py, PyAny>, watched: &mut Vec<usiz
     Ok(plan)
 }
 
-/// Methods replaced on one instance (`mock.patch.object(logger, "handle")`).
+/// Methods replaced on one instance (`mock.patch.object(logger, "handle")`). The instance's `__dict__` is not asked for: on
+/// CPython 3.12 the interpreter finds `logger.info` by a longer way once it had to make one.
 fn has_overrides(py: Python<'_>, logger: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let dict = ffi::instance_dict(logger)?;
-    let dict = dict.cast::<PyDict>()?;
+    let class = logger.get_type();
     for name in
         ["handle", "makeRecord", "findCaller", "isEnabledFor", "callHandlers", "_log", "filter", "getEffectiveLevel"]
     {
-        if dict.contains(PyString::intern(py, name))? {
+        let name = PyString::intern(py, name);
+        let own = logger.getattr(&name)?.getattr_opt(intern!(py, "__func__"))?;
+        if !own.is_some_and(|own| class.getattr(&name).is_ok_and(|inherited| own.is(&inherited))) {
             return Ok(true);
         }
     }
@@ -189,7 +204,7 @@ impl Plan {
 pub fn stdlib_is_itself(py: Python<'_>) -> PyResult<bool> {
     static SEEN: ffi::GilCell<(Cell<u64>, bool)> = ffi::GilCell::new((Cell::new(0), false));
     let Some(mut seen) = SEEN.borrow(py) else { return Ok(false) };
-    if !ffi::is_unchanged(&seen.0) {
+    if !watch::is_unchanged(&seen.0) {
         let names = names(py)?;
         let factory = ffi::dict_address(names.logging.bind(py), intern!(py, "_logRecordFactory"));
         seen.1 = factory == names.record_class.as_ptr() as usize;
@@ -203,7 +218,7 @@ pub fn stdlib_is_itself(py: Python<'_>) -> PyResult<bool> {
 /// True while `logging.Logger` and ours have the methods they had.
 pub fn class_is_itself(py: Python<'_>) -> PyResult<bool> {
     let Some(canary) = runtime::CANARY.get(py) else { return Ok(false) };
-    Ok(ffi::is_type_unchanged(canary.class.bind(py)) || compare(py, canary)?)
+    Ok(watch::is_class_unchanged(canary.class.bind(py)) || compare(py, canary)?)
 }
 
 /// Some attribute of `logging.Logger` was set: is it one that matters?
@@ -214,6 +229,6 @@ fn compare(py: Python<'_>, canary: &runtime::Canary) -> PyResult<bool> {
             return Ok(false);
         }
     }
-    ffi::type_was_compared(canary.class.bind(py));
+    watch::class_was_compared(canary.class.bind(py));
     Ok(true)
 }

@@ -10,10 +10,11 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyType};
 
-use crate::ffi::{self, GilCell};
+use crate::ffi::{self, watch, GilCell};
 use crate::plan::Plan;
 use crate::site::{Key, Site};
 use crate::thread::ThreadEntry;
+use crate::usual::Places;
 
 /// Entries a cache may hold before it is emptied: far more than a program has loggers or call sites.
 const MOST: usize = 1 << 14;
@@ -53,10 +54,18 @@ impl Hasher for Mix {
 pub type Table<K, V> = HashMap<K, V, BuildHasherDefault<Mix>>;
 
 /// Caches that change while records are taken.
+#[derive(Default)]
 pub struct Caches {
     pub plans: Table<usize, Rc<Plan>>,
     pub sites: Table<Key, Rc<Site>>,
     pub threads: Table<u64, Rc<ThreadEntry>>,
+    /// The last of the plans and of the threads asked for, which the next call asks for as a rule.
+    pub last_plan: Option<(usize, Rc<Plan>)>,
+    pub last_thread: Option<(u64, Rc<ThreadEntry>)>,
+    /// Places whose records go the short way.
+    pub places: Places,
+    /// The redactor in force.
+    pub redactor: Rc<Redactor>,
     /// Buffers at rest, one for each record that is being taken (rendering may log in turn).
     pub scratch: Vec<Vec<u8>>,
     /// Loggers, handlers whose change makes plans stale, by address.
@@ -66,32 +75,32 @@ pub struct Caches {
 // The caches live in a `GilCell`; `Rc` never leaves the GIL.
 pub static CACHES: GilCell<Option<Caches>> = GilCell::new(None);
 
-impl Caches {
-    fn new() -> Self {
-        Self {
-            plans: Table::default(),
-            sites: Table::default(),
-            threads: Table::default(),
-            scratch: Vec::new(),
-            watched: HashSet::default(),
-        }
-    }
-}
-
 /// Runs `act` on the caches; None where Python code inside a borrow came back here.
 pub fn caches<R>(py: Python<'_>, act: impl FnOnce(&mut Caches) -> R) -> Option<R> {
     let mut slot = CACHES.borrow(py)?;
-    Some(act(slot.get_or_insert_with(Caches::new)))
+    Some(act(slot.get_or_insert_with(Caches::default)))
 }
+
+/// Set where plans became stale while the caches were in use (a finalizer may run at any allocation).
+static STALE: AtomicBool = AtomicBool::new(false);
 
 /// Makes every plan stale.
 pub fn bump(py: Python<'_>) {
     let old = caches(py, |caches| {
         caches.watched.clear();
-        std::mem::take(&mut caches.plans)
+        (caches.last_plan.take(), std::mem::take(&mut caches.places), std::mem::take(&mut caches.plans))
     });
+    STALE.store(old.is_none(), Ordering::Relaxed);
     // Dropped outside the borrow: what a plan held may be the last reference to something.
     drop(old);
+}
+
+/// Does what [`bump`] could not.
+#[inline]
+pub fn catch_up(py: Python<'_>) {
+    if STALE.load(Ordering::Relaxed) {
+        bump(py);
+    }
 }
 
 /// Keeps a cache bounded.
@@ -117,10 +126,10 @@ pub const METHODS: [&str; 6] = ["debug", "info", "warning", "error", "critical",
 pub fn names(py: Python<'_>) -> PyResult<&Names> {
     NAMES.get_or_try_init(py, || {
         let logging = py.import("logging")?;
-        ffi::watch_dict(logging.dict().as_any());
-        ffi::watch_dict(&logging.getattr("_levelToName")?);
+        watch::dict(logging.dict().as_any());
+        watch::dict(&logging.getattr("_levelToName")?);
         let modules = py.import("sys")?.getattr("modules")?;
-        ffi::watch_dict(&modules);
+        watch::dict(&modules);
         Ok(Names {
             record_class: logging.getattr("LogRecord")?.unbind(),
             srcfile: logging.getattr("_srcfile")?.extract()?,
@@ -184,21 +193,16 @@ pub fn report(py: Python<'_>, text: &str) {
 }
 
 /// The redactor in force.
-static REDACTOR: GilCell<Option<Rc<Redactor>>> = GilCell::new(None);
-
 pub fn redactor(py: Python<'_>) -> Rc<Redactor> {
-    match REDACTOR.borrow(py) {
-        Some(mut slot) => Rc::clone(slot.get_or_insert_with(|| Rc::new(Redactor::default()))),
-        None => Rc::new(Redactor::default()),
-    }
+    caches(py, |caches| Rc::clone(&caches.redactor)).unwrap_or_default()
 }
 
 /// Another redactor from now on: what was decided for call sites is decided anew.
 pub fn set_redactor(py: Python<'_>, redactor: Redactor) {
-    if let Some(mut slot) = REDACTOR.borrow(py) {
-        *slot = Some(Rc::new(redactor));
-    }
-    let old = caches(py, |caches| std::mem::take(&mut caches.sites));
+    let old = caches(py, |caches| {
+        caches.redactor = Rc::new(redactor);
+        (std::mem::take(&mut caches.places), std::mem::take(&mut caches.sites))
+    });
     drop(old);
 }
 
@@ -217,25 +221,25 @@ pub fn is_imported(py: Python<'_>, name: &Bound<'_, PyString>) -> bool {
 }
 
 /// The process's name, where `multiprocessing` is loaded: its children get theirs after the fork. What it was found by is
-/// watched, where [`ffi::watches_instances`].
+/// watched, where [`watch::sees_instances`].
 pub fn process_name(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
     static MODULE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     if MODULE.get(py).is_none() {
         let modules = names(py).ok()?.modules.bind(py);
         let module = ffi::dict_get(modules, intern!(py, "multiprocessing.process"))?;
         let dict = ffi::instance_dict(&module).ok()?;
-        ffi::watch_dict(&dict);
+        watch::dict(&dict);
         let _ = MODULE.set(py, dict.unbind());
     }
     let current = ffi::dict_get(MODULE.get(py)?.bind(py), intern!(py, "_current_process"))?;
     let dict = ffi::instance_dict(&current).ok()?;
-    ffi::watch_dict(&dict);
+    watch::dict(&dict);
     ffi::dict_get(&dict, intern!(py, "_name"))
 }
 
 /// In a forked child: threads are described anew, with its process number.
 pub fn forget_threads(py: Python<'_>) {
-    let old = caches(py, |caches| std::mem::take(&mut caches.threads));
+    let old = caches(py, |caches| (caches.last_thread.take(), std::mem::take(&mut caches.threads)));
     drop(old);
 }
 

@@ -10,7 +10,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use crate::ffi;
+use crate::ffi::{self, watch};
 use crate::plan::Plan;
 use crate::runtime::{self, caches, names};
 use crate::value::{text_of, with_text};
@@ -86,6 +86,11 @@ pub fn level_name<'py>(py: Python<'py>, level: &Bound<'py, PyAny>) -> PyResult<O
     Ok(ffi::dict_get(names(py)?.levels.bind(py), level))
 }
 
+/// Where the name that `logging` has for a level lies.
+pub fn level_name_address(py: Python<'_>, level: &Bound<'_, PyAny>) -> usize {
+    names(py).map_or(0, |names| ffi::dict_address(names.levels.bind(py), level))
+}
+
 fn address(object: Option<&Bound<'_, PyAny>>) -> usize {
     object.map_or(0, |object| object.as_ptr() as usize)
 }
@@ -107,8 +112,8 @@ pub fn call_site<'py>(
             Some(template) => template.object.as_ptr() == message.as_ptr(),
             None => true,
         };
-        let named = || level_name(py, level_object).is_ok_and(|name| site.level_name == address(name.as_ref()));
-        if same && (ffi::is_unchanged(&site.checked) || named()) {
+        let named = || site.level_name == level_name_address(py, level_object);
+        if same && (watch::is_unchanged(&site.checked) || named()) {
             return Ok(Rc::clone(site));
         }
     }

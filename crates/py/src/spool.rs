@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cordwood_core::control::{Reason, REASONS};
+use cordwood_core::control::REASONS;
 use cordwood_core::error::Error;
 use cordwood_core::file::Sync;
 use cordwood_core::folder::Folder;
@@ -13,7 +13,6 @@ use cordwood_core::segment::SinkId;
 use cordwood_core::shared::Shared;
 use cordwood_core::source::{Source, Take};
 use cordwood_core::spec::{self, Kind, Spec};
-use cordwood_core::spool::{Room, Spool};
 use cordwood_core::terminal::Terminal;
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
@@ -26,9 +25,6 @@ use crate::state::State;
 
 /// Bytes of lines that are handed over at once for a console.
 const FALLBACK_BATCH: usize = 64 << 10;
-/// How long a caller may wait for room in a full spool.
-const PATIENCE: Duration = Duration::from_millis(100);
-
 /// A process's end of a spool.
 ///
 /// `folder` is made if it is not there; None stands for memory that survives nothing. `max_bytes` bounds all
@@ -42,9 +38,9 @@ pub struct PySpool {
     pub sync: Sync,
     pub state: GilCell<State>,
     /// Records that no segment could take, before a folder's own counters.
-    refused: AtomicU64,
+    pub refused: AtomicU64,
     /// One more than [`Control::freed`] said when a caller last waited in vain: until it changes nobody else waits.
-    vain: AtomicU64,
+    pub vain: AtomicU64,
 }
 
 pub fn os_error(error: &Error) -> PyErr {
@@ -61,82 +57,10 @@ fn open(folder: Option<&PathBuf>) -> Result<Folder, Error> {
     }
 }
 
-/// What became of a request for room.
-pub enum Reserved {
-    Ready,
-    /// The record cannot be kept; it was counted.
-    Refused,
-}
-
 impl PySpool {
-    /// Makes room for `bytes` of frames, waiting at most [`PATIENCE`] without the GIL.
-    pub fn reserve(&self, py: Python<'_>, time_ns: i64, bytes: usize) -> Reserved {
-        let mut deadline = None;
-        loop {
-            let Some(mut state) = self.state.borrow(py) else { return self.refuse() };
-            if !state.fork.holds() || state.spool.shared.lost.load(Ordering::Relaxed) {
-                drop(state);
-                if !self.begin_anew(py) {
-                    return self.refuse();
-                }
-                continue;
-            }
-            state.check_zone(py, time_ns);
-            let found = state.spool.reserve(bytes);
-            // Also where there is no room: it may be this thread that makes some.
-            if let Err(error) = state.ensure_worker() {
-                drop(state);
-                runtime::report(
-                    py,
-                    &format!("no thread can be made ({error}): records wait in the spool; trying again"),
-                );
-                continue;
-            }
-            let shared = match found {
-                Room::Ready => return Reserved::Ready,
-                Room::Failed(error) => {
-                    let shared = Arc::clone(&state.spool.shared);
-                    drop(state);
-                    if deadline.is_none() && !shared.folder.is_there() {
-                        deadline = Some(Instant::now());
-                        shared.lost.store(true, Ordering::Relaxed);
-                        continue;
-                    }
-                    // The same words each time, without the segment's name: they are said once a minute.
-                    let reason =
-                        std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-                    runtime::report(py, &format!("records are lost: the spool cannot grow ({reason})"));
-                    shared.folder.control.dropped(Reason::SpoolFull).fetch_add(1, Ordering::Relaxed);
-                    return self.refuse();
-                }
-                Room::Full => Arc::clone(&state.spool.shared),
-            };
-            drop(state);
-            let freed = u64::from(shared.folder.control.freed().load(Ordering::Acquire)) + 1;
-            let now = Instant::now();
-            if deadline.is_none() && self.vain.load(Ordering::Relaxed) == freed {
-                deadline = Some(now);
-                shared.folder.control.ask_for_room(PATIENCE);
-                shared.wake();
-            }
-            let until = *deadline.get_or_insert(now + PATIENCE);
-            if now >= until {
-                self.vain.store(freed, Ordering::Relaxed);
-                shared.folder.control.dropped(Reason::SpoolFull).fetch_add(1, Ordering::Relaxed);
-                return self.refuse();
-            }
-            py.detach(|| Spool::wait_for_room(&shared, until - now));
-        }
-    }
-
-    fn refuse(&self) -> Reserved {
-        self.refused.fetch_add(1, Ordering::Relaxed);
-        Reserved::Refused
-    }
-
     /// In a forked child, or after the folder was deleted: begins anew with the same sinks. False if that cannot be done
     /// now.
-    fn begin_anew(&self, py: Python<'_>) -> bool {
+    pub fn begin_anew(&self, py: Python<'_>) -> bool {
         // Somebody else's hook may log in the child before ours has run.
         let forked = self.state.borrow(py).is_some_and(|state| !state.fork.holds());
         if forked && cordwood_core::fork::in_child() {
@@ -413,7 +337,7 @@ impl PySpool {
         out.set_item("leader", shared.folder.control.leader().load(Ordering::Relaxed))?;
         out.set_item("dropped", drops(py, &shared)?)?;
         let terminals =
-            self.with_state(py, |state| state.terminals(u32::MAX).map(|(_, t)| t.skipped()).sum::<u64>())?;
+            self.with_state(py, |state| state.terminals_of(u32::MAX).map(|(_, t)| t.skipped()).sum::<u64>())?;
         out.set_item("terminal_skipped", terminals)?;
         Ok(out)
     }

@@ -1,4 +1,5 @@
 //! What a process's end of a spool is made of, and what a fork or a deleted folder makes anew.
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -52,7 +53,10 @@ pub struct State {
     pub sinks: Vec<Sink>,
     /// A reader for each sink that Python delivers, by bit.
     pub sources: Vec<Option<Source>>,
-    offset_checked_ns: i64,
+    /// The terminals among the sinks, as bits.
+    pub terminals: u32,
+    /// While the time lies here the UTC offset is what the segment's header says.
+    zone_holds: Range<i64>,
     /// No thread could be had: when to try again.
     pub thread_wanted: Option<Instant>,
 }
@@ -76,7 +80,8 @@ impl State {
             former: None,
             sinks: Vec::new(),
             sources: Vec::new(),
-            offset_checked_ns: 0,
+            terminals: 0,
+            zone_holds: 0..0,
             thread_wanted: None,
         })
     }
@@ -115,6 +120,7 @@ impl State {
             self.sources[bit] = None;
             self.spool.retire();
         }
+        self.terminals = self.terminals & !(1 << bit) | u32::from(is_terminal) << bit;
         if is_terminal {
             self.spool.pass_over(bit);
         } else {
@@ -128,6 +134,7 @@ impl State {
         let unread = sink.id.local && !sink.is_pipe();
         sink.terminal = None;
         sink.removed = true;
+        self.terminals &= !(1 << bit);
         if unread {
             self.spool.pass_over(bit);
         }
@@ -151,23 +158,23 @@ impl State {
         !left && self.spool.is_delivered(u32::MAX, mark)
     }
 
-    /// A new zone offset begins a new segment, whose header carries it.
     /// Whether frames of so many bytes can be appended as everything stands: the usual case, without looking further.
     #[inline]
     pub fn is_ready(&self, time_ns: i64, bytes: usize) -> bool {
         self.fork.holds()
             && self.worker.is_some()
-            && time_ns.div_euclid(QUARTER_NS) == self.offset_checked_ns
+            && self.zone_holds.contains(&time_ns)
             && !self.spool.shared.lost.load(Ordering::Relaxed)
             && self.spool.has_room(bytes)
     }
 
+    /// A new zone offset begins a new segment, whose header carries it.
     pub fn check_zone(&mut self, py: Python<'_>, time_ns: i64) {
-        let quarter = time_ns.div_euclid(QUARTER_NS);
-        if quarter == self.offset_checked_ns {
+        if self.zone_holds.contains(&time_ns) {
             return;
         }
-        self.offset_checked_ns = quarter;
+        let quarter = time_ns.div_euclid(QUARTER_NS).saturating_mul(QUARTER_NS);
+        self.zone_holds = quarter..quarter.saturating_add(QUARTER_NS);
         if let Ok((offset, zone)) = runtime::zone(py) {
             if offset != self.spool.process.utc_offset || zone != self.spool.process.zone {
                 self.spool.process.utc_offset = offset;
@@ -235,15 +242,11 @@ impl State {
     }
 
     /// The terminals among these sinks.
-    pub fn terminals(&mut self, bits: u32) -> impl Iterator<Item = (usize, &mut Terminal)> {
+    pub fn terminals_of(&mut self, bits: u32) -> impl Iterator<Item = (usize, &mut Terminal)> {
         self.sinks
             .iter_mut()
             .enumerate()
             .filter(move |(bit, _)| bits >> bit & 1 == 1)
             .filter_map(|(bit, sink)| Some((bit, sink.terminal.as_mut()?)))
-    }
-
-    pub fn terminal_bits(&self) -> u32 {
-        self.sinks.iter().enumerate().fold(0, |bits, (bit, sink)| bits | u32::from(sink.terminal.is_some()) << bit)
     }
 }

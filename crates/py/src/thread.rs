@@ -7,7 +7,7 @@ use cordwood_core::record as model;
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use crate::ffi;
+use crate::ffi::{self, watch};
 use crate::runtime::{self, caches};
 use crate::value::text_of;
 
@@ -27,32 +27,77 @@ pub struct ThreadEntry {
     pub offset: Cell<u32>,
 }
 
-/// The running thread, as its frames name it.
-pub fn running(py: Python<'_>) -> PyResult<Rc<ThreadEntry>> {
-    thread_local!(static SERIAL: Cell<u64> = const { Cell::new(0) });
+/// What each thread has of its own.
+struct Own {
+    /// Its number among those that logged, from 1: idents are given anew.
+    serial: Cell<u64>,
+    /// Records that are being taken: rendering one may log, and give way to rendering in many other threads.
+    drafts: Cell<u32>,
+}
+
+thread_local!(static OWN: Own = const { Own { serial: Cell::new(0), drafts: Cell::new(0) } });
+
+/// Rendering may log, whose rendering may log: so deep and no deeper.
+const DEEPEST: u32 = 16;
+
+/// True if this is the running thread's serial number, and it may take a record now.
+#[inline]
+pub fn may_draft(serial: u64) -> bool {
+    OWN.with(|own| own.serial.get() == serial && own.drafts.get() < DEEPEST)
+}
+
+/// Counts a record that the running thread takes; false if there are too many within one another.
+pub fn begin_draft() -> bool {
+    OWN.with(|own| {
+        let may = own.drafts.get() < DEEPEST;
+        own.drafts.set(own.drafts.get() + u32::from(may));
+        may
+    })
+}
+
+pub fn end_draft() {
+    OWN.with(|own| own.drafts.set(own.drafts.get() - 1));
+}
+
+fn serial(py: Python<'_>) -> u64 {
     static NEXT: ffi::GilCell<u64> = ffi::GilCell::new(0);
-    let serial = SERIAL.with(|serial| {
-        if serial.get() == 0 {
+    OWN.with(|own| {
+        if own.serial.get() == 0 {
             if let Some(mut next) = NEXT.borrow(py) {
                 *next += 1;
-                serial.set(*next);
+                own.serial.set(*next);
             }
         }
-        serial.get()
-    });
+        own.serial.get()
+    })
+}
+
+/// The running thread, as its frames name it.
+pub fn running(py: Python<'_>) -> PyResult<Rc<ThreadEntry>> {
+    let serial = serial(py);
     if let Some(entry) = caches(py, |caches| caches.threads.get(&serial).map(Rc::clone)).flatten() {
-        if (ffi::is_unchanged(&entry.checked) && ffi::watches_instances(py)) || entry.is_named_so(py) {
+        if entry.holds(py) {
+            let last = caches(py, |caches| caches.last_thread.replace((serial, Rc::clone(&entry))));
+            drop(last);
             return Ok(entry);
         }
     }
     let entry = Rc::new(describe_thread(py)?);
-    let old =
-        caches(py, |caches| (runtime::bounded(&mut caches.threads), caches.threads.insert(serial, Rc::clone(&entry))));
+    let old = caches(py, |caches| {
+        let old = (runtime::bounded(&mut caches.threads), caches.last_thread.take());
+        (old, caches.threads.insert(serial, Rc::clone(&entry)))
+    });
     drop(old);
     Ok(entry)
 }
 
 impl ThreadEntry {
+    /// Whether its frames still say what is so.
+    #[inline]
+    pub fn holds(&self, py: Python<'_>) -> bool {
+        (watch::is_unchanged(&self.checked) && watch::sees_instances(py)) || self.is_named_so(py)
+    }
+
     /// Whether thread and process have the names they had.
     fn is_named_so(&self, py: Python<'_>) -> bool {
         let process = self.process.as_ref().map(|name| name.as_ptr());
@@ -64,7 +109,7 @@ impl ThreadEntry {
 fn describe_thread(py: Python<'_>) -> PyResult<ThreadEntry> {
     let current = py.import("threading")?.call_method0("current_thread")?;
     let dict = ffi::instance_dict(&current)?;
-    ffi::watch_dict(&dict);
+    watch::dict(&dict);
     let name = current.getattr(intern!(py, "_name"))?;
     let process = runtime::process_name(py);
     let process_name = process.as_ref().map_or_else(|| String::from("MainProcess"), text_of);

@@ -195,7 +195,7 @@ pub fn pack_argument<'py>(
     index: usize,
     value: Borrowed<'_, 'py, PyAny>,
     room: usize,
-    taken: &mut Taken<'py>,
+    taken: Option<&mut Taken<'py>>,
     out: &mut Vec<u8>,
 ) -> bool {
     let class = ffi::type_address(&value);
@@ -262,7 +262,7 @@ fn pack_checked<'py>(
     index: usize,
     value: &Bound<'py, PyAny>,
     room: usize,
-    taken: &mut Taken<'py>,
+    taken: Option<&mut Taken<'py>>,
     out: &mut Vec<u8>,
 ) -> bool {
     let borrowed = value.as_borrowed();
@@ -273,7 +273,10 @@ fn pack_checked<'py>(
             _ => return false,
         },
         // `%s` of anything is its text, which is taken now: the object may change.
-        None => return kind == Kind::Str && pack_text_of(redactor, plan, index, value, room, taken, out),
+        None => {
+            let Some(taken) = taken.filter(|_| kind == Kind::Str) else { return false };
+            return pack_text_of(redactor, plan, index, value, room, taken, out);
+        }
     };
     let fits = kind.accepts(&packed);
     if fits {

@@ -1,0 +1,96 @@
+//! Room for a record where the spool's current segment has none: a new segment, a new spool, or waiting.
+use std::cell::RefMut;
+use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cordwood_core::control::Reason;
+use cordwood_core::shared::Shared;
+use cordwood_core::spool::{Room, Spool};
+use pyo3::prelude::*;
+
+use crate::runtime;
+use crate::spool::PySpool;
+use crate::state::State;
+
+/// How long a caller may wait for room in a full spool.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+impl PySpool {
+    /// The state, with room for `bytes` of frames, for which it waits at most [`PATIENCE`] without the GIL. None: the record
+    /// cannot be kept; it was counted.
+    pub fn reserve<'py>(&'py self, py: Python<'py>, time_ns: i64, bytes: usize) -> Option<RefMut<'py, State>> {
+        let mut deadline = None;
+        loop {
+            let Some(mut state) = self.state.borrow(py) else { return self.refuse() };
+            if !state.fork.holds() || state.spool.shared.lost.load(Ordering::Relaxed) {
+                drop(state);
+                if !self.begin_anew(py) {
+                    return self.refuse();
+                }
+                continue;
+            }
+            state.check_zone(py, time_ns);
+            let found = state.spool.reserve(bytes);
+            // Also where there is no room: it may be this thread that makes some.
+            if let Err(error) = state.ensure_worker() {
+                drop(state);
+                runtime::report(
+                    py,
+                    &format!("no thread can be made ({error}): records wait in the spool; trying again"),
+                );
+                continue;
+            }
+            let shared = Arc::clone(&state.spool.shared);
+            match found {
+                Room::Ready => return Some(state),
+                Room::Failed(_) if deadline.is_none() && !shared.folder.is_there() => {
+                    deadline = Some(Instant::now());
+                    shared.lost.store(true, Ordering::Relaxed);
+                }
+                Room::Failed(error) => {
+                    drop(state);
+                    // The same words each time, without the segment's name: they are said once a minute.
+                    let reason =
+                        std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+                    runtime::report(py, &format!("records are lost: the spool cannot grow ({reason})"));
+                    return self.lose(&shared);
+                }
+                Room::Full => {
+                    drop(state);
+                    if !self.wait(py, &shared, &mut deadline) {
+                        return self.lose(&shared);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits until room may have been made; false once the deadline has passed.
+    fn wait(&self, py: Python<'_>, shared: &Shared, deadline: &mut Option<Instant>) -> bool {
+        let freed = u64::from(shared.folder.control.freed().load(Ordering::Acquire)) + 1;
+        let now = Instant::now();
+        if deadline.is_none() && self.vain.load(Ordering::Relaxed) == freed {
+            *deadline = Some(now);
+            shared.folder.control.ask_for_room(PATIENCE);
+            shared.wake();
+        }
+        let until = *deadline.get_or_insert(now + PATIENCE);
+        if now >= until {
+            self.vain.store(freed, Ordering::Relaxed);
+            return false;
+        }
+        py.detach(|| Spool::wait_for_room(shared, until - now));
+        true
+    }
+
+    fn lose<T>(&self, shared: &Shared) -> Option<T> {
+        shared.folder.control.dropped(Reason::SpoolFull).fetch_add(1, Ordering::Relaxed);
+        self.refuse()
+    }
+
+    pub fn refuse<T>(&self) -> Option<T> {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+}
