@@ -9,7 +9,9 @@ from collections.abc import Sequence
 
 import pytest
 from cordwood import _native
-from cordwood.delivery import Loop, backoff, pauses
+from cordwood.delivery import pauses
+from cordwood.delivery.loop import Loop
+from cordwood.delivery.pauses import backoff
 from cordwood.record import Record
 
 

@@ -35,7 +35,7 @@ def test_the_spool_of_a_log_directory_is_found_by_that_directory(tmp_path: Path)
 
 SECOND_USER = """
 import logging, os, sys
-import cordwood.pipeline, json, platformdirs.unix
+import cordwood.pipeline, hashlib, json, platformdirs.unix
 os.setgid(65534)
 os.setuid(65534)
 import cordwood

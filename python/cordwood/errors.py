@@ -16,7 +16,6 @@ Logging calls raise none of them: what goes wrong after a call is counted and sa
 from __future__ import annotations
 
 import contextlib
-import difflib
 import os
 import select
 import sys
@@ -107,6 +106,8 @@ class DemoError(CordwoodError):
 
 def closest(word: str, known: Iterable[str]) -> str:
     """The known word that was probably meant, or an empty text."""
+    import difflib
+
     lowered = {name.lower(): name for name in known}
     found = difflib.get_close_matches(word.lower(), lowered, n=1)
     return lowered[found[0]] if found else ""

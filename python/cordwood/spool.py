@@ -7,7 +7,6 @@ directory, else in memory, which is said once. Opening never fails; an applicati
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import threading
@@ -50,6 +49,8 @@ def spool_folder(log_dir: str | os.PathLike[str]) -> str:
 
 def state_folder(name: str) -> str:
     """The spool, in the platform's state directory, of something that has no log directory."""
+    import hashlib
+
     import platformdirs
 
     digest = hashlib.blake2b(os.fsencode(name), digest_size=8).hexdigest()

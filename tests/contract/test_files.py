@@ -252,7 +252,7 @@ def test_what_is_deleted_while_logging_is_made_again(log: logging.Logger, gone: 
 
 
 USERS = """
-import logging, os, sys, platformdirs, platformdirs.unix, cordwood.pipeline
+import hashlib, logging, os, sys, platformdirs, platformdirs.unix, cordwood.pipeline
 uid, first, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 os.chdir("/")
 if uid:

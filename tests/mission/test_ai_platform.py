@@ -240,7 +240,7 @@ def test_P3_a_full_queue_is_counted_and_holds_nobody_up(
 
 
 def test_P4_five_retries_come_with_growing_pauses_and_a_random_part() -> None:
-    from cordwood.delivery import backoff
+    from cordwood.delivery.pauses import backoff
 
     for failures, longest in enumerate([0.1, 0.2, 0.4, 0.8, 1.6], 1):
         pauses = {backoff(failures) for _ in range(50)}

@@ -19,10 +19,11 @@ from cordwood.errors import ConfigError, MissingExtraError
 
 Keys = tuple[str, ...]
 
-_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
-_TOML_HEADER = re.compile(r"\s*\[+\s*([^\]#]+?)\s*\]+")
-_TOML_KEY = re.compile(r"\s*([\w.\"'-]+)\s*=")
-_TOML_LINE = re.compile(r"\(at line (\d+)")
+# Texts, which `re` compiles when they are first used.
+_VARIABLE = r"\$\{(\w+)(?::-([^}]*))?\}"
+_TOML_HEADER = r"\s*\[+\s*([^\]#]+?)\s*\]+"
+_TOML_KEY = r"\s*([\w.\"'-]+)\s*="
+_TOML_LINE = r"\(at line (\d+)"
 
 
 class UnreadableError(ConfigError):
@@ -81,7 +82,7 @@ def expand(name: str, value: object, environ: Mapping[str, str]) -> object:
             raise ConfigError(name, f"the environment has no variable {match[1]}", f"${{{match[1]}:-a default}}")
         return found
 
-    return _VARIABLE.sub(variable, value)
+    return re.sub(_VARIABLE, variable, value)
 
 
 def _yaml(text: str) -> Document:
@@ -133,7 +134,7 @@ def _toml(text: str) -> Document:
     try:
         document = toml.loads(text)
     except toml.TOMLDecodeError as error:
-        line = _TOML_LINE.search(str(error))
+        line = re.search(_TOML_LINE, str(error))
         raise UnreadableError(f"it is not TOML: {error}", int(line[1]) if line else None) from None
     tool = document.get("tool")
     table = tool.get("cordwood") if isinstance(tool, Mapping) else None
@@ -146,9 +147,9 @@ def _toml_lines(text: str) -> Iterator[tuple[Keys, int]]:
     """The keys below [tool.cordwood], as far as they are written one a line."""
     table: Keys = ()
     for number, line in enumerate(text.splitlines(), 1):
-        if header := _TOML_HEADER.match(line):
+        if header := re.match(_TOML_HEADER, line):
             table = _keys(header[1])
-        elif (key := _TOML_KEY.match(line)) and table[:2] == ("tool", "cordwood"):
+        elif (key := re.match(_TOML_KEY, line)) and table[:2] == ("tool", "cordwood"):
             yield (*table, *_keys(key[1]))[2:], number
 
 

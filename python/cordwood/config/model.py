@@ -32,7 +32,10 @@ def _setting_of(parse: Parse, make: Callable[[], object]) -> Any:
 
 
 class Settings:
-    """A dataclass whose every assignment goes through the field's `parse`."""
+    """A dataclass whose every assignment goes through the field's `parse`.
+
+    Comparison and text are here, once: what `dataclass` writes and compiles for each class is felt at start-up.
+    """
 
     prefix: ClassVar[str] = ""
     __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
@@ -42,6 +45,15 @@ class Settings:
         if field is None:
             raise unknown(self.prefix + name, type(self))
         object.__setattr__(self, name, field.metadata["parse"](self.prefix + name, value))
+
+    def __eq__(self, other: object) -> bool:
+        return vars(self) == vars(other) if type(self) is type(other) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # they change
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__qualname__}({shown})"
 
 
 def unknown(field: str, settings: type[Settings]) -> ConfigError:
@@ -73,7 +85,7 @@ def _section(cls: type[SettingsT]) -> Callable[[str, object], SettingsT]:
     return parse
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class ConsoleConfig(Settings):
     """The console.
 
@@ -98,7 +110,7 @@ class ConsoleConfig(Settings):
     date_format: str | None = setting(optional(values.text), None)
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class FileConfig(Settings):
     """One log file. All but the first three are as in `LogConfig` unless given here.
 
@@ -125,7 +137,7 @@ class FileConfig(Settings):
     file_group: int | str | None = setting(optional(values.group), None)
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class SpoolConfig(Settings):
     """Where records wait until they are delivered.
 
@@ -140,7 +152,7 @@ class SpoolConfig(Settings):
     dir: str | os.PathLike[str] | None = setting(optional(values.path), None)
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class RedactionConfig(Settings):
     """What is taken out of records before they reach any disk.
 
@@ -184,7 +196,7 @@ def _sink(field: str, value: object) -> PythonSink | DatabaseSink:
     return sink
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class SinkConfig(Settings):
     """A sink that is neither console nor file.
 
@@ -220,7 +232,7 @@ def _sinks(field: str, value: object) -> tuple[SinkConfig, ...]:
     return tuple(made)
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class RetentionConfig(Settings):
     """What becomes of closed log files (rotated ones, and copies of the console) as time goes by.
 
@@ -237,7 +249,7 @@ class RetentionConfig(Settings):
     compress: Literal["gzip", "zstd"] = setting(choice("gzip", "zstd"), "gzip")
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class DatabaseConfig(Settings):
     """The database that records go to.
 
@@ -307,7 +319,7 @@ def _files(field: str, value: object) -> tuple[FileConfig, ...]:
     return files
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class LogConfig(Settings):
     """How a program logs.
 

@@ -22,13 +22,14 @@ Parse: TypeAlias = Callable[[str, object], object]
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 _UNITS = {"": 1, "b": 1, "k": 1024, "kb": 1024, "m": 1024**2, "mb": 1024**2, "g": 1024**3, "gb": 1024**3}
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)", re.ASCII)
+# Texts, which `re` compiles when they are first used.
+_SIZE = r"(?a:(\d+(?:\.\d+)?)\s*([a-z]*))"
 _SHORTEST_MESSAGE = 256
 _NAMED_TIMES = ("midnight", "day", "hour", "minute")
 _ANY_PERMISSION = 0o777
 _OWNER = 0o600
-_URL_PASSWORD = re.compile(r"(//[^:/@]*):[^@/]*@")
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,40}", re.ASCII)
+_URL_LOGIN = r"(//[^:/@]*):[^@/]*@"
+_IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]{0,40}"
 
 
 class Secret:
@@ -80,7 +81,7 @@ def size(field: str, value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
     if isinstance(value, str):
-        match = _SIZE.fullmatch(value.strip().lower().replace("ib", "b"))
+        match = re.fullmatch(_SIZE, value.strip().lower().replace("ib", "b"))
         if match and match[2] in _UNITS:
             return int(float(match[1]) * _UNITS[match[2]])
     raise ConfigError(field, f"{value!r} is not a size", "a number of bytes, or text such as '10 MB'")
@@ -154,13 +155,13 @@ def database_url(field: str, value: object) -> Secret:
     if isinstance(value, Secret):
         return value
     if isinstance(value, str) and "://" in value:
-        return Secret(value, _URL_PASSWORD.sub(r"\1:***@", value))
+        return Secret(value, re.sub(_URL_LOGIN, r"\1:***@", value))
     raise ConfigError(field, "it is not the address of a database", "such as postgresql://user@host:5432/name")
 
 
 def identifier(field: str, value: object) -> str:
     """A part of a table's name."""
-    if isinstance(value, str) and _IDENTIFIER.fullmatch(value):
+    if isinstance(value, str) and re.fullmatch(_IDENTIFIER, value):
         return value
     raise ConfigError(field, f"{value!r} cannot begin a table's name", "letters, digits and _, at most 41")
 

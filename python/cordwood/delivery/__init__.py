@@ -3,11 +3,3 @@
 A `Loop` hands one process's records to a sink of its own. A `Sender` hands a whole folder's to a database that all its
 processes share: one of them delivers, whichever holds the sink's lock.
 """
-
-from __future__ import annotations
-
-from cordwood.delivery.loop import Loop
-from cordwood.delivery.pauses import backoff
-from cordwood.delivery.sender import Sender
-
-__all__ = ["Loop", "Sender", "backoff"]

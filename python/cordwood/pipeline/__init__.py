@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 
-from cordwood import archive
 from cordwood.config import LogConfig
 from cordwood.errors import report
 from cordwood.pipeline.handler import Handler
@@ -52,6 +51,8 @@ def cleanup_old_logs(days_to_keep: float = 30, log_dir: str | os.PathLike[str] |
     Returns:
         How many files were deleted; what could not be is said on stderr.
     """
+    from cordwood import archive
+
     config = LoggingManager().config
     folder = log_dir or (config.log_dir if config is not None else "./logs")
     outcome = archive.prune(folder, days_to_keep)

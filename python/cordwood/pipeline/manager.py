@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
-from cordwood import _native, archive
+from cordwood import _native
 from cordwood.capture import limits
 from cordwood.capture import logger as loggers
 from cordwood.config import Fault, LogConfig, Resolved, resolve, switches, values
@@ -279,6 +279,8 @@ def _retention(config: LogConfig) -> tuple[Duty, ...]:
     wanted = config.retention
     if not config.file_output or (wanted.archive_days is None and wanted.delete_days is None):
         return ()
+
+    from cordwood import archive
 
     folder = os.path.abspath(config.log_dir)  # noqa: PTH100 the program may change its directory
 

@@ -11,17 +11,20 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from cordwood import _native
 from cordwood.capture.handler import SpoolHandler
-from cordwood.delivery import Loop, Sender
-from cordwood.delivery.fallback import Fallback
 from cordwood.errors import report
 from cordwood.formatters.text import TextFormatter
 from cordwood.sinks import DatabaseSink, PythonSink, Sink
 from cordwood.sinks.console import ConsoleSink
 from cordwood.sinks.file import FileSink
 from cordwood.spool import FOLDER, SpoolOptions, open_spool
+
+if TYPE_CHECKING:
+    from cordwood.delivery.loop import Loop
+    from cordwood.delivery.sender import Sender
 
 IN_VAIN = 1.0  # seconds that the end of the process waits while a database is down: other sinks need no more
 RELEASE_TIMEOUT = 5.0  # seconds that closing or flushing one handler waits for delivery
@@ -88,10 +91,17 @@ class Outlets:
     def _run(self, sink: Sink, spool: _native.Spool, bit: int) -> Loop | Sender | None:
         """The thread that a sink written in Python needs."""
         if isinstance(sink, DatabaseSink):
+            from cordwood.delivery.fallback import Fallback
+            from cordwood.delivery.sender import Sender
+
             console = self._console(spool) or ConsoleSink(TextFormatter().spec())
             seen = functools.partial(self._shown_from, spool)
             return Sender(spool, bit, sink, Fallback(spool, bit, console.spec(), console.stream, seen))
-        return Loop(spool, bit, sink) if isinstance(sink, PythonSink) else None
+        if isinstance(sink, PythonSink):
+            from cordwood.delivery.loop import Loop
+
+            return Loop(spool, bit, sink)
+        return None
 
     def _consoles(self, spool: _native.Spool) -> list[Outlet]:
         all_of_it = list(self.opened.values())
@@ -186,28 +196,30 @@ class Outlets:
 
     def fails_and_keeps(self) -> bool:
         """Whether a database does not take records, and all that waits for it outlives the process."""
-        senders = [outlet.loop for outlet in list(self.opened.values()) if isinstance(outlet.loop, Sender)]
+        senders = self._senders()
         kept = all(spool.folder is not None for spool in list(self.spools.values()))
         return kept and any(sender.is_failing for sender in senders)
 
     def unreachable(self, timeout: float) -> dict[str, str]:
         """The databases of this process that do not answer within `timeout` seconds, with what is wrong."""
-        senders = [outlet.loop for outlet in list(self.opened.values()) if isinstance(outlet.loop, Sender)]
         deadline = time.monotonic() + timeout
-        answers = {each.sink.identity: each.check(max(0.1, deadline - time.monotonic())) for each in senders}
+        answers = {each.sink.identity: each.check(max(0.1, deadline - time.monotonic())) for each in self._senders()}
         return {identity: problem for identity, problem in answers.items() if problem}
 
     def stats(self) -> dict[str, object]:
         """Counters of every spool, by folder, and of every Python-run sink and database, by identity."""
         return {
             "spools": {options.folder or "memory": spool.stats() for options, spool in list(self.spools.items())},
-            "sinks": self._loops(Loop),
-            "databases": self._loops(Sender),
+            "sinks": {loop.sink.identity: loop.stats() for loop in self._loops(shared=False)},
+            "databases": {sender.sink.identity: sender.stats() for sender in self._loops(shared=True)},
         }
 
-    def _loops(self, kind: type[Loop | Sender]) -> dict[str, dict[str, object]]:
-        loops = [outlet.loop for outlet in list(self.opened.values()) if isinstance(outlet.loop, kind)]
-        return {loop.sink.identity: loop.stats() for loop in loops}
+    def _loops(self, *, shared: bool) -> list[Loop | Sender]:
+        running = [outlet for outlet in list(self.opened.values()) if isinstance(outlet.sink, DatabaseSink) == shared]
+        return [outlet.loop for outlet in running if outlet.loop is not None]
+
+    def _senders(self) -> list[Sender]:
+        return cast("list[Sender]", self._loops(shared=True))
 
 
 def say_remaining(spool: _native.Spool, remaining: int) -> None:

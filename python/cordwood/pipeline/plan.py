@@ -8,8 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any
 
 from cordwood import _native
 from cordwood.config import ConsoleConfig, FileConfig, LogConfig
@@ -20,9 +19,11 @@ from cordwood.record import level_number
 from cordwood.sinks import DatabaseSink, Sink
 from cordwood.sinks.console import ConsoleSink, wants_colour
 from cordwood.sinks.file import FileSink
-from cordwood.sinks.postgres import PostgresSink
-from cordwood.sinks.sqlite import SqliteSink
 from cordwood.spool import SpoolOptions, spool_folder, state_folder
+
+if TYPE_CHECKING:
+    from cordwood.sinks.postgres import PostgresSink
+    from cordwood.sinks.sqlite import SqliteSink
 
 DATABASE_FILE = "logs.db"  # in the log directory: what `database=True` means
 
@@ -85,6 +86,9 @@ def _shared(config: LogConfig, sink: Sink | None) -> DatabaseSink | None:
 
 def database(config: LogConfig) -> PostgresSink | SqliteSink:
     """The database that a configuration means: its URL's, else a server's that it names a part of, else a file's."""
+    from cordwood.sinks.postgres import PostgresSink
+    from cordwood.sinks.sqlite import SqliteSink
+
     wanted = config.database
     own: dict[str, Any] = {}
     for name in ("table_prefix", "columns", "batch_size", "flush_interval", "retention_days"):
@@ -97,6 +101,8 @@ def database(config: LogConfig) -> PostgresSink | SqliteSink:
 
 
 def _database_url(wanted: DatabaseConfig) -> str | None:
+    from urllib.parse import quote
+
     if wanted.url is not None:
         return wanted.url.reveal()
     if wanted.host is None and wanted.username is None and wanted.database is None:

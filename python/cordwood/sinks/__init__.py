@@ -10,14 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from cordwood.lazy import Lazy
 from cordwood.record import Record
-from cordwood.sinks.console import ConsoleSink
-from cordwood.sinks.file import FileSink
-from cordwood.sinks.journald import JournaldSink
-from cordwood.sinks.memory import MemorySink
-from cordwood.sinks.postgres import PostgresSink
-from cordwood.sinks.sqlite import SqliteSink
-from cordwood.sinks.syslog import SyslogSink
 
 if TYPE_CHECKING:
     from cordwood.sinks.database.store import Store
@@ -69,12 +63,14 @@ class DatabaseSink(Sink, Protocol):
         ...
 
 
-SINKS: Mapping[str, type[Sink]] = {
-    "console": ConsoleSink,
-    "file": FileSink,
-    "journald": JournaldSink,
-    "memory": MemorySink,
-    "postgres": PostgresSink,
-    "sqlite": SqliteSink,
-    "syslog": SyslogSink,
-}
+SINKS: Mapping[str, type[Sink]] = Lazy(
+    {
+        "console": "cordwood.sinks.console:ConsoleSink",
+        "file": "cordwood.sinks.file:FileSink",
+        "journald": "cordwood.sinks.journald:JournaldSink",
+        "memory": "cordwood.sinks.memory:MemorySink",
+        "postgres": "cordwood.sinks.postgres:PostgresSink",
+        "sqlite": "cordwood.sinks.sqlite:SqliteSink",
+        "syslog": "cordwood.sinks.syslog:SyslogSink",
+    }
+)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cordwood import _native
-from cordwood.delivery import Sender
+from cordwood.delivery.sender import Sender
 from cordwood.errors import CordwoodError, NoLogsError
 from cordwood.query.spooled import spools_of
 from cordwood.sinks import SINKS

@@ -6,27 +6,25 @@ A preset takes no required argument; its docstring says for whom it is and what 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
-from cordwood.config.model import LogConfig
-from cordwood.config.presets.ai_platform import ai_platform
-from cordwood.config.presets.alonechat import alonechat
-from cordwood.config.presets.ami_backend import ami_backend
-from cordwood.config.presets.chainner import chainner
-from cordwood.config.presets.clipizi import clipizi
-from cordwood.config.presets.development import development
-from cordwood.config.presets.production import production
-from cordwood.config.presets.testing import testing
+from cordwood.lazy import Lazy
 
-PRESETS: Mapping[str, Callable[[], LogConfig]] = {
-    "default": LogConfig,
-    "development": development,
-    "production": production,
-    "testing": testing,
-    # The five systems of docs/systems/; `services` is the general name of one.
-    "ai_platform": ai_platform,
-    "alonechat": alonechat,
-    "ami_backend": ami_backend,
-    "chainner": chainner,
-    "clipizi": clipizi,
-    "services": clipizi,
-}
+if TYPE_CHECKING:
+    from cordwood.config.model import LogConfig
+
+PRESETS: Mapping[str, Callable[[], LogConfig]] = Lazy(
+    {
+        "default": "cordwood.config.model:LogConfig",
+        "development": "cordwood.config.presets.development:development",
+        "production": "cordwood.config.presets.production:production",
+        "testing": "cordwood.config.presets.testing:testing",
+        # The five systems of docs/systems/; `services` is the general name of one.
+        "ai_platform": "cordwood.config.presets.ai_platform:ai_platform",
+        "alonechat": "cordwood.config.presets.alonechat:alonechat",
+        "ami_backend": "cordwood.config.presets.ami_backend:ami_backend",
+        "chainner": "cordwood.config.presets.chainner:chainner",
+        "clipizi": "cordwood.config.presets.clipizi:clipizi",
+        "services": "cordwood.config.presets.clipizi:clipizi",
+    }
+)
