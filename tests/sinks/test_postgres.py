@@ -159,7 +159,7 @@ def test_what_is_refused_with_a_spool_in_memory_is_printed_and_no_folder_is_made
     postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     from cordwood import _native
-    from cordwood.delivery import Sender
+    from cordwood.delivery.sender import Sender
 
     monkeypatch.chdir(tmp_path)
     ensure(postgres)
