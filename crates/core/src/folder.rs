@@ -111,31 +111,36 @@ impl Folder {
         described.filter_map(|name| u64::from_str_radix(name.file_stem()?.to_str()?, 16).ok()).collect()
     }
 
-    /// Writes a sink's options where every leader finds them; unchanged ones are left alone.
-    pub fn describe_sink(&self, identity: u64, spec: &str) -> Result<()> {
-        let Some(path) = self.sink_path(identity) else { return Ok(()) };
+    /// Writes a sink's options where every leader finds them, and forces them to the disk; returns why that could not be
+    /// done, if so. Unchanged ones are left alone.
+    pub fn describe_sink(&self, identity: u64, spec: &str) -> Result<Option<Error>> {
+        let Some(path) = self.sink_path(identity) else { return Ok(None) };
         if std::fs::read(&path).is_ok_and(|old| old == spec.as_bytes()) {
-            return Ok(());
+            return Ok(None);
         }
         if let Some(folder) = path.parent() {
             // Deleted, or never made because something stood there; the write below says what is wrong.
             let _ = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
         }
         let fresh = path.with_extension(format!("{:016x}", random()));
-        std::fs::OpenOptions::new()
+        let synced = std::fs::OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
             .open(&fresh)
             .and_then(|file| {
                 file.write_all_at(spec.as_bytes(), 0)?;
-                failpoint!("sink.described")
+                failpoint!("sink.described")?;
+                Ok(file.sync_all())
             })
-            .and_then(|()| std::fs::rename(&fresh, &path))
+            .and_then(|synced| std::fs::rename(&fresh, &path).map(|()| synced))
             .map_err(|e| Error::io("write", &path, e))?;
         self.control.sinks().fetch_add(1, Ordering::Release);
         self.control.wake();
-        Ok(())
+        // A description that power took would make its sink a removed one, whose records are given up.
+        let folders = path.ancestors().skip(1).take(3);
+        let named = folders.map(|folder| File::open(folder).and_then(|folder| folder.sync_all()));
+        Ok(named.fold(synced, io::Result::and).err().map(|e| Error::io("sync", &path, e)))
     }
 
     /// Makes a segment's file, locked and with every block allocated.

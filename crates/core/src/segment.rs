@@ -211,6 +211,7 @@ pub struct Unsynced {
     map: Arc<Map>,
     bytes: usize,
     path: PathBuf,
+    pub salt: u64,
 }
 
 impl Unsynced {
@@ -298,7 +299,7 @@ impl Segment {
     /// What has to be forced to the disk for all that stands here to survive a loss of power; None for memory.
     pub fn unsynced(&self) -> Option<Unsynced> {
         let path = self.prepared.path.clone()?;
-        Some(Unsynced { map: Arc::clone(&self.prepared.map), bytes: self.position, path })
+        Some(Unsynced { map: Arc::clone(&self.prepared.map), bytes: self.position, path, salt: self.salt })
     }
 
     /// Says that nothing more will be written.

@@ -329,8 +329,20 @@ impl Spool {
     /// The current segment's bytes, to be forced to the disk, and whether its name is to be as well.
     pub fn unsynced(&mut self) -> Option<(Unsynced, bool)> {
         let segment = self.current.as_ref()?;
-        let is_new = std::mem::replace(&mut self.synced, segment.salt) != segment.salt;
-        Some((segment.unsynced()?, is_new))
+        Some((segment.unsynced()?, self.synced != segment.salt))
+    }
+
+    /// What became of that. A segment that could not be forced to the disk is ended: the kernel may have thrown its bytes
+    /// away, and the next call would not tell.
+    pub fn forced(&mut self, salt: u64, well: bool) {
+        if self.salt() != salt {
+            return;
+        }
+        if well {
+            self.synced = salt;
+        } else {
+            self.retire();
+        }
     }
 
     /// Where appending stands now.

@@ -83,7 +83,7 @@ impl Ready<'_> {
         if spool.sync.is_at_once(self.level) {
             let unsynced = state.spool.unsynced();
             drop(state);
-            wait_for_disk(py, unsynced);
+            wait_for_disk(py, spool, unsynced);
         }
     }
 
@@ -143,9 +143,13 @@ impl Ready<'_> {
 
 /// As `sync` wants it, the call returns when its record is on the disk. Other threads go on meanwhile.
 #[cold]
-fn wait_for_disk(py: Python<'_>, unsynced: Option<(Unsynced, bool)>) {
+fn wait_for_disk(py: Python<'_>, spool: &PySpool, unsynced: Option<(Unsynced, bool)>) {
     let Some((unsynced, with_name)) = unsynced else { return };
-    if let Err(error) = py.detach(|| unsynced.sync(with_name)) {
+    let synced = py.detach(|| unsynced.sync(with_name));
+    if let Some(mut state) = spool.state.borrow(py) {
+        state.spool.forced(unsynced.salt, synced.is_ok());
+    }
+    if let Err(error) = synced {
         runtime::report(py, &format!("{error}: what was logged last may not survive a loss of power"));
     }
 }

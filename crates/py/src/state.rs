@@ -89,7 +89,9 @@ impl State {
     pub fn add(&mut self, id: SinkId, spec: &str, terminal: Option<Terminal>) -> Result<usize, Error> {
         if !id.local {
             self.spool.shared.keep_spec(id.identity, spec);
-            self.spool.shared.folder.describe_sink(id.identity, spec)?;
+            if let Some(error) = self.spool.shared.folder.describe_sink(id.identity, spec)? {
+                self.spool.shared.tell(format!("{error}: records for this sink may not survive a loss of power"));
+            }
         }
         let sink = Sink { id, spec: spec.to_owned(), terminal, removed: false };
         self.place(sink)

@@ -138,3 +138,22 @@ fn a_quiet_process_returns_to_the_folder_with_its_next_record() {
     leader.round();
     assert_eq!(lines(folder.path()), ["in memory", "asks", "looks", "on disk"]);
 }
+
+#[test]
+fn a_segment_that_could_not_be_forced_to_the_disk_is_ended_and_its_name_is_forced_until_that_went_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 1 << 24);
+    writer.log("one");
+    let (first, with_name) = writer.spool.unsynced().unwrap();
+    assert!(with_name);
+    // Another thread asks while the first still waits for the disk.
+    assert!(writer.spool.unsynced().unwrap().1);
+    writer.spool.forced(first.salt, true);
+    assert!(!writer.spool.unsynced().unwrap().1);
+    writer.spool.forced(first.salt, false);
+    writer.log("two");
+    let (second, with_name) = writer.spool.unsynced().unwrap();
+    assert!(with_name && second.salt != first.salt);
+    writer.spool.forced(first.salt, false);
+    assert_eq!(writer.spool.salt(), second.salt);
+}
