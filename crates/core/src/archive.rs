@@ -1,7 +1,7 @@
 //! A log into Parquet ([`crate::columnar`]): rows gathered by template, in bounded memory.
+mod group;
 mod row;
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
@@ -16,105 +16,26 @@ use parquet::file::writer::SerializedFileWriter;
 
 use crate::columnar;
 use crate::columnar::form::{rebuild, steps, Step};
-use crate::columnar::{
-    damaged, properties, schema, BYTES, COLUMNS, FIRST_VALUE, LEVEL, LOGGER, ROW, TEMPLATE, TIME, VALUES,
-};
+use crate::columnar::time::Unit;
+use crate::columnar::{damaged, properties, schema, BYTES, COLUMNS, FIRST_VALUE, LEVEL, LOGGER, ROW, TEMPLATE, TIME};
 use crate::error::{Error, Result};
 use crate::mine::Miner;
 use crate::scan::{Input, Records};
 use crate::when::Zone;
+use group::{Group, Kind, Names, UNTIMED};
 use row::Row;
 
 /// Templates that are kept apart; the rarer ones share row groups.
 const GROUPS: usize = 200;
 const BLOCK: usize = 1 << 20;
 /// Bytes of rows in memory; when there are more, the largest group is written.
-const BUFFERED: usize = 192 << 20;
+const BUFFERED: usize = 320 << 20;
 
 /// What was packed.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Packed {
     pub size: u64,
     pub rows: u64,
-}
-
-/// Rows of like templates, column by column.
-struct Group {
-    rows: Vec<i64>,
-    times: Vec<Option<i64>>,
-    levels: Vec<i32>,
-    loggers: Vec<u32>,
-    /// `NONE` where `raw` has the record.
-    shapes: Vec<u32>,
-    values: Vec<Texts>,
-    raw: Texts,
-    bytes: usize,
-}
-
-const NONE: u32 = u32::MAX;
-
-/// Texts of a column, one after the other.
-#[derive(Default)]
-struct Texts {
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
-    /// Which rows of the group have one.
-    rows: Vec<u32>,
-}
-
-impl Texts {
-    fn push(&mut self, row: usize, text: &[u8]) {
-        self.bytes.extend_from_slice(text);
-        self.ends.push(self.bytes.len());
-        self.rows.push(row as u32);
-    }
-
-    /// The texts, and for each row of the group whether it has one.
-    fn column(self, rows: usize) -> (Vec<ByteArray>, Vec<i16>) {
-        let all = bytes::Bytes::from(self.bytes);
-        let mut start = 0;
-        let texts =
-            self.ends.iter().map(|end| ByteArray::from(all.slice(std::mem::replace(&mut start, *end)..*end))).collect();
-        let mut defined = vec![0; rows];
-        for row in self.rows {
-            defined[row as usize] = 1;
-        }
-        (texts, defined)
-    }
-}
-
-impl Group {
-    fn new() -> Self {
-        Self {
-            rows: Vec::new(),
-            times: Vec::new(),
-            levels: Vec::new(),
-            loggers: Vec::new(),
-            shapes: Vec::new(),
-            values: std::iter::repeat_with(Texts::default).take(VALUES).collect(),
-            raw: Texts::default(),
-            bytes: 0,
-        }
-    }
-}
-
-/// Numbers for texts that come again and again.
-#[derive(Default)]
-struct Names {
-    numbers: HashMap<Vec<u8>, u32>,
-    texts: Vec<ByteArray>,
-}
-
-impl Names {
-    fn number(&mut self, text: &[u8]) -> u32 {
-        if let Some(number) = self.numbers.get(text) {
-            return *number;
-        }
-        let number = self.texts.len() as u32;
-        self.numbers.insert(text.to_vec(), number);
-        self.texts.push(ByteArray::from(text.to_vec()));
-        number
-    }
 }
 
 struct Packer<W: Write + Send> {
@@ -126,6 +47,15 @@ struct Packer<W: Write + Send> {
     row: Row,
     scratch: Vec<u8>,
     rows: i64,
+    unit: Unit,
+}
+
+/// What a look at the whole log tells before it is packed.
+struct Survey {
+    miner: Miner,
+    /// Which group each of the miner's numbers belongs to.
+    groups: Vec<u32>,
+    unit: Unit,
 }
 
 /// Pack a plain log file into `target`, which is made or cut. The zone only serves to recognise times.
@@ -133,24 +63,25 @@ pub fn pack(source: &Path, target: &Path) -> Result<Packed> {
     let failed = |error| Error::io("read", source, error);
     let file = File::open(source).map_err(failed)?;
     let (size, checksum) = measure(&file).map_err(failed)?;
-    let (miner, of) = mined(source)?;
+    let survey = survey(source)?;
     let out = File::create(target).map_err(|error| Error::io("write", target, error))?;
     let wrong = |error: ParquetError| damaged(target, &error);
     let zone = Arc::new(Zone::fixed(0));
-    let mut records = Records::new(Input::open(source)?, &[], zone, 0).map_err(failed)?;
+    let mut records = Records::exact(Input::open(source)?, &[], zone, 0).map_err(failed)?;
+    let formats = records.named();
     let first = records.position();
     let writer = SerializedFileWriter::new(
         BufWriter::with_capacity(1 << 20, out),
-        schema().map_err(wrong)?,
+        schema(survey.unit).map_err(wrong)?,
         Arc::new(properties(Vec::new()).map_err(wrong)?),
     )
     .map_err(wrong)?;
-    let mut packer = Packer::new(writer);
+    let mut packer = Packer::new(writer, survey.unit);
     let (mut head, mut ends) = (None, true);
     let mut whole = Vec::new();
     while let Some(record) = records.next_record().map_err(failed)? {
         let (offset, length) = (record.offset, record.raw.len() as u64);
-        let group = miner.find(record.message).map_or(GROUPS, |number| (of[number as usize] as usize).min(GROUPS));
+        let group = survey.group(record.message);
         whole.clear();
         whole.extend_from_slice(record.raw);
         let (level, logger) = (record.level, packer.loggers.number(record.logger));
@@ -172,7 +103,7 @@ pub fn pack(source: &Path, target: &Path) -> Result<Packed> {
     let mut before = vec![0; head as usize];
     file.read_exact_at(&mut before, 0).map_err(failed)?;
     let rows = packer.rows as u64;
-    packer.finish(&before, ends, size, checksum).map_err(wrong)?;
+    packer.finish(&before, ends, (size, checksum), &formats).map_err(wrong)?;
     Ok(Packed { size, rows })
 }
 
@@ -195,16 +126,24 @@ pub fn unpack(source: &Path, target: &Path) -> Result<u64> {
     columnar::restore(source, target)
 }
 
-/// The templates of the file: which rows belong together.
-fn mined(source: &Path) -> Result<(Miner, Vec<u32>)> {
+impl Survey {
+    /// The group of a record, by its message.
+    fn group(&self, message: &[u8]) -> usize {
+        self.miner.find(message).map_or(GROUPS, |number| (self.groups[number as usize] as usize).min(GROUPS))
+    }
+}
+
+/// The templates of the file, by which rows belong together, and how fine its times are.
+fn survey(source: &Path) -> Result<Survey> {
     let failed = |error| Error::io("read", source, error);
-    let mut records = Records::new(Input::open(source)?, &[], Arc::new(Zone::fixed(0)), 0).map_err(failed)?;
-    let mut miner = Miner::default();
+    let mut records = Records::exact(Input::open(source)?, &[], Arc::new(Zone::fixed(0)), 0).map_err(failed)?;
+    let (mut miner, mut digits) = (Miner::default(), 0);
     while let Some(record) = records.next_record().map_err(failed)? {
         miner.add(record.message);
+        digits = digits.max(row::digits(record.raw));
     }
-    let (_, of) = miner.templates();
-    Ok((miner, of))
+    let (_, groups) = miner.templates();
+    Ok(Survey { miner, groups, unit: if digits > 3 { Unit::Micros } else { Unit::Millis } })
 }
 
 fn measure(mut file: &File) -> std::io::Result<(u64, u32)> {
@@ -223,7 +162,7 @@ fn measure(mut file: &File) -> std::io::Result<(u64, u32)> {
 }
 
 impl<W: Write + Send> Packer<W> {
-    fn new(writer: SerializedFileWriter<W>) -> Self {
+    fn new(writer: SerializedFileWriter<W>, unit: Unit) -> Self {
         Self {
             writer,
             groups: std::iter::repeat_with(Group::new).take(GROUPS + 1).collect(),
@@ -233,29 +172,25 @@ impl<W: Write + Send> Packer<W> {
             row: Row::default(),
             scratch: Vec::new(),
             rows: 0,
+            unit,
         }
     }
 
     fn add(&mut self, text: &[u8], level: i32, logger: u32, group: usize) -> std::result::Result<(), ParquetError> {
         let shape = self.shape(text);
-        let group = &mut self.groups[group];
-        let place = group.rows.len();
-        group.rows.push(self.rows);
-        self.rows += 1;
-        group.times.push(if shape == NONE { None } else { self.row.time });
-        group.levels.push(level);
-        group.loggers.push(logger);
-        group.shapes.push(shape);
-        if shape == NONE {
-            group.raw.push(place, text);
-            group.bytes += text.len();
-        } else {
-            for (column, range) in group.values.iter_mut().zip(&self.row.values) {
-                column.push(place, &text[range.clone()]);
-                group.bytes += range.len() + 16;
-            }
+        if self.groups[group].is_far(self.rows) {
+            self.write(group)?;
         }
-        group.bytes += 32;
+        let group = &mut self.groups[group];
+        group.push(self.rows, self.row.time.filter(|_| shape.is_some()), Kind { level, logger, shape });
+        self.rows += 1;
+        if shape.is_some() {
+            for (column, range) in self.row.values.iter().enumerate() {
+                group.value(column, &text[range.clone()]);
+            }
+        } else {
+            group.record(text);
+        }
         if self.rows % 4096 == 0 && self.groups.iter().map(|group| group.bytes).sum::<usize>() > BUFFERED {
             let largest = (0..self.groups.len()).max_by_key(|place| self.groups[*place].bytes).unwrap_or(0);
             self.write(largest)?;
@@ -264,9 +199,9 @@ impl<W: Write + Send> Packer<W> {
     }
 
     /// The number of the record's template, if it can be told by one and is given back whole.
-    fn shape(&mut self, text: &[u8]) -> u32 {
+    fn shape(&mut self, text: &[u8]) -> Option<u32> {
         if std::str::from_utf8(text).is_err() || self.row.read(text).is_none() {
-            return NONE;
+            return None;
         }
         let number = self.shapes.number(&self.row.template);
         if number as usize == self.forms.len() {
@@ -275,54 +210,49 @@ impl<W: Write + Send> Packer<W> {
         self.scratch.clear();
         let values = self.row.values.iter().map(|range| &text[range.clone()]);
         let whole = rebuild(&self.forms[number as usize], self.row.time, values, &mut self.scratch);
-        if whole.is_some() && self.scratch == text {
-            number
-        } else {
-            NONE
-        }
+        (whole.is_some() && self.scratch == text).then_some(number)
     }
 
     /// Write a group's rows as a row group.
     fn write(&mut self, group: usize) -> std::result::Result<(), ParquetError> {
         let group = std::mem::replace(&mut self.groups[group], Group::new());
-        let rows = group.rows.len();
+        let rows = group.count();
         let mut out = self.writer.next_row_group()?;
+        let (places, kinds) = (group.places(), group.kinds().collect::<Vec<Kind>>());
+        let defined = |is: &dyn Fn(&Kind) -> bool| kinds.iter().map(|kind| i16::from(is(kind))).collect::<Vec<_>>();
         let mut values = group.values.into_iter();
         let mut raw = Some(group.raw);
         for place in 0..COLUMNS {
             let Some(mut column) = out.next_column()? else { break };
             match (place, column.untyped()) {
                 (ROW, ColumnWriter::Int64ColumnWriter(column)) => {
-                    column.write_batch(&group.rows, None, None)?;
+                    column.write_batch(&places, None, None)?;
                 }
                 (TIME, ColumnWriter::Int64ColumnWriter(column)) => {
-                    let defined: Vec<i16> = group.times.iter().map(|time| i16::from(time.is_some())).collect();
-                    let times: Vec<i64> = group.times.iter().flatten().copied().collect();
-                    column.write_batch(&times, Some(&defined), None)?;
+                    let told: Vec<i16> = group.times.iter().map(|time| i16::from(*time != UNTIMED)).collect();
+                    let times = group.times.iter().filter(|time| **time != UNTIMED);
+                    let times: Vec<i64> = times.map(|time| self.unit.of_micros(*time)).collect();
+                    column.write_batch(&times, Some(&told), None)?;
                 }
                 (LEVEL, ColumnWriter::Int32ColumnWriter(column)) => {
-                    let defined: Vec<i16> = group.levels.iter().map(|level| i16::from(*level != 0)).collect();
-                    let levels: Vec<i32> = group.levels.iter().copied().filter(|level| *level != 0).collect();
-                    column.write_batch(&levels, Some(&defined), None)?;
+                    let levels: Vec<i32> = kinds.iter().map(|kind| kind.level).filter(|level| *level != 0).collect();
+                    column.write_batch(&levels, Some(&defined(&|kind| kind.level != 0)), None)?;
                 }
                 (LOGGER, ColumnWriter::ByteArrayColumnWriter(column)) => {
-                    let told = |number: &u32| &self.loggers.texts[*number as usize];
-                    let defined: Vec<i16> =
-                        group.loggers.iter().map(|number| i16::from(!told(number).is_empty())).collect();
-                    let loggers: Vec<ByteArray> =
-                        group.loggers.iter().map(told).filter(|name| !name.is_empty()).cloned().collect();
-                    column.write_batch(&loggers, Some(&defined), None)?;
+                    let name = |kind: &Kind| self.loggers.text(kind.logger);
+                    let names = kinds.iter().map(name).filter(|name| !name.is_empty());
+                    let names: Vec<ByteArray> = names.map(ByteArray::from).collect();
+                    column.write_batch(&names, Some(&defined(&|kind| !name(kind).is_empty())), None)?;
                 }
                 (TEMPLATE, ColumnWriter::ByteArrayColumnWriter(column)) => {
-                    let defined: Vec<i16> = group.shapes.iter().map(|shape| i16::from(*shape != NONE)).collect();
-                    let shapes = group.shapes.iter().filter(|shape| **shape != NONE);
-                    let texts: Vec<ByteArray> =
-                        shapes.map(|shape| self.shapes.texts[*shape as usize].clone()).collect();
-                    column.write_batch(&texts, Some(&defined), None)?;
+                    let known: Vec<_> = (0..self.shapes.count() as u32).map(|n| self.shapes.text(n).into()).collect();
+                    let shapes = kinds.iter().filter_map(|kind| kind.shape);
+                    let texts: Vec<ByteArray> = shapes.map(|shape| ByteArray::clone(&known[shape as usize])).collect();
+                    column.write_batch(&texts, Some(&defined(&|kind| kind.shape.is_some())), None)?;
                 }
                 (FIRST_VALUE..=BYTES, ColumnWriter::ByteArrayColumnWriter(column)) => {
                     let texts = if place == BYTES { raw.take() } else { values.next() };
-                    let (texts, defined) = texts.unwrap_or_default().column(rows);
+                    let (texts, defined) = texts.unwrap_or_default().written(rows);
                     column.write_batch(&texts, Some(&defined), None)?;
                 }
                 _ => return Err(ParquetError::General("a column is of another type".to_owned())),
@@ -333,16 +263,23 @@ impl<W: Write + Send> Packer<W> {
         Ok(())
     }
 
-    fn finish(mut self, before: &[u8], ends: bool, size: u64, checksum: u32) -> std::result::Result<(), ParquetError> {
+    fn finish(
+        mut self,
+        before: &[u8],
+        ends: bool,
+        (size, checksum): (u64, u32),
+        formats: &str,
+    ) -> std::result::Result<(), ParquetError> {
         for group in 0..self.groups.len() {
-            if !self.groups[group].rows.is_empty() {
+            if self.groups[group].count() > 0 {
                 self.write(group)?;
             }
         }
         let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
         let hex: String = before.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
         for (key, value) in [
-            ("cordwood.version", "1".to_owned()),
+            ("cordwood.version", columnar::VERSION.to_string()),
+            ("cordwood.formats", formats.to_owned()),
             ("cordwood.before", hex),
             ("cordwood.newline", u8::from(ends).to_string()),
             ("cordwood.size", size.to_string()),

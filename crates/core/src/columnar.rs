@@ -5,7 +5,7 @@
 //! | column | holds |
 //! |---|---|
 //! | `row` | its place among all, from 0: row groups hold rows of like templates, so rows do not stand in their order |
-//! | `time` | as the record tells it, without a zone; null where it tells none that is known |
+//! | `time` | as the record tells it, without a zone, in milliseconds or, where the log is finer, microseconds; null where it tells none that is known |
 //! | `level`, `logger` | as found by [`crate::formats`]; null where there are none |
 //! | `template` | the record's text with `<time …>` and `<*>` for what is in `time` and `v1`, `v2`, … |
 //! | `v1` … `v20` | the values, in the order of the template |
@@ -15,9 +15,12 @@
 //! with a newline, the size and the checksum of the whole stand in the file's metadata (`cordwood.…`). A record is compared
 //! with what its row gives back before it is written; the whole is when it is restored.
 pub mod form;
+mod group;
 mod narrow;
 mod read;
+pub mod time;
 
+pub use narrow::Asked;
 pub use read::{restore, Restored};
 
 use parquet::basic::{Compression, Encoding, Repetition, ZstdLevel};
@@ -28,6 +31,8 @@ use std::sync::Arc;
 
 use crate::error::Error;
 
+/// Of what is written; version 1 had times in microseconds only, and no formats.
+pub const VERSION: u32 = 2;
 /// The first bytes of a Parquet file.
 pub const MAGIC: &[u8; 4] = b"PAR1";
 /// Columns of values. Of a record with more, the last holds the rest of its text.
@@ -44,12 +49,13 @@ pub const COLUMNS: usize = BYTES + 1;
 const ZSTD: i32 = 15;
 const DICTIONARY: usize = 8 << 20;
 
-pub fn schema() -> Result<TypePtr, parquet::errors::ParquetError> {
+pub fn schema(unit: time::Unit) -> Result<TypePtr, parquet::errors::ParquetError> {
     use std::fmt::Write;
-    let mut text =
-        "message log { required int64 row; optional int64 time (TIMESTAMP(MICROS,false)); optional int32 level; \
-                    optional binary logger (STRING); optional binary template (STRING); "
-            .to_owned();
+    let mut text = format!(
+        "message log {{ required int64 row; optional int64 time (TIMESTAMP({},false)); optional int32 level; \
+         optional binary logger (STRING); optional binary template (STRING); ",
+        unit.word()
+    );
     for number in 1..=VALUES {
         let _ = write!(text, "optional binary v{number} (STRING); ");
     }
@@ -69,9 +75,7 @@ pub fn properties(
     let mut builder = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_1_0)
         .set_created_by("cordwood".to_owned())
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(
-            std::env::var("ZL").ok().and_then(|z| z.parse().ok()).unwrap_or(ZSTD),
-        )?))
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD)?))
         .set_dictionary_page_size_limit(DICTIONARY)
         .set_key_value_metadata(Some(metadata));
     for column in ["row", "time"] {

@@ -72,6 +72,11 @@ impl Stamp {
     }
 }
 
+/// Digits of the fraction of a record's time; 0 where there is none.
+pub fn digits(text: &[u8]) -> u8 {
+    Stamp::find(text).map_or(0, |stamp| stamp.digits)
+}
+
 impl Row {
     /// Take a record apart; its text must be UTF-8. None where it holds what stands for values.
     pub fn read(&mut self, text: &[u8]) -> Option<()> {

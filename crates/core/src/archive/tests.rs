@@ -46,15 +46,20 @@ fn rows_of_different_templates_come_back_in_their_order() {
     assert_eq!(through(text.as_bytes()), text.as_bytes());
 }
 
-/// What is left of an archive that is searched for a text.
-fn narrowed(packed: &std::path::Path, text: &str) -> String {
+/// What is left of an archive that is asked.
+fn left(packed: &std::path::Path, asked: &columnar::Asked<'_>) -> String {
     let mut restored = columnar::Restored::open(File::open(packed).unwrap()).unwrap();
-    let lower = text.to_ascii_lowercase();
-    let find = |bytes: &[u8]| memchr::memmem::find(&bytes.to_ascii_lowercase(), lower.as_bytes()).is_some();
-    restored.narrow(text.as_bytes(), &find).unwrap();
+    restored.narrow(asked).unwrap();
     let mut left = String::new();
     restored.read_to_string(&mut left).unwrap();
     left
+}
+
+/// What is left of an archive that is searched for a text.
+fn narrowed(packed: &std::path::Path, text: &str) -> String {
+    let lower = text.to_ascii_lowercase();
+    let find = |bytes: &[u8]| memchr::memmem::find(&bytes.to_ascii_lowercase(), lower.as_bytes()).is_some();
+    left(packed, &columnar::Asked { text: Some((text.as_bytes(), &find)), ..columnar::Asked::default() })
 }
 
 fn holding<'a>(text: &'a str, needle: &str) -> Vec<&'a str> {
@@ -84,8 +89,47 @@ fn a_search_misses_no_row_wherever_its_text_stands_and_leaves_out_what_cannot_ho
         }
     }
     assert_eq!(narrowed(&packed, "nowhere"), "");
-    let left = narrowed(&packed, "USER777");
-    assert_eq!((left.lines().count(), holding(&left, "shop.a").len()), (300, 300));
+    assert_eq!(narrowed(&packed, "USER777"), "2026-11-20 09:00:00,777 - shop.a - INFO - Order 777 paid by user777\n");
+}
+
+#[test]
+fn rows_of_other_levels_and_times_are_left_out_and_those_without_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, packed) = (folder.path().join("x.log"), folder.path().join("x.parquet"));
+    let text: String = (0..3600)
+        .map(|n| {
+            let level = if n % 100 == 0 { "ERROR" } else { "INFO" };
+            format!("2026-11-20 09:{:02}:{:02},000 - shop - {level} - Order {n}\n", n / 60, n % 60)
+        })
+        .collect();
+    std::fs::write(&log, &text).unwrap();
+    pack(&log, &packed).unwrap();
+    let asked = columnar::Asked { levels: Some((40, i32::MAX)), ..columnar::Asked::default() };
+    assert_eq!(left(&packed, &asked).lines().collect::<Vec<_>>(), holding(&text, "ERROR"));
+    let second = |n: i64| (1_795_165_200 + n) * 1_000_000; // 2026-11-20T09:00:00Z
+    let asked = columnar::Asked { times: Some((second(100), second(200))), ..columnar::Asked::default() };
+    let wanted: Vec<&str> = text.lines().skip(100).take(101).collect();
+    assert_eq!(left(&packed, &asked).lines().collect::<Vec<_>>(), wanted);
+    std::fs::write(&log, "no time at all\n").unwrap();
+    pack(&log, &packed).unwrap();
+    assert_eq!(left(&packed, &asked), "no time at all\n");
+    let asked = columnar::Asked { levels: Some((40, i32::MAX)), ..columnar::Asked::default() };
+    assert_eq!(left(&packed, &asked), "");
+}
+
+#[test]
+fn times_are_kept_as_finely_as_the_log_tells_them() {
+    for (stamp, wanted) in [("09:00:00,001", "MILLIS"), ("09:00:00.000123", "MICROS"), ("09:00:00", "MILLIS")] {
+        let text = format!("2026-11-20 {stamp} - a - INFO - m\n");
+        assert_eq!(through(text.as_bytes()), text.as_bytes());
+        let folder = tempfile::tempdir().unwrap();
+        let (log, packed) = (folder.path().join("x.log"), folder.path().join("x.parquet"));
+        std::fs::write(&log, &text).unwrap();
+        pack(&log, &packed).unwrap();
+        let reader = parquet::file::serialized_reader::SerializedFileReader::new(File::open(&packed).unwrap()).unwrap();
+        let schema = parquet::file::reader::FileReader::metadata(&reader).file_metadata().schema_descr_ptr();
+        assert_eq!(Unit::of(schema.column(TIME).logical_type_ref()).unwrap().word(), wanted, "{stamp}");
+    }
 }
 
 #[test]

@@ -1,231 +1,58 @@
 //! Parquet back into the log it was: rows of all row groups, merged by their place.
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
-use std::sync::Arc;
 
-use parquet::column::reader::ColumnReader;
-use parquet::data_type::ByteArray;
 use parquet::errors::ParquetError;
-use parquet::file::reader::{FileReader, RowGroupReader};
+use parquet::file::metadata::RowGroupMetaData;
+use parquet::file::reader::FileReader;
 use parquet::file::serialized_reader::SerializedFileReader;
+use parquet::file::statistics::Statistics;
 
-use super::form::{rebuild, steps, Step};
-use super::narrow::may_hold;
-use super::{damaged, BYTES, FIRST_VALUE, ROW, TEMPLATE, TIME, VALUES};
+use super::group::{bad, Forms, Group, Runs};
+use super::narrow::{rows, runs, Asked};
+use super::time::Unit;
+use super::{damaged, ROW, TIME, VERSION};
 use crate::error::{Error, Result};
+use crate::formats::Format;
 
-/// Rows of a row group that are in memory at once.
-const BATCH: usize = 2048;
 const BLOCK: usize = 256 << 10;
 
-/// A column's next values.
+/// A row group, opened when its first row has its turn.
 #[derive(Default)]
-struct Numbers {
-    values: Vec<i64>,
-    defined: Vec<i16>,
-    at: usize,
-    value: usize,
-}
-
-#[derive(Default)]
-struct Texts {
-    values: Vec<ByteArray>,
-    defined: Vec<i16>,
-    at: usize,
-    value: usize,
-}
-
-/// A row group, read in batches.
-struct Group {
-    columns: Vec<Option<ColumnReader>>,
-    rows: Numbers,
-    times: Numbers,
-    templates: Texts,
-    values: Vec<Texts>,
-    raw: Texts,
-    /// The last row's template, and its steps.
-    template: Vec<u8>,
-    form: Arc<[Step]>,
-    left: usize,
-    batch: usize,
-    at: usize,
-}
-
-fn bad(why: &str) -> ParquetError {
-    ParquetError::General(why.to_owned())
-}
-
-fn read_numbers(
-    column: &mut Option<ColumnReader>,
-    count: usize,
-    into: &mut Numbers,
-) -> std::result::Result<(), ParquetError> {
-    *into = Numbers::default();
-    let Some(ColumnReader::Int64ColumnReader(column)) = column else {
-        return Err(bad("this is no archive of Cordwood's"));
-    };
-    let (records, _, _) = column.read_records(count, Some(&mut into.defined), None, &mut into.values)?;
-    if records == count {
-        Ok(())
-    } else {
-        Err(bad("rows are missing"))
-    }
-}
-
-fn read_texts(
-    column: &mut Option<ColumnReader>,
-    count: usize,
-    into: &mut Texts,
-) -> std::result::Result<(), ParquetError> {
-    *into = Texts::default();
-    let Some(ColumnReader::ByteArrayColumnReader(column)) = column else {
-        return Err(bad("this is no archive of Cordwood's"));
-    };
-    let (records, _, _) = column.read_records(count, Some(&mut into.defined), None, &mut into.values)?;
-    if records == count {
-        Ok(())
-    } else {
-        Err(bad("rows are missing"))
-    }
-}
-
-impl Texts {
-    /// The next row's, if it has one.
-    fn next(&mut self) -> Option<&[u8]> {
-        let defined = self.defined.get(self.at).copied().unwrap_or(0) == 1;
-        self.at += 1;
-        if !defined {
-            return None;
-        }
-        self.value += 1;
-        self.values.get(self.value - 1).map(ByteArray::data)
-    }
-}
-
-impl Numbers {
-    fn next(&mut self) -> Option<i64> {
-        // A required column has no levels.
-        let defined = self.defined.get(self.at).copied().unwrap_or(i16::from(self.defined.is_empty())) == 1;
-        self.at += 1;
-        if !defined {
-            return None;
-        }
-        self.value += 1;
-        self.values.get(self.value - 1).copied()
-    }
-}
-
-impl Group {
-    fn open(reader: &dyn RowGroupReader) -> std::result::Result<Self, ParquetError> {
-        let metadata = reader.metadata();
-        if metadata.num_columns() != super::COLUMNS {
-            return Err(bad("this is no archive of Cordwood's"));
-        }
-        let rows = metadata.num_rows();
-        // A column of nulls is not read at all.
-        let columns = (0..super::COLUMNS).map(|place| {
-            let empty = place >= FIRST_VALUE
-                && metadata
-                    .column(place)
-                    .statistics()
-                    .and_then(|s| s.null_count_opt())
-                    .is_some_and(|nulls| nulls as i64 == rows);
-            if empty {
-                Ok(None)
-            } else {
-                reader.get_column_reader(place).map(Some)
-            }
-        });
-        let mut group = Self {
-            columns: columns.collect::<std::result::Result<_, _>>()?,
-            rows: Numbers::default(),
-            times: Numbers::default(),
-            templates: Texts::default(),
-            values: std::iter::repeat_with(Texts::default).take(VALUES).collect(),
-            raw: Texts::default(),
-            template: Vec::new(),
-            form: Arc::new([]),
-            left: rows as usize,
-            batch: 0,
-            at: 0,
-        };
-        group.fill()?;
-        Ok(group)
-    }
-
-    /// Read the next rows.
-    fn fill(&mut self) -> std::result::Result<(), ParquetError> {
-        self.batch = self.left.min(BATCH);
-        self.left -= self.batch;
-        self.at = 0;
-        let count = self.batch;
-        if count == 0 {
-            return Ok(());
-        }
-        read_numbers(&mut self.columns[ROW], count, &mut self.rows)?;
-        read_numbers(&mut self.columns[TIME], count, &mut self.times)?;
-        read_texts(&mut self.columns[TEMPLATE], count, &mut self.templates)?;
-        for (place, texts) in self.values.iter_mut().enumerate() {
-            if self.columns[FIRST_VALUE + place].is_some() {
-                read_texts(&mut self.columns[FIRST_VALUE + place], count, texts)?;
-            }
-        }
-        if self.columns[BYTES].is_some() {
-            read_texts(&mut self.columns[BYTES], count, &mut self.raw)?;
-        }
-        Ok(())
-    }
-
-    /// The place of the next row among all.
-    fn next_row(&mut self) -> std::result::Result<Option<i64>, ParquetError> {
-        if self.at == self.batch {
-            self.fill()?;
-        }
-        Ok(if self.batch == 0 { None } else { self.rows.next() })
-    }
-
-    /// The text of the row whose place was asked for.
-    fn text(
-        &mut self,
-        forms: &mut HashMap<Vec<u8>, Arc<[Step]>>,
-        out: &mut Vec<u8>,
-    ) -> std::result::Result<(), ParquetError> {
-        self.at += 1;
-        let time = self.times.next();
-        let raw = self.raw.next();
-        let Some(template) = self.templates.next() else {
-            out.extend_from_slice(raw.ok_or_else(|| bad("a row holds nothing"))?);
-            return Ok(());
-        };
-        // Rows of a group mostly have the template of the row before.
-        if self.template != template {
-            self.template.clear();
-            self.template.extend_from_slice(template);
-            self.form = Arc::clone(forms.entry(template.to_vec()).or_insert_with(|| steps(template).into()));
-        }
-        // Each row takes its turn in every column, whether it has a value there or not.
-        let mut values = [&[][..]; VALUES];
-        for (column, value) in self.values.iter_mut().zip(&mut values) {
-            *value = column.next().unwrap_or_default();
-        }
-        rebuild(&self.form, time, values.into_iter(), out).ok_or_else(|| bad("a row's values are missing"))
-    }
+struct Part {
+    open: Option<Group>,
+    /// Rows given so far.
+    given: usize,
+    /// Which rows are read; all of them where this is None.
+    runs: Option<Runs>,
 }
 
 /// An archive as the bytes of the log it was made of.
 pub struct Restored {
     reader: SerializedFileReader<File>,
-    groups: Vec<Group>,
+    parts: Vec<Part>,
+    /// Each part's next row; of one that is not open yet, a row before which it has none.
     order: BinaryHeap<Reverse<(i64, usize)>>,
-    forms: HashMap<Vec<u8>, Arc<[Step]>>,
+    forms: Forms,
+    unit: Unit,
     buffer: Vec<u8>,
     at: usize,
     newline: bool,
+    /// Whether nothing stands before the first record.
+    begins: bool,
+    formats: Vec<Format>,
     pub size: u64,
     pub checksum: u32,
+}
+
+fn first_row(group: &RowGroupMetaData) -> i64 {
+    match group.columns().get(ROW).and_then(|column| column.statistics()) {
+        Some(Statistics::Int64(statistics)) => statistics.min_opt().copied().unwrap_or(i64::MIN),
+        _ => i64::MIN,
+    }
 }
 
 impl Restored {
@@ -236,37 +63,62 @@ impl Restored {
             let found = metadata.iter().find(|pair| pair.key == key).and_then(|pair| pair.value.clone());
             found.ok_or_else(|| bad("this is no archive of Cordwood's"))
         };
-        if told("cordwood.version")? != "1" {
+        let version = told("cordwood.version")?;
+        if version.parse::<u32>().map_or(true, |version| version > VERSION) {
             return Err(bad("it was written by a newer Cordwood"));
         }
         let number = |text: String| text.parse::<u64>().map_err(|_| bad("its metadata are damaged"));
-        let (mut groups, mut order) = (Vec::new(), BinaryHeap::new());
-        for place in 0..reader.num_row_groups() {
-            let mut group = Group::open(&*reader.get_row_group(place)?)?;
-            if let Some(row) = group.next_row()? {
-                order.push(Reverse((row, place)));
-            }
-            groups.push(group);
+        let schema = reader.metadata().file_metadata().schema_descr();
+        if schema.num_columns() != super::COLUMNS {
+            return Err(bad("this is no archive of Cordwood's"));
         }
+        let unit =
+            Unit::of(schema.column(TIME).logical_type_ref()).ok_or_else(|| bad("its times are of no known unit"))?;
+        let groups = reader.metadata().row_groups();
+        let order = groups.iter().enumerate().filter(|(_, group)| group.num_rows() > 0);
+        let order = order.map(|(place, group)| Reverse((first_row(group), place))).collect();
+        let parts = std::iter::repeat_with(Part::default).take(groups.len()).collect();
+        let before = unhex(&told("cordwood.before")?).ok_or_else(|| bad("its metadata are damaged"))?;
+        let names = told("cordwood.formats").unwrap_or_default();
         Ok(Self {
             reader,
-            groups,
+            parts,
             order,
-            forms: HashMap::new(),
-            buffer: unhex(&told("cordwood.before")?).ok_or_else(|| bad("its metadata are damaged"))?,
+            forms: Forms::new(),
+            unit,
+            begins: before.is_empty(),
+            buffer: before,
             at: 0,
             newline: told("cordwood.newline")? == "1",
+            formats: names.lines().map(Format::named).collect::<Option<_>>().unwrap_or_default(),
             size: number(told("cordwood.size")?)?,
             checksum: number(told("cordwood.crc32c")?)? as u32,
         })
     }
 
-    /// From here on leaves out row groups in which no row holds `text`: see [`may_hold`].
-    pub fn narrow(&mut self, text: &[u8], find: &dyn Fn(&[u8]) -> bool) -> std::result::Result<(), ParquetError> {
-        for Reverse((row, place)) in std::mem::take(&mut self.order) {
-            if may_hold(&*self.reader.get_row_group(place)?, text, find)? {
-                self.order.push(Reverse((row, place)));
+    /// The formats by which the log was cut into rows; none where they cannot be told.
+    pub fn formats(&self) -> &[Format] {
+        if self.begins {
+            &self.formats
+        } else {
+            &[]
+        }
+    }
+
+    /// From here on leaves out rows that cannot answer.
+    pub fn narrow(&mut self, asked: &Asked<'_>) -> std::result::Result<(), ParquetError> {
+        for Reverse((_, place)) in std::mem::take(&mut self.order) {
+            let group = self.reader.get_row_group(place)?;
+            let part = &mut self.parts[place];
+            let mut wanted = rows(&*group, asked, self.unit)?;
+            let given = part.given.min(wanted.len());
+            wanted[..given].fill(false);
+            let runs = runs(&wanted);
+            if runs.is_empty() {
+                continue;
             }
+            *part = Part { runs: Some(runs), ..Part::default() };
+            self.order.push(Reverse((first_row(group.metadata()), place)));
         }
         Ok(())
     }
@@ -276,10 +128,21 @@ impl Restored {
         self.at = 0;
         while self.buffer.len() < BLOCK {
             let Some(Reverse((_, place))) = self.order.pop() else { break };
-            let group = &mut self.groups[place];
+            let part = &mut self.parts[place];
+            let Some(group) = &mut part.open else {
+                let group = self.reader.get_row_group(place)?;
+                let group = part.open.insert(Group::open(&*group, self.unit, part.runs.take())?);
+                if let Some(row) = group.next_row()? {
+                    self.order.push(Reverse((row, place)));
+                }
+                continue;
+            };
             group.text(&mut self.forms, &mut self.buffer)?;
-            if let Some(row) = group.next_row()? {
-                self.order.push(Reverse((row, place)));
+            part.given += 1;
+            match group.next_row()? {
+                Some(row) => self.order.push(Reverse((row, place))),
+                // Its dictionaries are no longer needed.
+                None => part.open = None,
             }
             if self.newline || !self.order.is_empty() {
                 self.buffer.push(b'\n');
