@@ -6,9 +6,10 @@
 //! * a regular expression is searched for there too, case counting;
 //! * a field equals a value as text, or matches it with `*` and `?`; `<` and its like compare numbers;
 //! * `level` compares as `logging`'s number.
+mod text;
+
 use std::borrow::Cow;
 
-use memchr::memmem::Finder;
 use regex::bytes::{Regex, RegexBuilder};
 use serde::Deserialize;
 
@@ -16,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::formats::NO_TIME;
 use crate::scan::Record;
 use crate::when::Clock;
+use text::Text;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
@@ -69,30 +71,6 @@ impl Comparison {
 }
 
 #[derive(Debug)]
-enum Text {
-    Exact(Box<Finder<'static>>),
-    AnyCase(Regex),
-}
-
-impl Text {
-    fn new(text: &str) -> Result<Self> {
-        if text.bytes().any(|byte| byte.is_ascii_uppercase()) || !text.bytes().any(|byte| byte.is_ascii_lowercase()) {
-            return Ok(Self::Exact(Box::new(Finder::new(text.as_bytes()).into_owned())));
-        }
-        let any_case = RegexBuilder::new(&regex::escape(text)).unicode(false).case_insensitive(true).build();
-        any_case.map(Self::AnyCase).map_err(|error| refused("text", &error))
-    }
-
-    #[inline]
-    fn find(&self, bytes: &[u8]) -> Option<usize> {
-        match self {
-            Self::Exact(finder) => finder.find(bytes),
-            Self::AnyCase(regex) => regex.find(bytes).map(|found| found.start()),
-        }
-    }
-}
-
-#[derive(Debug)]
 enum Node {
     All(Vec<Node>),
     Any(Vec<Node>),
@@ -125,7 +103,7 @@ impl Filter {
     pub fn compile(json: &str) -> Result<Self> {
         let query: WrittenQuery = serde_json::from_str(json).map_err(|error| refused("query", &error))?;
         let written = query.node.unwrap_or(Written::All(Vec::new()));
-        let needed = needed(&written).map(|text| Ok((text.to_owned(), Text::new(text)?))).transpose()?;
+        let needed = needed(&written).map(|text| (text.to_owned(), Text::new(text)));
         let node = compile(written)?;
         let level_only = matches!(&node, Node::All(nodes) if nodes.is_empty());
         Ok(Self {
@@ -150,6 +128,12 @@ impl Filter {
     /// That text itself: ASCII, printable; its case may not count.
     pub fn needed_text(&self) -> Option<&[u8]> {
         self.needed.as_ref().map(|(text, _)| text.as_bytes())
+    }
+
+    /// Levels, both included, between which that of every answer lies; None where any may, or none.
+    pub fn levels(&self) -> Option<(i32, i32)> {
+        let (from, to) = levels(&self.node);
+        (from > i32::MIN || to < i32::MAX).then_some((from, to))
     }
 
     #[inline]
@@ -183,13 +167,27 @@ fn needed(written: &Written) -> Option<&str> {
     }
 }
 
+fn levels(node: &Node) -> (i32, i32) {
+    match node {
+        Node::All(nodes) => {
+            nodes.iter().map(levels).fold((i32::MIN, i32::MAX), |(from, to), (low, high)| (from.max(low), to.min(high)))
+        }
+        Node::Level(Comparison::GreaterEqual, level) => (*level, i32::MAX),
+        Node::Level(Comparison::Greater, level) => (level.saturating_add(1), i32::MAX),
+        Node::Level(Comparison::LessEqual, level) => (i32::MIN + 1, *level),
+        Node::Level(Comparison::Less, level) => (i32::MIN + 1, level.saturating_sub(1)),
+        Node::LevelIs(level) if *level != 0 => (*level, *level),
+        _ => (i32::MIN, i32::MAX),
+    }
+}
+
 fn compile(written: Written) -> Result<Node> {
     let each = |nodes: Vec<Written>| nodes.into_iter().map(compile).collect::<Result<Vec<_>>>();
     Ok(match written {
         Written::All(nodes) => Node::All(each(nodes)?),
         Written::Any(nodes) => Node::Any(each(nodes)?),
         Written::Not(node) => Node::Not(Box::new(compile(*node)?)),
-        Written::Text(text) => Node::Text(Text::new(&text)?),
+        Written::Text(text) => Node::Text(Text::new(&text)),
         Written::Regex(pattern) => Node::Regex(Regex::new(&pattern).map_err(|error| refused("regex", &error))?),
         Written::Field { name, op, value } => field(name, &op, value)?,
     })

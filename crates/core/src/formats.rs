@@ -86,6 +86,11 @@ impl Format {
         example::learn(text).map(Self::Layout)
     }
 
+    /// A format of the table, by the name it is shown by.
+    pub fn named(name: &str) -> Option<Self> {
+        table::named(name)
+    }
+
     /// The name it is shown by.
     pub fn name(&self) -> &str {
         match self {
