@@ -4,8 +4,11 @@
 //! time begins. A source is a file, read with `pread` (a mapping would end the process when somebody cuts the file), or a
 //! stream: compressed files, standard input.
 pub mod bisect;
+pub mod colours;
 pub mod input;
+pub mod record;
 pub mod records;
 
 pub use input::Input;
-pub use records::{Record, Records};
+pub use record::Record;
+pub use records::Records;

@@ -3,8 +3,11 @@
 //! A [`Chain`] is one log: its files from the oldest to the newest, all opened at the beginning, so that a rotation meanwhile
 //! changes nothing. Files that cannot hold an answer are not read; what goes wrong with one is said in [`Search::notices`],
 //! and the others go on.
+mod current;
+mod found;
+mod opened;
+
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,52 +15,14 @@ use std::sync::Arc;
 use crate::error::Result;
 use crate::filter::{value, Filter};
 use crate::formats::Format;
-use crate::scan::{bisect, Input, Record, Records};
+use crate::scan::{Input, Record};
 use crate::when::{Clock, Zone};
+use current::Current;
+pub use found::Found;
+use opened::Opened;
 
-/// A file's last change is at or after its last record; but a time without a zone may be of another machine's.
-const DAY: i64 = 26 * 3600 * 1_000_000_000;
 /// Bytes from the end that are looked at first where only the last records are asked for.
 const TAIL: u64 = 256 << 10;
-
-/// One record that was found, on its own.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Found {
-    pub time: i64,
-    pub level: i32,
-    pub logger: Vec<u8>,
-    pub message: Vec<u8>,
-    pub exception: Vec<u8>,
-    pub raw: Vec<u8>,
-    pub offset: u64,
-    pub fields: Vec<(String, Vec<u8>)>,
-    /// Index of its file in [`Search::files`].
-    pub file: usize,
-    /// False: it stands beside an answer, and was asked for as context.
-    pub answers: bool,
-}
-
-impl Found {
-    /// `file` and `answers` as the fields say; `with_fields` fills those too.
-    pub fn new(record: &Record<'_>, file: usize, answers: bool, clock: &mut Clock, with_fields: bool) -> Self {
-        let mut fields = Vec::new();
-        if with_fields {
-            record.fields(clock, &mut |name, value| fields.push((name.to_owned(), value.into_owned())));
-        }
-        Self {
-            time: record.time,
-            level: record.level,
-            logger: record.logger.to_vec(),
-            message: record.message.to_vec(),
-            exception: record.exception.to_vec(),
-            raw: record.raw.to_vec(),
-            offset: record.offset,
-            fields,
-            file,
-            answers,
-        }
-    }
-}
 
 /// What is asked beside the query.
 #[derive(Debug, Clone, Default)]
@@ -69,16 +34,6 @@ pub struct Options {
     pub fields: bool,
 }
 
-/// One file of a chain, opened.
-struct Opened {
-    path: PathBuf,
-    input: Option<Input>,
-    changed: i64,
-    /// As it was when it was opened: what is written later is not read.
-    size: u64,
-    known: Vec<Format>,
-}
-
 struct Chain {
     /// Indexes of files, the oldest last, so that the next is popped.
     files: Vec<usize>,
@@ -88,12 +43,6 @@ struct Chain {
     /// Records before the next answer, and how many more after the last are asked for.
     recent: VecDeque<Found>,
     after: usize,
-}
-
-struct Current {
-    records: Records,
-    file: usize,
-    end: u64,
 }
 
 /// A query at work.
@@ -121,17 +70,16 @@ impl Search {
     pub fn add_chain(&mut self, paths: &[PathBuf], known: &[Format]) -> io::Result<()> {
         let mut files = Vec::new();
         for path in paths {
-            match open(path) {
-                Ok((input, changed)) => {
+            match Opened::file(path, known) {
+                Ok(mut opened) => {
+                    opened.has_older = !files.is_empty();
+                    if let Some(older) = files.last() {
+                        let newer = self.files.len();
+                        let older: &mut Opened = &mut self.files[*older];
+                        older.newer = Some(newer);
+                    }
                     files.push(self.files.len());
-                    let size = input.size().unwrap_or(u64::MAX);
-                    self.files.push(Opened {
-                        path: path.clone(),
-                        input: Some(input),
-                        changed,
-                        size,
-                        known: known.to_vec(),
-                    });
+                    self.files.push(opened);
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(error),
                 Err(error) => self.notices.push(format!("{}: {error}", path.display())),
@@ -145,8 +93,7 @@ impl Search {
     /// Adds a source that is no file: standard input, or lines made in memory.
     pub fn add_input(&mut self, name: &str, input: Input, known: &[Format]) {
         let file = self.files.len();
-        let (changed, size) = (i64::MAX, u64::MAX);
-        self.files.push(Opened { path: PathBuf::from(name), input: Some(input), changed, size, known: known.to_vec() });
+        self.files.push(Opened::input(PathBuf::from(name), input, known));
         self.push_chain(vec![file]);
     }
 
@@ -167,33 +114,20 @@ impl Search {
 
     /// Begins to read a file at the first place that may hold an answer.
     fn begin(&mut self, file: usize) -> Option<Current> {
-        let opened = &mut self.files[file];
-        let input = opened.input.take()?;
-        // What can be bisected is asked itself, for a clock may have run ahead.
-        if input.size().is_none() && opened.changed < self.filter.since.saturating_sub(DAY) {
+        if self.files[file].is_before(self.filter.since) {
             return None;
         }
-        let size = opened.size;
-        let (filter, context) = (&self.filter, self.options.before + self.options.after > 0);
-        let now = opened.changed.min(self.now) / 1_000_000_000;
-        let started = Records::new(input, &opened.known, Arc::clone(&self.zone), now).and_then(|mut records| {
-            if records.is_binary() {
-                return Err(io::Error::other("this is no text (it holds NUL bytes)"));
-            }
-            let (start, end) = bisect::range(&mut records, self.filter.since, self.filter.until)?;
-            if start > records.position() {
-                records.seek(start);
-            }
-            // An archive's rows are the records that are found without known formats; only these can be left out.
-            if !context && opened.known.is_empty() && (records.is_timed() || !filter.has_range()) {
-                if let Some((text, find)) = filter.needed_text().zip(filter.needed()) {
-                    records.narrow(text, &|bytes| find(bytes).is_some())?;
-                }
-            }
-            Ok(Current { records, file, end: end.min(size) })
-        });
+        if self.files[file].has_older {
+            self.files[file].leading(&self.zone, self.now);
+        }
+        let leading = self.files[file].newer.map(|newer| self.files[newer].leading(&self.zone, self.now));
+        let asked = (&*self.filter, self.options.before + self.options.after > 0);
+        let started = self.files[file].start(asked, &self.zone, self.now)?;
         match started {
-            Ok(current) => Some(current),
+            Ok((mut records, end)) => {
+                records.go_on(leading.unwrap_or_default());
+                Some(Current { records, file, end })
+            }
             Err(error) => {
                 self.note(file, &error);
                 None
@@ -420,49 +354,6 @@ fn span(time: i64, per: i64, width: i64, zone: &Zone) -> i64 {
     let offset = i64::from(zone.offset(second));
     let local = (second + offset).div_euclid(width) * width;
     SECOND * if width % 86_400 == 0 { zone.utc(local) } else { local - offset }
-}
-
-impl Current {
-    /// Calls `take` with each record until it says false, and whether it answers; true at the end.
-    ///
-    /// `only_answers`: records that cannot answer are passed over unseen.
-    fn scan(
-        &mut self,
-        filter: &Filter,
-        clock: &mut Clock,
-        take: &mut dyn FnMut(&Record<'_>, bool, &mut Clock) -> bool,
-        only_answers: bool,
-    ) -> io::Result<bool> {
-        // What has no time of its own takes that of the record before, which must then be seen.
-        let skips = only_answers && (self.records.is_timed() || !filter.has_range());
-        let needed = filter.needed().filter(|_| skips);
-        loop {
-            if let Some(needed) = &needed {
-                if !self.records.skip_to(&mut |bytes| needed(bytes))? {
-                    return Ok(true);
-                }
-            }
-            if self.records.position() >= self.end {
-                return Ok(true);
-            }
-            let Some(record) = self.records.next_record()? else { return Ok(true) };
-            let answers = filter.matches(&record, clock);
-            if (answers || !only_answers) && !take(&record, answers, clock) {
-                return Ok(false);
-            }
-        }
-    }
-}
-
-fn open(path: &Path) -> io::Result<(Input, i64)> {
-    let file = File::open(path)?;
-    let metadata = file.metadata()?;
-    let changed = metadata.modified()?.duration_since(std::time::UNIX_EPOCH).map_or(0, |age| age.as_nanos() as i64);
-    if metadata.is_file() {
-        Ok((Input::of_file(file)?, changed))
-    } else {
-        Ok((Input::open(path).map_err(io::Error::other)?, i64::MAX))
-    }
 }
 
 /// A query from JSON, as [`Filter::compile`].

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cordwood_core::error::Error;
 use cordwood_core::filter::Filter;
 use cordwood_core::formats::{self, Format, NO_TIME};
-use cordwood_core::scan::{Input, Record, Records};
+use cordwood_core::scan::{colours, Input, Record, Records};
 use cordwood_core::search::{Found, Options, Search};
 use cordwood_core::when::{Clock, Zone};
 use pyo3::exceptions::{PyFileNotFoundError, PyValueError};
@@ -180,6 +180,8 @@ pub struct Cutter {
     known: Vec<Format>,
     formats: Vec<Format>,
     clock: Clock,
+    /// Terminal codes are taken out: only then a format is recognised.
+    coloured: bool,
     /// The lines of the record that may go on.
     open: Vec<u8>,
     time: i64,
@@ -196,14 +198,16 @@ impl Cutter {
         let zone = Arc::new(Zone::new(zone));
         let clock = Clock::new(Arc::clone(&zone), now / 1_000_000_000);
         let known = known(&formats)?;
-        Ok(Self { filter, zone, known, formats: Vec::new(), clock, open: Vec::new(), time: NO_TIME })
+        let (formats, coloured, open) = (Vec::new(), false, Vec::new());
+        Ok(Self { filter, zone, known, formats, clock, coloured, open, time: NO_TIME })
     }
 
     /// Whole lines in, the answers among the records they complete out; the newest record waits for `end`.
     fn feed<'py>(&mut self, py: Python<'py>, data: &[u8], name: &str, end: bool) -> PyResult<Bound<'py, PyList>> {
-        self.open.extend_from_slice(data);
+        let stripped = if self.coloured { colours::without(data) } else { None };
+        self.open.extend_from_slice(stripped.as_deref().unwrap_or(data));
         if self.formats.is_empty() || self.formats == [Format::Plain] {
-            self.formats = formats::detect(&self.open, &self.known, &mut self.clock);
+            self.detect();
         }
         let bytes = std::mem::take(&mut self.open);
         let list = PyList::empty(py);
@@ -240,6 +244,18 @@ impl Cutter {
     #[getter]
     fn waits(&self) -> bool {
         !self.open.is_empty()
+    }
+}
+
+impl Cutter {
+    fn detect(&mut self) {
+        self.formats = formats::detect(&self.open, &self.known, &mut self.clock);
+        if let Some(text) = colours::without(&self.open) {
+            let formats = formats::detect(&text, &self.known, &mut self.clock);
+            if formats != self.formats {
+                (self.coloured, self.open, self.formats) = (true, text, formats);
+            }
+        }
     }
 }
 

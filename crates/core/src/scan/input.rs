@@ -5,8 +5,10 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use crate::columnar::{Restored, MAGIC};
+use super::colours::Coloured;
+use crate::columnar::{Asked, Restored, MAGIC};
 use crate::error::{Error, Result};
+use crate::formats::Format;
 use crate::names::Form;
 
 /// A compressed file that grows beyond this many bytes …
@@ -31,6 +33,8 @@ pub enum Input {
         bytes: Vec<u8>,
         position: usize,
     },
+    /// Any of these without its terminal codes.
+    Coloured(Box<Coloured>),
 }
 
 impl Input {
@@ -77,7 +81,7 @@ impl Input {
         match self {
             Self::File { file, .. } => file.metadata().ok().map(|metadata| metadata.len()),
             Self::Memory { bytes, .. } => Some(bytes.len() as u64),
-            Self::Stream(_) | Self::Columns(_) => None,
+            Self::Stream(_) | Self::Columns(_) | Self::Coloured(_) => None,
         }
     }
 
@@ -90,7 +94,9 @@ impl Input {
                 Self::Memory { bytes, .. } => {
                     bytes.get(position as usize..).map_or(Ok(0), |mut rest| rest.read(buffer))?
                 }
-                Self::Stream(_) | Self::Columns(_) => return Err(io::Error::from(io::ErrorKind::Unsupported)),
+                Self::Stream(_) | Self::Columns(_) | Self::Coloured(_) => {
+                    return Err(io::Error::from(io::ErrorKind::Unsupported))
+                }
             };
             if read == 0 {
                 break;
@@ -107,15 +113,21 @@ impl Input {
         match self {
             Self::File { position, .. } => *position = to,
             Self::Memory { position, bytes } => *position = (to as usize).min(bytes.len()),
-            Self::Stream(_) | Self::Columns(_) => {}
+            Self::Stream(_) | Self::Columns(_) | Self::Coloured(_) => {}
         }
     }
 
-    /// From here on an archive may leave out records that do not hold `text`; others cannot. See [`Restored::narrow`].
-    pub fn narrow(&mut self, text: &[u8], find: &dyn Fn(&[u8]) -> bool) -> io::Result<()> {
+    /// From here on an archive may leave out records that do not answer; others cannot. See [`Asked`].
+    pub fn narrow(&mut self, asked: &Asked<'_>) -> io::Result<()> {
         let Self::Columns(columns) = self else { return Ok(()) };
         let columns = columns.get_mut().unwrap_or_else(PoisonError::into_inner);
-        columns.narrow(text, find).map_err(|error| io::Error::other(error.to_string()))
+        columns.narrow(asked).map_err(|error| io::Error::other(error.to_string()))
+    }
+
+    /// The formats that an archive was cut into records by; none of others.
+    pub fn formats(&mut self) -> Vec<Format> {
+        let Self::Columns(columns) = self else { return Vec::new() };
+        columns.get_mut().unwrap_or_else(PoisonError::into_inner).formats().to_vec()
     }
 
     /// The next bytes; 0 at the end.
@@ -127,6 +139,7 @@ impl Input {
                 Ok(read)
             }
             Self::Stream(stream) => retry(|| stream.read(buffer)),
+            Self::Coloured(coloured) => coloured.read(buffer),
             Self::Columns(columns) => columns.get_mut().unwrap_or_else(PoisonError::into_inner).read(buffer),
             Self::Memory { bytes, position } => {
                 let read = (&bytes[*position..]).read(buffer)?;

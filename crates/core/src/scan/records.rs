@@ -1,13 +1,16 @@
 //! A source cut into records: where a line begins one, the lines after it belong to it until the next such line.
+mod begin;
+mod seam;
+
 use std::borrow::Cow;
 use std::io;
-use std::sync::Arc;
 
 use memchr::{memchr, memmem, memrchr};
 
-use super::Input;
-use crate::formats::{self, json, Format, Head, NO_TIME};
-use crate::when::{Clock, Zone};
+use super::{Input, Record};
+use crate::columnar::Asked;
+use crate::formats::{json, Format, Head, NO_TIME};
+use crate::when::Clock;
 
 /// What is read at once: small enough to stay in the processor's cache between reading and looking.
 const BLOCK: usize = 256 << 10;
@@ -16,34 +19,6 @@ pub const LONGEST: usize = 8 << 20;
 /// Bytes of a sample by which formats are detected.
 const SAMPLE: usize = 64 << 10;
 const TRACEBACK: &[u8] = b"Traceback (most recent call last):";
-
-/// One record as it stands in its source.
-#[derive(Debug, Clone, Copy)]
-pub struct Record<'a> {
-    /// All its lines, without the last newline.
-    pub raw: &'a [u8],
-    /// Where it begins in its (unpacked) source.
-    pub offset: u64,
-    /// Nanoseconds since the epoch; that of the record before where it has none, and [`NO_TIME`] where none had any.
-    pub time: i64,
-    /// As `logging` numbers levels; 0 where none is known.
-    pub level: i32,
-    pub logger: &'a [u8],
-    /// Without its traceback.
-    pub message: &'a [u8],
-    /// The traceback, from its first line.
-    pub exception: &'a [u8],
-    /// The format its first line is in.
-    pub format: &'a Format,
-}
-
-impl<'a> Record<'a> {
-    /// Calls `take` with each named value that is not time, level, logger, message or exception.
-    pub fn fields(&self, clock: &mut Clock, take: &mut dyn FnMut(&str, Cow<'a, [u8]>)) {
-        let line = &self.raw[..memchr(b'\n', self.raw).unwrap_or(self.raw.len())];
-        self.format.fields(line.strip_suffix(b"\r").unwrap_or(line), clock, take);
-    }
-}
 
 /// The line that comes next, where it begins a record.
 #[derive(Debug, Clone, Copy)]
@@ -75,43 +50,12 @@ pub struct Records {
     exception: Vec<u8>,
     logger: Vec<u8>,
     traceback: memmem::Finder<'static>,
+    /// What stands behind the source's end, and whether it was appended.
+    more: Vec<u8>,
+    more_given: bool,
 }
 
 impl Records {
-    /// Looks at the beginning and finds out the formats; `known` ones are preferred. `now` dates times without a day or year.
-    pub fn new(input: Input, known: &[Format], zone: Arc<Zone>, now: i64) -> io::Result<Self> {
-        let mut records = Self {
-            input,
-            formats: Vec::new(),
-            clock: Clock::new(zone, now),
-            buffer: Vec::new(),
-            at: 0,
-            filled: 0,
-            base: 0,
-            ended: false,
-            ahead: None,
-            last_time: NO_TIME,
-            passing: false,
-            cut: 0,
-            message: Vec::new(),
-            exception: Vec::new(),
-            logger: Vec::new(),
-            traceback: memmem::Finder::new(TRACEBACK),
-        };
-        // A pipe may give a line now and the next one in an hour: what is there must do.
-        let enough = if records.input.size().is_some() { SAMPLE } else { 1 };
-        while records.filled < enough && !records.ended {
-            records.fill()?;
-        }
-        if records.buffer[..records.filled].starts_with(b"\xef\xbb\xbf") {
-            records.at = 3;
-        }
-        let whole = memrchr(b'\n', &records.buffer[..records.filled]).unwrap_or(records.filled);
-        let sample = &records.buffer[records.at.min(whole)..whole.min(records.at + SAMPLE)];
-        records.formats = formats::detect(sample, known, &mut records.clock);
-        Ok(records)
-    }
-
     /// Goes on as if records of these formats, the last of this time, had been read before.
     pub fn take_formats(&mut self, formats: &[Format], time: i64) {
         self.formats = formats.to_vec();
@@ -137,8 +81,8 @@ impl Records {
     }
 
     /// As [`Input::narrow`]; offsets then count only what is read.
-    pub fn narrow(&mut self, text: &[u8], find: &dyn Fn(&[u8]) -> bool) -> io::Result<()> {
-        self.input.narrow(text, find)
+    pub fn narrow(&mut self, asked: &Asked<'_>) -> io::Result<()> {
+        self.input.narrow(asked)
     }
 
     /// Whether each record has a time of its own, so that none depends on the record before.
@@ -164,6 +108,7 @@ impl Records {
         self.input.seek(position);
         (self.at, self.filled, self.base, self.ended, self.ahead) = (0, 0, position, false, None);
         self.last_time = NO_TIME;
+        self.more_given = false;
     }
 
     /// Goes on from the first record at or behind `from`; `begin` is where one is known to begin.
@@ -204,7 +149,7 @@ impl Records {
         }
         let read = self.input.read(&mut self.buffer[self.filled..])?;
         self.filled += read;
-        self.ended = read == 0;
+        self.ended = read == 0 && !self.append_more();
         Ok(())
     }
 

@@ -27,6 +27,8 @@ const QUERIES: &[&str] = &[
     r#"{"until":1795183387500000000,"where":{"field":{"name":"user_id","op":">","value":"7"}}}"#,
 ];
 
+const NOW: i64 = 1_795_183_387_000_000_000;
+
 /// xorshift: no more is needed to cut and mix.
 struct Chance(u64);
 
@@ -67,9 +69,7 @@ fn one(seed: u64) {
     let mut chance = Chance(seed | 1);
     let text = chance.text();
     let query = QUERIES[chance.below(QUERIES.len())];
-    let new = || {
-        Search::new(compile(query).unwrap(), Options::default(), Arc::new(Zone::fixed(3600)), 1_795_183_387_000_000_000)
-    };
+    let new = || Search::new(compile(query).unwrap(), Options::default(), Arc::new(Zone::fixed(3600)), NOW);
     let open = || {
         let mut search = new();
         search.add_input("fuzz", Input::memory(text.clone()), &[]);
@@ -92,6 +92,10 @@ fn one(seed: u64) {
     let line = String::from_utf8_lossy(&text);
     let _ = Format::given(&line, Some(&line));
     let _ = compile(&line);
+    mined(&text);
+    if chance.below(8) == 0 {
+        archived(&text, &mut chance);
+    }
     // What is packed and then spoilt.
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(&text).unwrap();
@@ -105,6 +109,51 @@ fn one(seed: u64) {
             search.add_input("packed", input, &[]);
             search.count();
         }
+    }
+}
+
+/// An archive of a text, spoilt: it says so, or gives back something; and whole, it gives back the text.
+fn archived(text: &[u8], chance: &mut Chance) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("log"), text).unwrap();
+    crate::archive::pack(&path("log"), &path("packed")).unwrap();
+    crate::columnar::restore(&path("packed"), &path("back")).unwrap();
+    assert_eq!(std::fs::read(path("back")).unwrap(), text);
+    let whole = std::fs::read(path("packed")).unwrap();
+    for query in QUERIES {
+        let new = || Search::new(compile(query).unwrap(), Options::default(), Arc::new(Zone::fixed(0)), NOW);
+        let count = |name: &str| {
+            let mut search = new();
+            search.add_chain(&[path(name)], &[]).ok().map(|()| search.count())
+        };
+        if memchr::memchr(0, text).is_none() {
+            assert_eq!(count("packed"), count("log"), "{query}");
+        }
+        let mut spoilt = whole.clone();
+        for _ in 0..=chance.below(3) {
+            let at = chance.below(spoilt.len());
+            spoilt[at] ^= 1 << chance.below(8);
+        }
+        if chance.below(4) == 0 {
+            spoilt.truncate(chance.below(spoilt.len()));
+        }
+        std::fs::write(path("spoilt"), spoilt).unwrap();
+        count("spoilt");
+        let _ = crate::columnar::restore(&path("spoilt"), &path("back"));
+    }
+}
+
+/// Every message is counted in one pattern, which takes it again.
+fn mined(text: &[u8]) {
+    let mut miner = crate::mine::Miner::default();
+    let messages: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
+    let numbers: Vec<u32> = messages.iter().map(|message| miner.add(message)).collect();
+    let (templates, of) = miner.templates();
+    assert_eq!(templates.iter().map(|template| template.count).sum::<u64>(), messages.len() as u64);
+    for (message, number) in messages.iter().zip(numbers) {
+        assert!((of[number as usize] as usize) < templates.len());
+        assert!(miner.find(message).is_some());
     }
 }
 

@@ -1,3 +1,4 @@
+use std::fs::File;
 use std::io::Write;
 
 use super::*;
@@ -114,4 +115,59 @@ fn the_last_records_of_a_large_file_are_found_from_its_end() {
     assert_eq!(last(r#"{"where":{"text":"m7"}}"#, 1), ["m7999"]);
     assert_eq!(last("{}", 30_000).len(), 30_000);
     assert_eq!(last("{}", 50_000).len(), 40_000);
+}
+
+#[test]
+fn a_record_that_a_rotation_cut_is_whole_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (head, tail) =
+        ("Traceback (most recent call last):\n  File \"x.py\", line 3, in f\n", "    f()\nValueError: no\n");
+    gzip(&path("a.log.1"), &(line(0, "early") + &line(1, "failed") + head));
+    std::fs::write(path("a.log"), tail.to_owned() + &line(2, "late")).unwrap();
+    let open = |query: &str| {
+        let mut search = search(query, Options::default());
+        search.add_chain(&[path("a.log.1"), path("a.log")], &[]).unwrap();
+        search
+    };
+    let exceptions = |found: Vec<Found>| -> Vec<String> {
+        found.into_iter().map(|found| String::from_utf8(found.exception).unwrap()).collect()
+    };
+    let whole = (head.to_owned() + tail).trim_end().to_owned();
+    let mut all = open("{}");
+    let found = std::iter::from_fn(|| all.next_found()).collect();
+    assert_eq!(exceptions(found), ["", &whole, ""]);
+    assert_eq!(exceptions(open("{}").last(2)), [&whole, ""]);
+    assert_eq!(open(r#"{"where":{"text":"ValueError"}}"#).count(), 1);
+    assert_eq!(open(r#"{"where":{"text":"failed"}}"#).count(), 1);
+    let mut alone = search("{}", Options::default());
+    alone.add_chain(&[path("a.log")], &[]).unwrap();
+    assert_eq!(alone.count(), 2, "what nobody else has stands for itself");
+}
+
+#[test]
+fn an_old_packed_file_is_left_out_unless_it_was_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    gzip(&path("a.log.1"), &line(10, "old"));
+    std::fs::write(path("a.log"), line(20, "new")).unwrap();
+    let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000);
+    File::options().append(true).open(path("a.log.1")).unwrap().set_modified(long_ago).unwrap();
+    let since = format!(r#"{{"since":{}}}"#, BEGIN * SECOND);
+    let found = |paths: &[PathBuf]| {
+        let mut search = search(&since, Options::default());
+        search.add_chain(paths, &[]).unwrap();
+        messages(&mut search)
+    };
+    assert_eq!(found(&[path("a.log.1"), path("a.log")]), ["new"]);
+    assert_eq!(found(&[path("a.log.1")]), ["old"]);
+}
+
+#[test]
+fn coloured_lines_are_recognised_without_their_colours() {
+    let text = "\x1b[2m2026-11-20 14:03:07,123\x1b[0m - \x1b[32mapp\x1b[0m - \x1b[1;31mERROR\x1b[0m - it \x1b[1mbroke\x1b[0m\n";
+    let mut search = search(r#"{"where":{"field":{"name":"level","op":">=","value":"40"}}}"#, Options::default());
+    search.add_input("memory", Input::memory(text.into()), &[]);
+    let found = search.next_found().unwrap();
+    assert_eq!((found.logger, found.message), (b"app".to_vec(), b"it broke".to_vec()));
 }

@@ -1,8 +1,10 @@
 use std::fmt::Write;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::when::Zone;
 
 fn open(text: &[u8]) -> Records {
     Records::new(Input::memory(text.to_vec()), &[], Arc::new(Zone::fixed(0)), 1_795_183_387).unwrap()
