@@ -164,7 +164,10 @@ def commands() -> str:
         "# Commands",
         "Status 0 is well, 1 is trouble that was found, 2 is bad input. `cordwood COMMAND -h` shows the same.",
     ]
-    for name, command in sorted(cli.commands.items()):
+    top = click.Context(cli)
+    for name in cli.list_commands(top):
+        command = cli.get_command(top, name)
+        assert command is not None
         context = click.Context(command, info_name=name)
         usage = " ".join(["cordwood", name, *command.collect_usage_pieces(context)])
         options = [param for param in command.params if isinstance(param, click.Option)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,6 +15,8 @@ from cordwood.analysis.comparison import adjusted, chance
 from cordwood.analysis.window import Comparison
 from cordwood.query import parse
 from cordwood.views.analyze import analyze as command
+
+from tests.contract import sources
 
 TRACEBACK = """\
 Traceback (most recent call last):
@@ -54,6 +57,38 @@ def test_everything_is_counted_by_level_hour_logger_pattern_and_traceback(tmp_pa
     (error,) = report.errors
     assert (error.count, error.frames) == (50, ["/srv/shop.py in pay"])
     assert [issue.id for issue in report.issues] == ["timeout"]
+
+
+def test_a_database_is_analysed_like_a_file(tmp_path: Path) -> None:
+    """By its URL, with tracebacks and issues; a query is answered by SQL."""
+    rows = [sources.Row(1_795_183_380 * 10**9 + n, "INFO", "shop.http", f"GET /items/{n} 200") for n in range(20)]
+    failed = [
+        sources.Row(
+            1_795_183_390 * 10**9 + n, "ERROR", "shop.pay", f"Payment {n} failed", TRACEBACK.format(line=n).strip()
+        )
+        for n in range(5)
+    ]
+    url = f"sqlite:///{tmp_path / 'logs.db'}"
+    sources.insert(url, [*rows, *failed])
+    report = analyze([url])
+    assert report.levels == [0, 0, 20, 0, 5, 0]
+    assert {one.text: one.count for one in report.patterns} == {"GET <*> 200": 20, "Payment <*> failed": 5}
+    assert (report.errors[0].count, report.errors[0].frames) == (5, ["/srv/shop.py in pay"])
+    assert [issue.id for issue in report.issues] == ["timeout"]
+    assert analyze([url], parse("level:error")).levels == [0, 0, 0, 0, 5, 0]
+    result = run(url, "--json")
+    assert (result.exit_code, json.loads(result.output)["now"]["records"]) == (0, 25)
+
+
+def test_what_was_named_is_read_however_old_it_is(tmp_path: Path) -> None:
+    """A rotated sibling that old is left out."""
+    old, live = tmp_path / "shop.log.1", tmp_path / "shop.log"
+    old.write_text(log(range(1)))
+    live.write_text(log(range(1, 2)))
+    os.utime(old, (1_000_000, 1_000_000))
+    query = parse('since:"2026-11-20 00:00"')
+    assert sum(analyze([str(live)], query).levels) == 100
+    assert sum(analyze([str(old)], query).levels) == 100
 
 
 def test_the_query_chooses_the_records(tmp_path: Path) -> None:

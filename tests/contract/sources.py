@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from unittest import mock
 
+from cordwood import _native
 from cordwood.query import Entry, Query, Source
 from cordwood.query.files import Files
 from cordwood.query.model import All, AnyOf, Field, Node, Not, Regex, Text
+from cordwood.record import Record
 
 MS = 1_000_000
 
@@ -136,40 +138,85 @@ def rotated(folder: Path, rows: Sequence[Row]) -> Source:
     return Files([str(folder)])
 
 
-def database(url: str, rows: Sequence[Row]) -> Source:
-    import sqlalchemy
-    from cordwood.query.conditions import COLUMNS
-    from cordwood.query.sql import Database
-    from cordwood.sinks.database.table import logs_table
+def _packed(form: str, ending: str) -> Make:
+    """A log that stands there packed only, in a file that is named."""
 
-    engine = sqlalchemy.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
-    table = logs_table()
-    table.metadata.create_all(engine)
-    values: list[dict[str, Any]] = [
-        {
-            "timestamp": datetime.fromtimestamp(row.time // MS / 1000, timezone.utc), "level": row.level,
-            "logger_name": row.logger, "process_id": row.fields.get("pid", 1), "thread_id": 1, "hostname": "h",
-            "message": row.message, "exception": row.exception or None,
-            "extra_data": {n: v for n, v in row.fields.items() if n not in COLUMNS} or None,
-        }
-        for row in rows
+    def make(folder: Path, rows: Sequence[Row]) -> Source:
+        log = folder / "app.jsonl"
+        log.write_text("".join(map(as_json, rows)), encoding="utf-8")
+        packed = folder / f"app.jsonl.1{ending}"
+        packed.touch()
+        _native.pack(str(log), str(packed), form)
+        return Files([str(packed)])
+
+    make.__name__ = form
+    return make
+
+
+gzipped, zstandard, parquet = _packed("gzip", ".gz"), _packed("zstd", ".zst"), _packed("parquet", ".parquet")
+
+
+def parquet_of_text(folder: Path, rows: Sequence[Row]) -> Source:
+    """An archive of text, laid out by template, of which rows are left out."""
+    (folder / "app.log").write_text("".join(map(as_text, rows)), encoding="utf-8")
+    _native.pack(str(folder / "app.log"), str(folder / "app.log.1.parquet"), "parquet")
+    return Files([str(folder / "app.log.1.parquet")])
+
+
+class _Spooled(Files):
+    """Records that no file has got yet."""
+
+    def __init__(self, folder: str, records: list[Record]) -> None:
+        self._patch = mock.patch("cordwood.query.files.undelivered", return_value=records)
+        self._patch.start()
+        super().__init__([folder])
+
+    def close(self) -> None:
+        self._patch.stop()
+
+
+def spool(folder: Path, rows: Sequence[Row]) -> Source:
+    """A spool whose file is JSON."""
+    sinks = folder / ".cordwood" / "sinks"
+    sinks.mkdir(parents=True)
+    (sinks.parent / "leader.lock").touch()
+    spec = {"kind": "file", "path": str(folder / "app.jsonl"), "format": {"kind": "json"}}
+    (sinks / "0000000000000001.json").write_text(json.dumps(spec))
+    records = [
+        Record(
+            time=row.time, level=LEVELS[row.level], level_name=row.level, logger=row.logger, message=row.message,
+            template=row.message, pathname="/a.py", filename="a.py", module="a", line=1, function="f", pid=7,
+            process_name="p", thread_id=1, thread_name="t", hostname="h", fields=row.fields,
+            exception={"type": "", "message": "", "text": row.exception, "fingerprint": "", "frames": []}
+            if row.exception else None,
+            stack_info=None, task_name=None, segment=1, sequence=number,
+        )
+        for number, row in enumerate(rows)
     ]  # fmt: skip
-    with engine.begin() as connection:
-        connection.execute(table.delete())
-        for one in values:
-            connection.execute(table.insert(), one)
-    engine.dispose()
-    return Database(url)
+    return _Spooled(str(folder), records)
 
 
-def sqlite(folder: Path, rows: Sequence[Row]) -> Source:
-    (folder / "logs.db").unlink(missing_ok=True)
-    return database(f"sqlite:///{folder / 'logs.db'}", rows)
+class _Piped(Files):
+    """A file given anew as standard input to each question."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(["-"])
+        self._path, self._before = path, os.dup(0)
+
+    def _open(self, query: Query, *, before: int = 0, after: int = 0) -> _native.Search:
+        with self._path.open("rb") as file:
+            os.dup2(file.fileno(), 0)
+        return super()._open(query, before=before, after=after)
+
+    def close(self) -> None:
+        os.dup2(self._before, 0)
+        os.close(self._before)
 
 
-@contextmanager
-def closing(source: Source) -> Iterator[Source]:
-    try:
-        yield source
-    finally:
-        source.close()
+def stdin(folder: Path, rows: Sequence[Row]) -> Source:
+    (folder / "piped").write_text("".join(map(as_json, rows)), encoding="utf-8")
+    return _Piped(folder / "piped")
+
+
+def insert(url: str, rows: Sequence[Row], *, empty: bool = False) -> None:
+    """Rows into the documented table of a database, which is made where it is missing, and emptied where asked."""

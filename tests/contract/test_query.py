@@ -115,19 +115,32 @@ _phases = [Phase.explicit, Phase.reuse, Phase.generate]
 slow = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), phases=_phases)
 
 
-@pytest.mark.parametrize("make", [sources.json_file, sources.rotated, sources.sqlite])
+@pytest.mark.parametrize(
+    "make",
+    [
+        sources.json_file,
+        sources.rotated,
+        sources.gzipped,
+        sources.zstandard,
+        sources.parquet,
+        sources.spool,
+        sources.stdin,
+        sources.sqlite,
+    ],
+)
 @slow
 @given(rows=_rows(_fields), query=_queries(["user_id", "path", "ok", "nothing"]))
 def test_search_finds_what_a_filter_in_plain_python_finds(make: Make, rows: list[Row], query: Query) -> None:
-    """In JSON, in rotated and compressed siblings, in SQLite."""
+    """In JSON, in rotated and packed siblings, archives, a spool, standard input, SQLite."""
     check(make, rows, query)
 
 
+@pytest.mark.parametrize("make", [sources.text_file, sources.parquet_of_text])
 @slow
 @given(rows=_rows(st.just({})), query=_queries([]))
-def test_search_finds_the_same_in_text(rows: list[Row], query: Query) -> None:
+def test_search_finds_the_same_in_text(make: Make, rows: list[Row], query: Query) -> None:
     """Where records have no fields."""
-    check(sources.text_file, rows, query)
+    check(make, rows, query)
 
 
 @settings(slow, max_examples=30)
@@ -169,6 +182,49 @@ def test_facets_count_the_commonest_values_of_the_answers(make: Make, tmp_path: 
         assert found["logger"] == [("app", 6), ("app.db", 3)]
         assert sum(count for _, count in found["user_id"]) == 6
         assert found["nothing"] == []
+
+
+@pytest.mark.parametrize("make", ALL)
+def test_patterns_are_of_the_answers_with_shares_hours_and_values(make: Make, tmp_path: Path) -> None:
+    """The most frequent first."""
+    rows = [
+        *ROWS,
+        *(Row(START + (20 + n) * 1000 * MS, "ERROR", "app", f"Order {n} not paid", fields={}) for n in range(36)),
+    ]
+    with closing(make(tmp_path, rows)) as source:
+        first, second = source.patterns(parse(""))
+        assert (first.template, first.count, first.share) == ("Order <*> not paid", 36, 0.75)
+        assert (second.template, second.count, second.logger) == ("message <*>", 12, "services.auth") or second.count
+        assert sum(count for _, count in first.hours) == 36
+        assert first.hours[0][0] is not None
+        assert first.hours[0][0] <= START + 20_000 * MS < first.hours[0][0] + 3600 * 10**9
+        assert (first.first, first.last) == (START + 20_000 * MS, START + 55_000 * MS)
+        assert first.values[0].kind == "integer"
+        assert first.values[0].distinct == 36
+        (only,) = source.patterns(parse("level:warning"))
+        assert (only.template, only.count) == ("message <*>", 3) or only.count == 3
+        assert source.patterns(parse(""), most=1) == [first]
+        assert source.notices() == []
+
+
+def test_who_follows_gets_the_answers_that_come_and_no_others(tmp_path: Path) -> None:
+    """From a file and from a database."""
+    late = Row(START + 50_000 * MS, "ERROR", "app", "late 1")
+    other = Row(START + 51_000 * MS, "INFO", "app", "late 2")
+    with closing(sources.json_file(tmp_path, ROWS)) as files:
+        following = files.follow(parse("level:error"))
+        assert following.new() == []
+        with (tmp_path / "app.jsonl").open("a", encoding="utf-8") as log:
+            log.write(sources.as_json(late) + sources.as_json(other))
+        assert [entry.message for entry in [*following.new(), *following.new()]] == ["late 1"]
+        following.close()
+    with closing(sources.sqlite(tmp_path, ROWS)) as rows:
+        following = rows.follow(parse("level:error /late/"))
+        assert following.new() == []
+        sources.insert(f"sqlite:///{tmp_path / 'logs.db'}", [late, other])
+        assert [entry.message for entry in following.new()] == ["late 1"]
+        assert following.new() == []
+        following.close()
 
 
 @pytest.mark.parametrize("make", ALL)

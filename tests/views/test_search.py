@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from cordwood.query.tail import Tail
 from cordwood.views.cli import main
-from cordwood.views.tail import Tail
 
 Search = Callable[..., Result]
 SEARCH = [sys.executable, "-c", "from cordwood.views.cli import main; main()", "search"]

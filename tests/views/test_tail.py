@@ -16,8 +16,9 @@ import pytest
 from cordwood import _native
 from cordwood.errors import NoLogsError
 from cordwood.query.entries import Entry
+from cordwood.query.tail import Tail
 from cordwood.record import Record
-from cordwood.views.tail import Tail, tail
+from cordwood.views.tail import tail
 
 _made: list[Tail] = []
 

@@ -6,11 +6,10 @@ new. Nothing here prints: `cordwood.views` shows it.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 
@@ -19,28 +18,14 @@ from cordwood.analysis.comparison import changes
 from cordwood.analysis.report import Found, Issue, Report
 from cordwood.analysis.rules import Rule, load
 from cordwood.analysis.window import Comparison
-from cordwood.query.files import Files
-from cordwood.query.logs import chain
+from cordwood.query import open_source
 from cordwood.query.model import Query
-from cordwood.query.spooled import as_lines, undelivered
+from cordwood.query.parts import Part, read
 from cordwood.query.times import local_zone
 
 Format = tuple[str, str | None]
 Progress = Callable[[int, int], None]
-_DAY = 26 * 3600  # a file's last change may be of a machine whose clock and zone are others
 _EVERY = 0.1  # seconds between two words of progress
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """One thing to read, with its size in bytes."""
-
-    name: str
-    data: bytes | None
-    formats: Sequence[Format]
-    size: int
-    before: bool
-    is_file: bool
 
 
 def analyze(
@@ -56,7 +41,7 @@ def analyze(
     """Count everything in logs, and say what is wrong.
 
     Args:
-        paths: files, with their rotated and packed siblings; folders; spools; `-` for standard input.
+        paths: files, with their rotated and packed siblings; folders; spools; `-` for standard input; a database's URL.
         query: which records; all of them where there is none.
         level: records of this level and above only, as `logging` numbers levels.
         rules: the known issues; the built-in ones unless given.
@@ -66,24 +51,18 @@ def analyze(
 
     Raises:
         NoLogsError: there is nothing to read at one of the paths.
-        ConfigError: a format cannot be used.
+        ConfigError: a format or a URL cannot be used.
+        MissingExtraError: the database's driver is not installed.
     """
     rules = load() if rules is None else rules
     paths = list(paths)
     asked = compare.widened(query or Query()) if compare else query or Query()
-    sources = list(_sources(paths, formats, asked.since, before=False))
-    if compare and compare.path:
-        sources = [*_sources([compare.path], formats, None, before=True), *sources]
-    analysis = _native.Analysis(
-        asked.as_json(),
-        local_zone(),
-        time.time_ns(),
-        [rule.pattern for rule in rules],
-        level=level,
-        boundary=compare.boundary if compare else None,
-    )
-    notices: list[str] = []
-    _watched(lambda done: _read(analysis, sources, notices, done), analysis, sources, progress)
+    with contextlib.ExitStack() as opened:
+        parts = _parts(opened, paths, formats, asked)
+        before = _parts(opened, [compare.path], formats, Query()) if compare and compare.path else []
+        analysis = _analysis(asked, rules, level, compare)
+        notices: list[str] = []
+        _watched(lambda done: _read(analysis, before, parts, notices, done), analysis, [*before, *parts], progress)
     found = msgspec.json.decode(analysis.report(), type=Found)
     return Report(
         sources=paths,
@@ -105,39 +84,37 @@ def analyze(
     )
 
 
-def _sources(paths: Iterable[str], formats: Sequence[Format], since: int | None, *, before: bool) -> Iterable[_Source]:
-    files = Files(paths, formats)
-    for live in files.live():
-        known = files.known(live)
-        for path in chain(live):
-            status = Path(path).stat()
-            if since is None or status.st_mtime + _DAY >= since / 1e9:  # else all of it is older
-                yield _Source(path, None, known, status.st_size, before=before, is_file=True)
-    for spool in files.spools:
-        if records := undelivered(spool):
-            data, known = as_lines(records, spool)
-            yield _Source(spool, data, known, len(data), before=before, is_file=False)
-    if files.stdin:
-        yield _Source("standard input", None, list(formats), 0, before=before, is_file=False)
+def _parts(
+    opened: contextlib.ExitStack, paths: Iterable[str], formats: Sequence[Format], query: Query
+) -> Sequence[Part]:
+    source = open_source(paths, formats)
+    opened.callback(source.close)
+    return source.parts(query)
 
 
-def _read(analysis: _native.Analysis, sources: Iterable[_Source], notices: list[str], done: list[int]) -> None:
-    for source in sources:
-        known = list(source.formats)
-        try:
-            if source.is_file:
-                notices += analysis.read_file(source.name, known, before=source.before)
-            else:
-                notices += analysis.read_input(source.name, source.data, known, before=source.before)
-        except OSError as error:
-            notices.append(f"{source.name}: {error.strerror or error}; what is left of it is missing")
-        done[0] += source.size
+def _analysis(query: Query, rules: Sequence[Rule], level: int, compare: Comparison | None) -> _native.Analysis:
+    return _native.Analysis(
+        query.as_json(),
+        local_zone(),
+        time.time_ns(),
+        [rule.pattern for rule in rules],
+        level=level,
+        boundary=compare.boundary if compare else None,
+    )
+
+
+def _read(
+    analysis: _native.Analysis, before: Sequence[Part], parts: Sequence[Part], notices: list[str], done: list[int]
+) -> None:
+    for was, part in [*((True, part) for part in before), *((False, part) for part in parts)]:
+        notices += read(part, analysis, before=was)
+        done[0] += part.size
 
 
 def _watched(
     work: Callable[[list[int]], None],
     analysis: _native.Analysis,
-    sources: Sequence[_Source],
+    sources: Sequence[Part],
     progress: Progress | None,
 ) -> None:
     """Do it on a thread of its own, and tell how far it is."""

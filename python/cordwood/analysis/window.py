@@ -56,7 +56,7 @@ def parse(text: str, now: int | None = None) -> Comparison:
         except ValueError as error:
             raise ConfigError("--compare", str(error)) from None
         return Comparison(f"since {found['time']} with what was before", boundary)
-    if Path(text).exists():
+    if "://" in text or Path(text).exists():
         return Comparison(f"with {text}", path=text)
     allowed = "yesterday, 'since TIME' (such as 'since 1h'), a file or a folder"
     raise ConfigError("--compare", f"{text!r} is no file", allowed)

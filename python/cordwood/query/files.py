@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cordwood import _native
 from cordwood.errors import ConfigError, NoLogsError
 from cordwood.query.entries import Entry, entries
 from cordwood.query.logs import chain, logs_in
 from cordwood.query.model import Query
+from cordwood.query.parts import Part
 from cordwood.query.source import Group
 from cordwood.query.spooled import Format, as_lines, format_of, spools_of, undelivered
 from cordwood.query.times import SECOND, local_zone
 from cordwood.record import Record
 from cordwood.spool import file_sinks
 
+if TYPE_CHECKING:
+    from cordwood.query.patterns import Pattern
+    from cordwood.query.tail import Tail
+
 STDIN = "-"
 STDIN_NAME = "standard input"
 _BATCH = 256  # answers fetched from the core at once
 _NEAR = 600 * SECOND
+_DAY = 26 * 3600  # seconds: a file's last change may be of a machine whose clock and zone are others
 _TRIES = 20  # to find a moment without a rotation
 
 
@@ -148,6 +156,41 @@ class Files:
                 break
         return [] if at is None else found[max(0, at - before) : at + after + 1]
 
+    def patterns(self, query: Query, most: int = 50) -> list[Pattern]:
+        """The templates that the answers' messages were made of, the most frequent first."""
+        from cordwood.query.patterns import mined
+
+        found, notices = mined(self.parts(query), query, most)
+        self._notices += notices
+        return found
+
+    def follow(self, query: Query) -> Tail:
+        """What comes from now on, through rotation and truncation."""
+        from cordwood.query.tail import Tail
+
+        tail = Tail([*self.folders, *self.files], query, self.formats)
+        tail.last(0)
+        return tail
+
+    def parts(self, query: Query) -> list[Part]:
+        """Each file, spool and stream. Rotated files that are older than what is asked for are left out."""
+        found: list[Part] = []
+        for live in self.live():
+            known = self.known(live)
+            for path in chain(live):
+                status = Path(path).stat()
+                # What was named is read in any case.
+                if path == live or query.since is None or status.st_mtime + _DAY >= query.since / SECOND:
+                    read = functools.partial(_read_file, path, known)
+                    found.append(Part(path, status.st_size, read))
+        for spool in self.spools:
+            if records := undelivered(spool):
+                data, own = as_lines(records, spool)
+                found.append(Part(spool, len(data), functools.partial(_read_input, spool, data, own)))
+        if self.stdin:
+            found.append(Part(STDIN_NAME, 0, functools.partial(_read_input, STDIN_NAME, None, self.formats)))
+        return found
+
     def notices(self) -> list[str]:
         """What went wrong since the last call, a line each: the answers are without it."""
         found, self._notices = self._notices, []
@@ -184,6 +227,20 @@ class Files:
         if self.stdin:
             search.add_input(STDIN_NAME, None, self.formats)
         return search
+
+
+def _read_file(path: str, formats: list[Format], analysis: _native.Analysis, before: bool) -> list[str]:
+    return analysis.read_file(path, formats, before=before)
+
+
+def _read_input(
+    name: str,
+    data: bytes | None,
+    formats: list[Format],
+    analysis: _native.Analysis,
+    before: bool,
+) -> list[str]:
+    return analysis.read_input(name, data, formats, before=before)
 
 
 def check_formats(formats: Sequence[Format]) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from cordwood.query.entries import Entry
 from cordwood.query.model import Query
+from cordwood.query.parts import Part
+
+if TYPE_CHECKING:
+    from cordwood.query.patterns import Pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,16 @@ class Group:
     values: tuple[str, ...]
     begin: int | None
     count: int
+
+
+class Following(Protocol):
+    """New answers, as they come."""
+
+    def new(self) -> list[Entry]:
+        """What came since the last call, in order of time; it does not wait. Ask again after a moment."""
+
+    def close(self) -> None:
+        """Let go of what is held."""
 
 
 class Source(Protocol):
@@ -42,6 +56,15 @@ class Source(Protocol):
 
     def context(self, entry: Entry, before: int, after: int) -> list[Entry]:
         """What stands around an entry in its own file or table, itself included."""
+
+    def patterns(self, query: Query, most: int = 50) -> list[Pattern]:
+        """The templates that the answers' messages were made of, the most frequent first."""
+
+    def follow(self, query: Query) -> Following:
+        """What comes from now on, for as long as somebody asks."""
+
+    def parts(self, query: Query) -> Sequence[Part]:
+        """What is to be read, all together, for an analysis of what may answer a query."""
 
     def notices(self) -> list[str]:
         """What went wrong since the last call, a line each: the answers are without it."""

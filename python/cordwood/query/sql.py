@@ -19,6 +19,9 @@ from cordwood.errors import ConfigError, MissingExtraError, NoLogsError
 from cordwood.query.conditions import COLUMNS, Conditions, has_regex, level_number, moment, nanoseconds, number
 from cordwood.query.entries import Entry
 from cordwood.query.model import Query
+from cordwood.query.parts import Part, lines
+from cordwood.query.patterns import Pattern, mined
+from cordwood.query.rows import NewRows
 from cordwood.query.source import Group
 from cordwood.query.spans import Spans
 from cordwood.query.times import SECOND
@@ -146,6 +149,39 @@ class Database:
             later = or_(c.timestamp > at, and_(c.timestamp == at, c.id >= entry.place))
             new = connection.execute(select(self.table).where(later).order_by(c.timestamp, c.id).limit(after + 1)).all()
         return [self._entry(row) for row in (*reversed(old), *new)]
+
+    def patterns(self, query: Query, most: int = 50) -> list[Pattern]:
+        """The templates that the answers' messages were made of, the most frequent first."""
+        found, notices = mined(self.parts(query), query, most)
+        self._notices += notices
+        return found
+
+    def parts(self, query: Query) -> list[Part]:
+        """The rows that may answer."""
+
+        def read(analysis: _native.Analysis, before: bool) -> list[str]:
+            blocks = lines(self._answers(query))
+            return [odd for block in blocks for odd in analysis.read_input(self.name, block, [], before=before)]
+
+        return [Part(self.name, 0, read)]
+
+    def follow(self, query: Query) -> NewRows:
+        """Rows that are inserted from now on."""
+        return NewRows(self._since, query)
+
+    def _since(self, query: Query, row: int | None) -> tuple[list[Entry], int]:
+        """The answers among rows behind one, and the last row; None: only that."""
+        from sqlalchemy import func, select
+
+        c = self.table.c
+        matches = _native.Matcher(query.as_json()).matches if has_regex(query.where) else None
+        with self._engine.connect() as connection:
+            last = connection.execute(select(func.coalesce(func.max(c.id), 0))).scalar_one()
+            if row is None or last <= row:
+                return [], last
+            wanted = select(self.table).where(*self._conditions.where(query), c.id > row, c.id <= last)
+            found = [self._entry(one) for one in connection.execute(wanted.order_by(c.timestamp, c.id))]
+        return [entry for entry in found if matches is None or _answers(matches, entry)], last
 
     def notices(self) -> list[str]:
         """What went wrong since the last call: nothing, a database answers or raises."""

@@ -26,6 +26,7 @@ from cordwood.views.report.text import text
 
 _DEFAULT = ("logs",)
 _LIKE_A_PATH = re.compile(r"[^\s:]*(?:/|\.log|\.jsonl|\.gz|\.zst|\.parquet)[^\s:]*")
+_URL = re.compile(r"(?:sqlite|postgres(?:ql)?(?:\+\w+)?)://")
 _LONG = 50 << 20  # bytes from which on a progress bar is shown
 
 
@@ -55,7 +56,8 @@ def analyze(
 ) -> int:
     """Say what is wrong in PATHS (./logs): counts, errors, known issues, patterns; with --compare, what is new.
 
-    PATHS are log files (with their rotated and packed siblings), folders, or - for standard input.
+    PATHS are log files (with their rotated and packed siblings), folders, - for standard input, or a database's
+    URL.
     QUERY is as for search.
 
     Exit status: 0, or 2 where something could not be read or understood.
@@ -82,7 +84,7 @@ def analyze(
 
 def _split(arguments: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     """The query, which comes first unless that is something to read, and the paths."""
-    if not arguments or arguments[0] == "-" or Path(arguments[0]).exists():
+    if not arguments or arguments[0] == "-" or _URL.match(arguments[0]) or Path(arguments[0]).exists():
         return "", arguments
     if _LIKE_A_PATH.fullmatch(arguments[0]):
         raise NoLogsError(f"{arguments[0]}: there is no such file or folder")

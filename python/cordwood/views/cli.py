@@ -5,25 +5,45 @@ Bad input is one line on stderr and exit status 2; trouble that was found is exi
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cordwood.errors import CordwoodError
-from cordwood.query.entries import Entry
-from cordwood.views.analyze import analyze
-from cordwood.views.archive import archive, prune
-from cordwood.views.level import level
-from cordwood.views.run import run
-from cordwood.views.search import search
+
+if TYPE_CHECKING:
+    from cordwood.query.entries import Entry
+
+# Subcommands with modules of their own, which are only loaded for those that are used: loading all takes longer than
+# searching a gigabyte.
+_HOMES = {
+    "analyze": "analyze",
+    "archive": "archive",
+    "level": "level",
+    "prune": "archive",
+    "run": "run",
+    "search": "search",
+}
 
 
 class _Group(click.Group):
-    """A group whose errors are one line."""
+    """A group whose errors are one line, and whose subcommands are loaded when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in order."""
+        return sorted([*super().list_commands(ctx), *_HOMES])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The subcommand of this name."""
+        if home := _HOMES.get(cmd_name):
+            command: click.Command = getattr(importlib.import_module(f"cordwood.views.{home}"), cmd_name)
+            return command
+        return super().get_command(ctx, cmd_name)
 
     def main(self, args: Sequence[str] | None = None, *_: Any, **__: Any) -> Any:
         """Run, and end the process with the status."""
@@ -51,8 +71,6 @@ class _Group(click.Group):
 def main() -> None:
     """Logging that keeps every record and finds it again."""
 
-
-main.add_command(run)
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 _folder = click.argument("folder", type=click.Path())
@@ -132,10 +150,3 @@ def demo(folder: Path | None, *, as_json: bool) -> int:
     from cordwood.views.demo import demonstrate
 
     return 0 if demonstrate(folder, click.echo, as_json=as_json) else 1
-
-
-main.add_command(analyze)
-main.add_command(archive)
-main.add_command(prune)
-main.add_command(level)
-main.add_command(search)

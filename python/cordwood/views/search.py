@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,7 +16,9 @@ from cordwood.query import Entry, Group, Query, Source, open_source, parse
 from cordwood.query.files import STDIN_NAME
 from cordwood.query.model import All, AnyOf, Node, Regex, Text
 from cordwood.query.times import SECOND, duration
-from cordwood.views.tail import PAUSE, Tail
+
+if TYPE_CHECKING:
+    from cordwood.query.tail import Tail
 
 _DEFAULT = ("logs",)
 _FIELD = re.compile(r"[A-Za-z_@][\w.@-]*")
@@ -82,6 +85,8 @@ def search(
         raise click.UsageError("--follow needs files or folders")
     printer = _Printer(asked, as_json=as_json, color=color)
     if follow:
+        from cordwood.query.tail import Tail
+
         tail = Tail(paths or _DEFAULT, asked, known)
         try:
             return printer.entries(_following(tail, last))
@@ -113,6 +118,8 @@ def _following(tail: Tail, last: int | None) -> Iterator[Entry]:
     yield from tail.before() if last is None else tail.last(last)
     for notice in tail.notices():
         click.echo(f"cordwood: {notice}", err=True)
+    from cordwood.views.tail import PAUSE
+
     while True:
         new = tail.new()
         yield from new

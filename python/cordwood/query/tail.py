@@ -1,0 +1,135 @@
+"""The last records of several files and processes in order of time, and what comes after them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+
+from cordwood import _native
+from cordwood.errors import NoLogsError
+from cordwood.query.entries import Entry, by_time
+from cordwood.query.entries import entries as native_entries
+from cordwood.query.files import Files
+from cordwood.query.logfile import LogFile
+from cordwood.query.model import Query
+from cordwood.query.spooled import as_lines, undelivered
+from cordwood.query.times import SECOND, local_zone
+from cordwood.record import Record
+
+_LATE = 1.0  # seconds: what is still only in the spool after that is shown from there
+_TRIES = 20
+
+
+class Tail:
+    """Several log files as one.
+
+    Args:
+        paths: files, or folders of files.
+        query: which records are wanted; all unless given.
+        formats: as in `Files`.
+
+    Raises:
+        NoLogsError: a path is not there, or a folder holds no logs.
+        ConfigError: a format cannot be used.
+    """
+
+    def __init__(
+        self, paths: Iterable[str], query: Query | None = None, formats: Sequence[tuple[str, str | None]] = ()
+    ) -> None:
+        self._query = query or Query()
+        self._source = Files(paths, formats)
+        self._files = {path: self._file(path) for path in self._source.live()}
+        self._shown: set[str] = set()  # first lines shown from a spool, until they come out of the file
+        self._next_look = 0.0
+
+    def _file(self, path: str, *, whole: bool = False) -> LogFile:
+        return LogFile(path, self._query, self._source.known(path), whole=whole)
+
+    def before(self) -> Iterator[Entry]:
+        """All answers that stand there now, in order of time; `new` goes on after them."""
+        ends = {path: file.skip() for path, file in self._files.items()}
+        for entry in self._source.select(self._query):
+            if entry.source in self._source.spools:
+                self._shown.add(_first_line(entry))
+            if entry.place < ends.get(entry.source, entry.place + 1):
+                yield entry
+
+    def notices(self) -> list[str]:
+        """What went wrong since the last call, a line each."""
+        return self._source.notices()
+
+    def last(self, count: int, *, complete: bool = False) -> list[Entry]:
+        """The last `count` entries of all together.
+
+        Args:
+            count: how many.
+            complete: take a last line without a newline as it is: nothing will follow.
+
+        Raises:
+            NoLogsError: a file cannot be read.
+        """
+        for _ in range(_TRIES):
+            before = self._identities()
+            entries = [entry for file in self._files.values() for entry in _last(file, count, complete=complete)]
+            waiting = [(spool, undelivered(spool)) for spool in self._source.spools]
+            after = {(r.segment, r.sequence) for _, records in waiting for r in records}
+            if before <= after:  # nothing was delivered while the files were read: no record is missing or twice
+                break
+        spooled = [entry for spool, records in waiting for entry in self._spooled(records, spool)]
+        self._shown.update(_first_line(entry) for entry in spooled)
+        entries = sorted(entries + spooled, key=by_time)
+        return entries[-count:] if count else []
+
+    def _identities(self) -> set[tuple[int, int]]:
+        return {(record.segment, record.sequence) for spool in self._source.spools for record in undelivered(spool)}
+
+    def _spooled(self, records: list[Record], spool: str) -> list[Entry]:
+        """The answers among spooled records, as the lines that will stand in the file."""
+        lines, formats = as_lines(records, spool)
+        cutter = _native.Cutter(self._query.as_json(), local_zone(), time.time_ns(), formats)
+        return native_entries(cutter.feed(lines, spool, end=True))
+
+    def new(self) -> list[Entry]:
+        """What came since the last call, in order of time."""
+        entries = [entry for file in self._files.values() for entry in file.new() if not self._was_shown(entry)]
+        if time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + _LATE
+            entries += [*self._late(), *self._new_files()]
+        return sorted(entries, key=by_time)
+
+    def _was_shown(self, entry: Entry) -> bool:
+        line = _first_line(entry)
+        shown = line in self._shown
+        self._shown.discard(line)
+        return shown
+
+    def _late(self) -> Iterator[Entry]:
+        """What nobody delivers: it is shown now, and not again when it is delivered after all."""
+        before = time.time_ns() - int(_LATE * SECOND)
+        for spool in self._source.spools:
+            for entry in self._spooled(undelivered(spool), spool):
+                if by_time(entry) < before and _first_line(entry) not in self._shown:
+                    self._shown.add(_first_line(entry))
+                    yield entry
+
+    def _new_files(self) -> Iterator[Entry]:
+        for name in self._source.live():
+            if name not in self._files:
+                self._files[name] = self._file(name, whole=True)
+                yield from self._files[name].new()
+
+    def close(self) -> None:
+        """Let go of the files."""
+        for file in self._files.values():
+            file.close()
+
+
+def _last(file: LogFile, count: int, *, complete: bool) -> list[Entry]:
+    try:
+        return file.last(count, complete=complete)
+    except OSError as error:
+        raise NoLogsError(f"{file.path}: {error.strerror}") from None
+
+
+def _first_line(entry: Entry) -> str:
+    return entry.text.partition("\n")[0]
