@@ -1,4 +1,4 @@
-"""`make bench-analysis`: every question, every contender, in interleaved rounds; docs/figures-analysis.md.
+"""`make bench-analysis`: every question of text and JSON, every contender, in rounds; docs/figures-analysis.md.
 
 python -m benches.analysis [--size 1G] [--rounds 3]
 """
@@ -25,17 +25,29 @@ SINCE = "2026-11-20 11:00:00"  # the last hour of the log
 NEEDLE = "user777"
 UNITS = {"K": 10**3, "M": 10**6, "G": 10**9}
 LEVELS = {"DEBUG": 1, "INFO": 2, "WARNING": 3, "ERROR": 4}
+LONG = 8.0  # seconds from which on a contender is asked once
 WORKER = (
     "import json, sys; from benches.analysis.contenders import ROWS; "
-    "row, name, *asked = sys.argv[1:]; print(json.dumps(ROWS[row][name](*asked)))"
+    "form, row, name, *asked = sys.argv[1:]; print(json.dumps(ROWS[form][row][name](*asked)))"
 )
+MAKER = (
+    "import sys; from pathlib import Path; from benches.analysis.make_log import make; "
+    "make(Path(sys.argv[1]), int(sys.argv[2]), as_json=sys.argv[3] == 'JSON')"
+)
+QUESTIONS = {
+    "errors": "errors by logger in the last hour",
+    "count": f"`{NEEDLE}` counted",
+    "templates": "templates of every record, by level and hour",
+}
+Cell = tuple[float, int, bool] | None
+Found = dict[str, dict[str, Cell]]
 
 
-def ask(row: str, name: str, log: Path, what: str) -> tuple[float, int, Any]:
+def ask(form: str, row: str, name: str, log: Path, what: str) -> tuple[float, int, Any]:
     """Seconds, peak memory in MB (the largest process of the answer), and the answer."""
     begin = time.perf_counter()
     process = subprocess.Popen(
-        ["/usr/bin/env", "TZ=UTC", sys.executable, "-c", WORKER, row, name, str(log), what],
+        ["/usr/bin/env", "TZ=UTC", sys.executable, "-c", WORKER, form, row, name, str(log), what],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "POLARS_MAX_THREADS": "1"},
@@ -74,19 +86,19 @@ def _same_templates(answer: list[list[Any]], truth: list[dict[str, Any]]) -> boo
     return len(answer) == len(TEMPLATES) and ours == theirs
 
 
-def measure(log: Path, rounds: int) -> dict[str, dict[str, tuple[float, int, bool] | None]]:
+def measure(form: str, log: Path, rounds: int) -> Found:
     """Medians; None where a contender is not installed or failed."""
     truth = json.loads(log.with_name(f"{log.name}.truth.json").read_text(encoding="utf-8"))
-    found: dict[str, dict[str, tuple[float, int, bool] | None]] = {}
-    for row, contenders in ROWS.items():
+    found: Found = {}
+    for row, contenders in ROWS[form].items():
         what = {"errors": SINCE, "count": NEEDLE, "templates": ""}[row]
         seconds: dict[str, list[float]] = {name: [] for name in contenders}
         memory, right = dict.fromkeys(contenders, 0), dict.fromkeys(contenders, True)
         for number in range(rounds):
             for name in contenders:
-                if number and (name == "drain3" or not seconds[name]):
-                    continue  # takes minutes: once is enough; or is not there
-                took, peak, answer = ask(row, name, log, what)
+                if number and (not seconds[name] or seconds[name][0] > LONG):
+                    continue  # it is not there, or once is enough
+                took, peak, answer = ask(form, row, name, log, what)
                 if answer is None:
                     continue
                 seconds[name].append(took)
@@ -95,12 +107,14 @@ def measure(log: Path, rounds: int) -> dict[str, dict[str, tuple[float, int, boo
         found[row] = {
             name: (median(took), memory[name], right[name]) if took else None for name, took in seconds.items()
         }
-        print(row, found[row], flush=True)
+        print(form, row, found[row], flush=True)
     return found
 
 
-def archives(log: Path) -> list[tuple[str, float, float, float]]:
-    """Format, ratio, seconds to pack, seconds to search, of Cordwood's archives."""
+def archives(log: Path, rounds: int) -> list[tuple[str, float, float, float]]:
+    """Format, ratio, seconds to pack, median of the seconds to search, of Cordwood's archives."""
+    with log.open(encoding="utf-8") as lines:
+        wanted = sum(NEEDLE in line for line in lines)
     found = []
     for form, ending in (("gzip", ".gz"), ("zstd", ".zst"), ("parquet", ".parquet")):
         with tempfile.TemporaryDirectory(dir=log.parent) as folder:
@@ -111,42 +125,51 @@ def archives(log: Path) -> list[tuple[str, float, float, float]]:
             subprocess.run(pack, check=True, capture_output=True)
             packed = closed.with_name(closed.name + ending)
             ratio, took = log.stat().st_size / packed.stat().st_size, time.perf_counter() - begin
-            begin = time.perf_counter()
             search = [CORDWOOD, "search", f'"{NEEDLE}"', "--count", str(packed)]
-            subprocess.run(search, check=True, capture_output=True)
-            found.append((form, ratio, took, time.perf_counter() - begin))
+            seconds: list[float] = []
+            while len(seconds) < rounds and not (seconds and seconds[0] > LONG / 4):
+                begin = time.perf_counter()
+                done = subprocess.run(search, check=True, capture_output=True, text=True)
+                seconds.append(time.perf_counter() - begin)
+                if int(done.stdout) != wanted:
+                    raise AssertionError(f"{form}: {done.stdout.strip()} found, {wanted} are there")
+            found.append((form, ratio, took, median(seconds)))
         print(found[-1], flush=True)
     return found
 
 
-def report(size: str, found: dict[str, Any], packed: list[tuple[str, float, float, float]]) -> str:
+def report(size: str, found: dict[str, Found], packed: list[tuple[str, float, float, float]]) -> str:
     """The page."""
-    questions = {
-        "errors": "errors by logger in the last hour",
-        "count": f"`{NEEDLE.strip()}` counted",
-        "templates": "templates of every record, by level and hour",
-    }
     lines = [
         "# Figures of analysis",
         "",
-        f"Measured by `make bench-analysis` on {size} of text, {os.cpu_count()} processors, all in the page cache,",
-        "start of the process included, medians. An answer that is not the generator's is marked wrong.",
-        "",
-        "| question | who | seconds | beside ours | memory, MB |",
-        "|---|---|---|---|---|",
+        f"Measured by `make bench-analysis` on {size} of text and {size} of JSON, {os.cpu_count()} processors, all",
+        "in the page cache, start of the process included, medians. An answer that is wrong is marked so.",
     ]
-    for row, cells in found.items():
-        ours = cells["cordwood"][0] if cells["cordwood"] else None
-        for name, cell in cells.items():
-            if cell is None:
-                lines.append(f"| {questions[row]} | {name} | not installed or failed | | |")
-                continue
-            took, peak, right = cell
-            share = f"{took / ours:.2f}" if ours else ""
-            lines.append(f"| {questions[row]} | {name}{'' if right else ' (wrong)'} | {took:.2f} | {share} | {peak} |")
-    lines += ["", "| archive | ratio | packed in, s | searched in, s |", "|---|---|---|---|"]
+    for form, rows in found.items():
+        lines += ["", f"| question, of {form} | who | seconds | beside ours | memory, MB |", "|---|---|---|---|---|"]
+        for row, cells in rows.items():
+            lines += [_line(QUESTIONS[row], name, cell, cells["cordwood"]) for name, cell in cells.items()]
+    lines += ["", "| archive, of text | ratio | packed in, s | searched in, s |", "|---|---|---|---|"]
     lines += [f"| {form} | {ratio:.1f} | {took:.1f} | {search:.2f} |" for form, ratio, took, search in packed]
     return "\n".join([*lines, ""])
+
+
+def _line(question: str, name: str, cell: Cell, ours: Cell) -> str:
+    if cell is None:
+        return f"| {question} | {name} | not installed or failed | | |"
+    took, peak, right = cell
+    share = f"{took / ours[0]:.2f}" if ours else ""
+    return f"| {question} | {name}{'' if right else ' (wrong)'} | {took:.2f} | {share} | {peak} |"
+
+
+def make_logs(folder: Path, size: int) -> dict[str, Path]:
+    """A log of each form, made beside each other in processes of their own: their memory is not ours."""
+    logs = {"text": folder / "shop.log", "JSON": folder / "shop.jsonl"}
+    makers = [subprocess.Popen([sys.executable, "-c", MAKER, str(log), str(size), form]) for form, log in logs.items()]
+    if sum(abs(maker.wait()) for maker in makers):
+        raise RuntimeError("the logs could not be made")
+    return logs
 
 
 def main() -> int:
@@ -157,17 +180,12 @@ def main() -> int:
     options = parser.parse_args()
     size = int(float(options.size[:-1]) * UNITS[options.size[-1].upper()])
     with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder) / "shop.log"
-        # In a process of its own, so that its memory is not counted as that of those who are started here.
-        making = (
-            "import sys; from pathlib import Path; from benches.analysis.make_log import make; "
-            "make(Path(sys.argv[1]), int(sys.argv[2]))"
-        )
-        subprocess.run([sys.executable, "-c", making, str(log), str(size)], check=True)
-        found = measure(log, options.rounds)
-        FIGURES.write_text(report(options.size, found, archives(log)), encoding="utf-8")
+        logs = make_logs(Path(folder), size)
+        found = {form: measure(form, log, options.rounds) for form, log in logs.items()}
+        FIGURES.write_text(report(options.size, found, archives(logs["text"], options.rounds)), encoding="utf-8")
     print(FIGURES.read_text(encoding="utf-8"))
-    return int(any(cells["cordwood"] is None or not cells["cordwood"][2] for cells in found.values()))
+    ours = [cells["cordwood"] for rows in found.values() for cells in rows.values()]
+    return int(any(cell is None or not cell[2] for cell in ours))
 
 
 if __name__ == "__main__":

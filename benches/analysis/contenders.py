@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import bisect
 import json
+import os
 import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,31 +39,47 @@ def errors_cordwood(log: str, since: str) -> dict[str, int]:
 
 def errors_bisect(log: str, since: str) -> dict[str, int]:
     """What one would write by hand: bisect on the time at a line's head, then read to the end."""
+    found: Counter[str] = Counter()
+    with Path(log).open("rb") as file:
+        for line in _after(file, since, b"20", 0):
+            if b" - ERROR - " in line or b" - CRITICAL - " in line:
+                found[line.split(b" - ", 2)[1].decode()] += 1
+    return dict(found)
+
+
+def errors_bisect_json(log: str, since: str) -> dict[str, int]:
+    """The same where each line is an object that begins with its time; only lines with errors are decoded."""
+    found: Counter[str] = Counter()
+    with Path(log).open("rb") as file:
+        for line in _after(file, since, b'{"timestamp": "', 15):
+            if b'"ERROR"' in line or b'"CRITICAL"' in line:
+                record = json.loads(line)
+                if record["level"] in {"ERROR", "CRITICAL"}:
+                    found[record["logger"]] += 1
+    return dict(found)
+
+
+def _after(file: Any, since: str, head: bytes, at: int) -> Iterator[bytes]:
+    """The lines from a time on, which stands at a place in lines that begin so."""
 
     class Stamps:
-        def __init__(self, file: Any, size: int) -> None:
-            self.file, self.size = file, size
+        def __init__(self, size: int) -> None:
+            self.size = size
 
         def __len__(self) -> int:
             return self.size
 
         def __getitem__(self, place: int) -> bytes:
-            self.file.seek(place)
-            self.file.readline()
-            for line in self.file:
-                if line[:2] == b"20":
-                    return bytes(line[:19])
+            file.seek(place)
+            file.readline()
+            for line in file:
+                if line.startswith(head):
+                    return bytes(line[at : at + 19])
             return b"\xff"
 
-    found: Counter[str] = Counter()
-    with Path(log).open("rb") as file:
-        at = bisect.bisect_left(Stamps(file, Path(log).stat().st_size), since.encode())
-        file.seek(at)
-        file.readline()
-        for line in file:
-            if b" - ERROR - " in line or b" - CRITICAL - " in line:
-                found[line.split(b" - ", 2)[1].decode()] += 1
-    return dict(found)
+    file.seek(bisect.bisect_left(Stamps(os.fstat(file.fileno()).st_size), since.encode()))
+    file.readline()
+    yield from file
 
 
 # -- a substring counted ---------------------------------------------------------------------------------------------
@@ -135,13 +152,51 @@ def templates_duckdb(log: str, _: str) -> list[list[Any]]:
     return [[None, int(total)]]
 
 
-ROWS: dict[str, dict[str, Callable[[str, str], Any]]] = {
-    "errors": {"cordwood": errors_cordwood, "Python bisect": errors_bisect},
-    "count": {"cordwood": count_cordwood, "ripgrep": count_ripgrep, "lnav": count_lnav},
-    "templates": {
-        "cordwood": templates_cordwood,
-        "polars": templates_polars,
-        "duckdb": templates_duckdb,
-        "drain3": templates_drain3,
+def templates_polars_json(log: str, _: str) -> list[list[Any]]:
+    import polars as pl
+
+    texts = dict.fromkeys(("timestamp", "level", "logger", "message", "exception"), pl.String)
+    records = pl.scan_ndjson(log, schema=texts)
+    template = pl.col("message").str.replace_all(r"[0-9a-f]*[0-9][0-9a-f.:\-]*", "#")
+    found = records.group_by(template.alias("template"), "level", pl.col("timestamp").str.slice(0, 13).alias("hour"))
+    table = found.len().collect(engine="streaming")
+    return [[None, int(table["len"].sum())]]
+
+
+def templates_duckdb_json(log: str, _: str) -> list[list[Any]]:
+    import duckdb
+
+    connection = duckdb.connect()
+    connection.execute("SET threads=1")
+    (total,) = connection.execute(
+        "SELECT sum(n) FROM (SELECT regexp_replace(message, '[0-9a-f]*[0-9][0-9a-f.:-]*', '#', 'g') t, level l, "
+        "substr(timestamp, 1, 13) h, count(*) n FROM read_ndjson(?, columns={'timestamp': 'VARCHAR', "
+        "'level': 'VARCHAR', 'message': 'VARCHAR'}) GROUP BY ALL)",
+        [log],
+    ).fetchone() or (0,)
+    return [[None, int(total)]]
+
+
+Contenders = dict[str, Callable[[str, str], Any]]
+# By the log's form, then by the question.
+ROWS: dict[str, dict[str, Contenders]] = {
+    "text": {
+        "errors": {"cordwood": errors_cordwood, "Python bisect": errors_bisect},
+        "count": {"cordwood": count_cordwood, "ripgrep": count_ripgrep, "lnav": count_lnav},
+        "templates": {
+            "cordwood": templates_cordwood,
+            "polars": templates_polars,
+            "duckdb": templates_duckdb,
+            "drain3": templates_drain3,
+        },
+    },
+    "JSON": {
+        "errors": {"cordwood": errors_cordwood, "Python bisect": errors_bisect_json},
+        "count": {"cordwood": count_cordwood, "ripgrep": count_ripgrep},
+        "templates": {
+            "cordwood": templates_cordwood,
+            "polars": templates_polars_json,
+            "duckdb": templates_duckdb_json,
+        },
     },
 }
