@@ -7,10 +7,12 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from cordwood import _native
@@ -220,3 +222,45 @@ def stdin(folder: Path, rows: Sequence[Row]) -> Source:
 
 def insert(url: str, rows: Sequence[Row], *, empty: bool = False) -> None:
     """Rows into the documented table of a database, which is made where it is missing, and emptied where asked."""
+    import sqlalchemy
+    from cordwood.query.conditions import COLUMNS
+    from cordwood.sinks.database.table import logs_table
+
+    engine = sqlalchemy.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    table = logs_table()
+    table.metadata.create_all(engine)
+    values: list[dict[str, Any]] = [
+        {
+            "timestamp": datetime.fromtimestamp(row.time // MS / 1000, timezone.utc), "level": row.level,
+            "logger_name": row.logger, "process_id": row.fields.get("pid", 1), "thread_id": 1, "hostname": "h",
+            "message": row.message, "exception": row.exception or None,
+            "extra_data": {n: v for n, v in row.fields.items() if n not in COLUMNS} or None,
+        }
+        for row in rows
+    ]  # fmt: skip
+    with engine.begin() as connection:
+        if empty:
+            connection.execute(table.delete())
+        for one in values:
+            connection.execute(table.insert(), one)
+    engine.dispose()
+
+
+def database(url: str, rows: Sequence[Row]) -> Source:
+    from cordwood.query.sql import Database
+
+    insert(url, rows, empty=True)
+    return Database(url)
+
+
+def sqlite(folder: Path, rows: Sequence[Row]) -> Source:
+    (folder / "logs.db").unlink(missing_ok=True)
+    return database(f"sqlite:///{folder / 'logs.db'}", rows)
+
+
+@contextmanager
+def closing(source: Source) -> Iterator[Source]:
+    try:
+        yield source
+    finally:
+        source.close()
