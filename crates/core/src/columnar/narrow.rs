@@ -18,11 +18,14 @@ const BATCH: usize = 8192;
 /// Rows between two that may answer which are read along: cheaper than to leave them out.
 const GAP: usize = 24;
 
+/// A text, and what looks for it in bytes.
+type Looked<'a> = (&'a [u8], &'a dyn Fn(&[u8]) -> bool);
+
 /// What is asked of an archive. Rows that are left out certainly do not answer; what is left need not.
 #[derive(Default)]
 pub struct Asked<'a> {
     /// A text that answers hold: ASCII without a newline, whose case does not count; and what looks for it in bytes.
-    pub text: Option<(&'a [u8], &'a dyn Fn(&[u8]) -> bool)>,
+    pub text: Option<Looked<'a>>,
     /// Microseconds as the log tells them, both included.
     pub times: Option<(i64, i64)>,
     /// Levels, both included; records without one do not answer.

@@ -56,25 +56,28 @@ impl AnyCase {
     fn find(&self, bytes: &[u8]) -> Option<usize> {
         // Where the text may begin: each probe's own view of the bytes has this length.
         let starts = (bytes.len() + 1).checked_sub(self.text.len())?;
-        let views = self.probes.map(|(place, _)| bytes[place..place + starts].as_chunks::<BLOCK>().0);
-        for (number, one) in views[0].iter().enumerate() {
-            if self.may_be([one, &views[1][number], &views[2][number]]) {
-                if let Some(found) = self.find_from(bytes, number * BLOCK, (number + 1) * BLOCK) {
+        let views = self.probes.map(|(place, _)| &bytes[place..place + starts]);
+        let block = |probe: usize, at: usize| views[probe][at..].first_chunk::<BLOCK>();
+        let mut at = 0;
+        while let (Some(one), Some(two), Some(three)) = (block(0, at), block(1, at), block(2, at)) {
+            if self.may_be([one, two, three]) {
+                if let Some(found) = self.find_from(bytes, at, at + BLOCK) {
                     return Some(found);
                 }
             }
+            at += BLOCK;
         }
-        self.find_from(bytes, starts / BLOCK * BLOCK, starts)
+        self.find_from(bytes, at, starts)
     }
 
     /// Whether all three probes stand at some place of a block.
     #[inline]
     fn may_be(&self, views: [&[u8; BLOCK]; PROBES]) -> bool {
-        let [one, two, three] = self.probes.map(|(place, case)| (self.text[place], case));
+        let probes = self.probes.map(|(place, case)| (self.text[place], case));
         let is = |byte: u8, (wanted, case): (u8, u8)| u8::from(byte | case == wanted);
         let mut found = 0;
-        for place in 0..BLOCK {
-            found |= is(views[0][place], one) & is(views[1][place], two) & is(views[2][place], three);
+        for ((one, two), three) in views[0].iter().zip(views[1]).zip(views[2]) {
+            found |= is(*one, probes[0]) & is(*two, probes[1]) & is(*three, probes[2]);
         }
         found != 0
     }

@@ -42,9 +42,8 @@ impl Coloured {
             let byte = bytes[place];
             self.at = match (self.at, byte) {
                 (At::Text | At::Escape, 0x1b) => At::Escape,
-                (At::Escape, b'[') => At::Code,
+                (At::Escape, b'[') | (At::Code, b' '..=b'?') => At::Code,
                 (At::Code, b'@'..=b'~') => At::Text,
-                (At::Code, b' '..=b'?') => At::Code,
                 // Text, or no code after all.
                 _ => {
                     bytes[kept] = byte;
