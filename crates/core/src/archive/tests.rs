@@ -96,12 +96,11 @@ fn a_search_misses_no_row_wherever_its_text_stands_and_leaves_out_what_cannot_ho
 fn rows_of_other_levels_and_times_are_left_out_and_those_without_are_not() {
     let folder = tempfile::tempdir().unwrap();
     let (log, packed) = (folder.path().join("x.log"), folder.path().join("x.parquet"));
-    let text: String = (0..3600)
-        .map(|n| {
-            let level = if n % 100 == 0 { "ERROR" } else { "INFO" };
-            format!("2026-11-20 09:{:02}:{:02},000 - shop - {level} - Order {n}\n", n / 60, n % 60)
-        })
-        .collect();
+    let line = |n: i32| {
+        let level = if n % 100 == 0 { "ERROR" } else { "INFO" };
+        format!("2026-11-20 09:{:02}:{:02},000 - shop - {level} - Order {n}\n", n / 60, n % 60)
+    };
+    let text = (0..3600).map(line).collect::<Vec<_>>().concat();
     std::fs::write(&log, &text).unwrap();
     pack(&log, &packed).unwrap();
     let asked = columnar::Asked { levels: Some((40, i32::MAX)), ..columnar::Asked::default() };
