@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from unittest import mock
 
 import cordwood
@@ -223,3 +224,36 @@ def test_what_is_logged_while_an_argument_is_rendered_is_kept_too(log: Logged) -
 
     call(Chatty(), 4)
     assert log.messages(LOG)[2:] == ["user inner did 3", "user chatty did 4"]
+
+
+def test_lines_of_a_file_change_with_what_they_are_made_from(logged: Logged, tmp_path: Path) -> None:
+    """A text file's records go the shortest way of all (those above carry a task's name)."""
+    handler = cordwood.Handler(str(tmp_path / "a.log"), format_string="%(levelname)s %(threadName)s %(message)s")
+    logging.getLogger().handlers = [handler]
+    thread, before = threading.current_thread(), threading.current_thread().name
+    keep = Keep()
+    try:
+        call("alice", 1)
+        call("alice", 2)
+        logging.addLevelName(logging.INFO, "NOTE")
+        call("alice", 3)
+        thread.name = "renamed"
+        call("password=hunter2", 4)
+        logging.getLogger().handlers.append(keep)
+        call("alice", 5)
+        logging.getLogger().handlers.remove(keep)
+        logging.getLogger(LOG).setLevel(logging.ERROR)
+        call("alice", 6)
+    finally:
+        thread.name = before
+        logging.addLevelName(logging.INFO, "INFO")
+        logging.getLogger(LOG).setLevel(logging.NOTSET)
+        handler.close()
+    assert keep.messages == ["user alice did 5"]
+    assert (tmp_path / "a.log").read_text().splitlines() == [
+        f"INFO {before} user alice did 1",
+        f"INFO {before} user alice did 2",
+        f"NOTE {before} user alice did 3",
+        "NOTE renamed user password=*** did 4",
+        "NOTE renamed user alice did 5",
+    ]
