@@ -29,7 +29,10 @@ LINT: Steps = {
     "cargo fmt": ["cargo", "fmt", "--all", "--check"],
     "cargo clippy": ["cargo", "clippy", "--quiet", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"],
 }
-CORE: Steps = {"cargo test of the core": ["cargo", "test", "--quiet", "--locked", "-p", "cordwood-core"]}
+# With the named places at which the tests' leaders die.
+CORE: Steps = {
+    "cargo test of the core": ["cargo", "test", "--quiet", "--locked", "-p", "cordwood-core", "--features", "failpoints"]
+}
 STDLIB: Steps = {"CPython's test_logging": [BIN / "python", "-m", "tests.stdlib"]}
 WHEEL: Steps = {"wheel on each Python": [BIN / "python", "-m", "tests.wheel"]}
 PYTEST = [BIN / "pytest"]

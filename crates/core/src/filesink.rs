@@ -9,9 +9,9 @@ use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::file::{FileOptions, LogFile, Sync};
 use crate::fs::{FileSystem, Real};
-use crate::outbox::{Intent, Outbox};
+use crate::outbox::{Intent, Outbox, MAX_CURSORS};
 use crate::shared::Shared;
-use crate::source::{Source, Take};
+use crate::source::{Source, Take, MOST_SEGMENTS};
 use crate::spec::{Format, Spec};
 use crate::takeover;
 
@@ -38,6 +38,8 @@ pub struct FileSink {
     format: Format,
     pub log: LogFile,
     pub outbox: Outbox,
+    /// Positions in segments of a newer version: every batch's outbox keeps them for a leader who can adopt them.
+    newer: Vec<(u64, u64)>,
     batch: Vec<u8>,
     /// Whether an outbox that somebody else left has been looked into.
     begun: bool,
@@ -76,6 +78,7 @@ impl FileSink {
             format,
             log,
             outbox,
+            newer: Vec::new(),
             batch,
             begun: false,
             failing_since: None,
@@ -168,12 +171,16 @@ impl FileSink {
 
     /// Finishes the batch of a leader that died, or of a write that failed.
     fn finish_pending(&mut self, source: &mut Source) -> Result<u64> {
-        let Some(intent) = takeover::resume(&mut self.outbox, &mut self.log)? else {
-            source.rewind(self.identity);
-            return Ok(0);
-        };
-        source.adopt(self.identity, &intent.cursors)?;
-        self.outbox.done()?;
+        let resumed = takeover::resume(&mut self.outbox, &mut self.log)?;
+        source.rewind(self.identity);
+        // Of a batch that is done, those that an older version's leader could not adopt.
+        self.newer = source.adopt(self.identity, &self.outbox.last().cursors)?;
+        self.newer.truncate(MAX_CURSORS - MOST_SEGMENTS);
+        let Some(intent) = resumed else { return Ok(0) };
+        if !self.newer.is_empty() {
+            self.log.sync()?; // Before all that is left of the batch are positions.
+        }
+        self.outbox.done(&self.newer)?;
         Ok(intent.records)
     }
 
@@ -208,7 +215,7 @@ impl FileSink {
                 length_before: locked.length(),
                 since_ns: room.since_ns(),
                 records,
-                cursors: source.positions(self.identity),
+                cursors: [source.positions(self.identity), self.newer.clone()].concat(),
             };
             self.outbox.begin(intent, &self.batch)?;
             if at_once {
@@ -228,7 +235,7 @@ impl FileSink {
             source.sync(&|file| self.fs.sync(file))?;
         }
         if records > 0 {
-            self.outbox.done()?;
+            self.outbox.done(&self.newer)?;
         }
         if let Some(offset) = rotate {
             if self.unsynced.take().is_some() {

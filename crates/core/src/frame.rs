@@ -312,7 +312,7 @@ pub fn record<'a>(frame: &Frame<'a>, context: &Context<'a>) -> Option<(Record<'a
     let lines = if has(LINES) { Lines(cursor.block()?) } else { Lines::default() };
     let record = Record {
         time_ns: head.time_ns,
-        sequence: context.first_sequence + u64::from(frame.sequence),
+        sequence: context.first_sequence.saturating_add(frame.sequence.into()),
         site: context.site,
         thread: context.thread,
         process: context.process,

@@ -73,10 +73,16 @@ pub mod archive;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
+mod fuzz;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod trial;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod model;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod damaged;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod power;

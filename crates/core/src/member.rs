@@ -68,6 +68,16 @@ mod books;
 use books::Book;
 pub use books::Reach;
 
+/// What the taker of a record wants next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Take {
+    Next,
+    /// This one was taken; stop.
+    Last,
+    /// This one was not taken; stop before it.
+    Leave,
+}
+
 /// A segment being read, with how far each of its sinks has come.
 pub struct Member {
     pub reader: Reader,
@@ -90,6 +100,8 @@ pub struct Member {
     books: Vec<Book>,
     pub sealed: Option<u64>,
     pub dead: bool,
+    /// Where a dead writer's segment was found to end.
+    end: Option<u64>,
 }
 
 impl Member {
@@ -114,6 +126,7 @@ impl Member {
             books,
             sealed: None,
             dead: false,
+            end: None,
         }
     }
 
@@ -129,8 +142,17 @@ impl Member {
         let cursor = self.cursors[bit];
         match self.sealed() {
             Some(end) => cursor >= end,
-            None => self.dead && self.reader.look(cursor) == Step::End,
+            None => self.dead && self.has_no_more(cursor),
         }
+    }
+
+    /// True if no frame stands at a position of a dead writer's segment, nor after it: a page that was lost to a failure of
+    /// power looks like the end.
+    fn has_no_more(&mut self, at: u64) -> bool {
+        if self.end != Some(at) && self.reader.look(at) == Step::End && self.reader.resynchronise(at).is_none() {
+            self.end = Some(at);
+        }
+        self.end == Some(at)
     }
 
     /// Moves to the next record for this sink and returns its time; None at the end of what is there.
@@ -162,7 +184,7 @@ impl Member {
                         continue;
                     }
                     let end = self.sealed();
-                    if step == Step::End && end.is_none_or(|end| at >= end) {
+                    if step == Step::End && end.map_or_else(|| self.has_no_more(at), |end| at >= end) {
                         self.end_gap(bit, None);
                         return None;
                     }
@@ -196,6 +218,41 @@ impl Member {
         self.cursors[bit] = self.committed[bit];
         (self.lost[bit], self.gap[bit], self.met[bit]) = (0, false, UNKNOWN);
         self.books[bit].forget();
+    }
+
+    /// Hands the record at the cursor to `take`, and moves behind it unless it is left. One that cannot be read is lost.
+    pub fn take(&mut self, bit: usize, take: &mut impl FnMut(&Record<'_>, Option<&str>) -> Take) -> Take {
+        let cursor = self.cursors[bit];
+        let Step::Frame(_, stride) = self.reader.look(cursor) else { return Take::Next };
+        let taken = if let Some((record, lines)) = self.record(bit) {
+            take(&record, lines.get(bit as u32))
+        } else {
+            self.lost[bit] += 1;
+            self.cursors[bit] = cursor + stride as u64;
+            return Take::Next;
+        };
+        if taken != Take::Leave {
+            self.cursors[bit] = cursor + stride as u64;
+            self.count(bit);
+        }
+        taken
+    }
+
+    /// Goes to where another leader had come; what damage took on the way is counted here, as it died before it did that.
+    pub fn adopt(&mut self, bit: usize, position: u64) {
+        self.find_dead();
+        self.rewind(bit);
+        while self.cursors[bit] < position {
+            if self.advance(bit).is_none() && self.cursors[bit] < position {
+                self.committed[bit] = position; // What stands there cannot be read now.
+                return self.rewind(bit);
+            }
+            if self.cursors[bit] < position {
+                self.take(bit, &mut |_, _| Take::Next);
+            }
+        }
+        self.cursors[bit] = position.max(self.committed[bit]);
+        (self.gap[bit], self.met[bit]) = (false, UNKNOWN);
     }
 
     /// Says that the sink has all that was read; returns how many records damage took of it. What was counted is said
@@ -294,7 +351,7 @@ impl Member {
             let said = self.reader.delivered(bit);
             match self.sealed {
                 Some(end) => said >= end,
-                None => self.reader.look(said) == Step::End,
+                None => self.has_no_more(said),
             }
         })
     }

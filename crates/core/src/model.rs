@@ -1,13 +1,20 @@
 //! For tests: writers and leaders that die anywhere, and segments that anything may have happened to.
 use std::collections::HashMap;
-use std::path::Path;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use proptest::prelude::*;
 
+use crate::control::Reason;
+use crate::folder::Folder;
 use crate::leader::Leader;
-use crate::trial::{lead, lines, segments, Writer};
+use crate::segment::{HEADER, VERSION};
+use crate::trial::{folder_in_memory, lead, lines, segments, spool_path, Writer};
 
-const MAX_BYTES: u64 = 64 << 20;
+/// So little that a few large records fill it.
+const MAX_BYTES: u64 = 1 << 20;
 
 #[derive(Debug, Clone)]
 enum Act {
@@ -16,7 +23,19 @@ enum Act {
         count: usize,
     },
     Roll(usize),
+    /// A writer logs large records until the spool refuses one.
+    Fill(usize),
     Kill(usize),
+    /// A writer of a newer version is killed: what it left is for leaders of that version.
+    KillNewer(usize),
+    /// From now on leaders know that version.
+    Upgrade,
+    /// A byte of some segment changes.
+    Corrupt {
+        segment: usize,
+        at: u64,
+        bits: u8,
+    },
     Round,
     LeaderDies,
     /// The next leader's round stops at this place (in builds with failpoints), and the leader with it.
@@ -34,7 +53,11 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     let act = prop_oneof![
         5 => (writer.clone(), 1..30usize).prop_map(|(writer, count)| Act::Log { writer, count }),
         1 => writer.clone().prop_map(Act::Roll),
+        1 => writer.clone().prop_map(Act::Fill),
+        1 => writer.clone().prop_map(Act::KillNewer),
         1 => writer.prop_map(Act::Kill),
+        1 => Just(Act::Upgrade),
+        1 => (0..8usize, 0..3_000u64, 1..=255u8).prop_map(|(segment, at, bits)| Act::Corrupt { segment, at, bits }),
         3 => Just(Act::Round),
         1 => Just(Act::LeaderDies),
         3 => (prop::sample::select(&PLACES[..]), 1..3u32).prop_map(|(place, pass)| Act::DiesAt { place, pass }),
@@ -49,22 +72,50 @@ struct World {
     lives: usize,
     /// What each life of a writer has had accepted.
     accepted: Vec<usize>,
+    is_corrupt: bool,
+}
+
+fn open(path: &PathBuf) -> File {
+    File::options().read(true).write(true).open(path).unwrap()
+}
+
+fn read<const N: usize>(file: &File, at: u64) -> [u8; N] {
+    let mut bytes = [0; N];
+    file.read_exact_at(&mut bytes, at).unwrap();
+    bytes
+}
+
+/// Of a segment that is in use: prepared ones have none yet.
+fn set_version(file: &File, version: u32) {
+    if read::<8>(file, 0) != [0; 8] {
+        file.write_all_at(&version.to_le_bytes(), 8).unwrap();
+    }
 }
 
 impl World {
+    /// True if the record was accepted.
+    fn log(&mut self, folder: &Path, writer: usize, padding: &str) -> bool {
+        let (lives, accepted) = (&mut self.lives, &mut self.accepted);
+        let (life, writer) = self.writers.entry(writer).or_insert_with(|| {
+            *lives += 1;
+            accepted.push(0);
+            (*lives - 1, Writer::new(folder, MAX_BYTES))
+        });
+        let is_accepted = writer.log(&format!("{life} {} {padding}", accepted[*life]));
+        accepted[*life] += usize::from(is_accepted);
+        is_accepted
+    }
+
     fn act(&mut self, folder: &Path, act: &Act) {
         match *act {
             Act::Log { writer, count } => {
-                let (lives, accepted) = (&mut self.lives, &mut self.accepted);
-                let (life, writer) = self.writers.entry(writer).or_insert_with(|| {
-                    *lives += 1;
-                    accepted.push(0);
-                    (*lives - 1, Writer::new(folder, MAX_BYTES))
-                });
                 for _ in 0..count {
-                    let number = accepted[*life];
-                    accepted[*life] += usize::from(writer.log(&format!("{life} {number}")));
+                    self.log(folder, writer, "");
                 }
+            }
+            Act::Fill(writer) => {
+                let text = "x".repeat(60_000);
+                assert!((0..200).any(|_| !self.log(folder, writer, &text)), "it is never full");
             }
             Act::Roll(writer) => {
                 if let Some((_, writer)) = self.writers.get_mut(&writer) {
@@ -72,6 +123,24 @@ impl World {
                 }
             }
             Act::Kill(writer) => drop(self.writers.remove(&writer)),
+            Act::KillNewer(writer) => {
+                let Some((_, dead)) = self.writers.remove(&writer) else { return };
+                let writer = dead.spool.shared.writer.to_le_bytes();
+                drop(dead);
+                let is_its = |file: &File| read::<16>(file, 24) == writer;
+                segments(folder).iter().map(open).filter(is_its).for_each(|file| set_version(&file, VERSION + 1));
+            }
+            Act::Upgrade => {
+                self.leader = None;
+                segments(folder).iter().map(open).for_each(|file| set_version(&file, VERSION));
+            }
+            Act::Corrupt { segment, at, bits } => {
+                let all = segments(folder);
+                let Some(file) = all.get(segment % all.len().max(1)).map(open) else { return };
+                let at = HEADER as u64 + at;
+                file.write_all_at(&[read::<1>(&file, at)[0] ^ bits], at).unwrap();
+                self.is_corrupt = true;
+            }
             Act::Round => {
                 self.leader.get_or_insert_with(|| lead(folder)).round();
             }
@@ -102,31 +171,45 @@ fn finish(folder: &Path) {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+/// `PROPTEST_CASES` asks for more.
+fn cases() -> u32 {
+    std::env::var_os("PROPTEST_CASES").map_or(48, |_| ProptestConfig::default().cases)
+}
 
-    /// Whoever dies, and wherever: each accepted record stands in the file once, each writer's in its order.
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whoever dies, and wherever: each accepted record stands in the file once, each writer's in its order. What damage
+    /// took, and no other, is missing and counted.
     #[test]
     fn every_accepted_record_is_delivered_once_and_in_order(acts in acts()) {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder_in_memory();
         let mut world = World::default();
         for act in &acts {
             world.act(folder.path(), act);
         }
-        world.leader = None;
         world.writers.clear();
         if !world.accepted.is_empty() {
+            world.act(folder.path(), &Act::Upgrade);
             finish(folder.path());
             prop_assert!(segments(folder.path()).is_empty());
         }
         let mut found = vec![Vec::new(); world.accepted.len()];
         for line in lines(folder.path()) {
-            let (life, number) = line.split_once(' ').unwrap();
-            found[life.parse::<usize>().unwrap()].push(number.parse::<usize>().unwrap());
+            let mut words = line.split(' ').map(str::parse::<usize>);
+            let (Some(Ok(life)), Some(Ok(number))) = (words.next(), words.next()) else { panic!("{line}") };
+            found[life].push(number);
         }
+        let mut missing = 0;
         for (life, count) in world.accepted.iter().enumerate() {
-            prop_assert_eq!(&found[life], &(0..*count).collect::<Vec<_>>(), "writer {}", life);
+            prop_assert!(found[life].windows(2).all(|pair| pair[0] < pair[1]), "writer {}: {:?}", life, found[life]);
+            prop_assert!(found[life].iter().all(|number| number < count));
+            missing += count - found[life].len();
         }
+        let control = Folder::open(&spool_path(folder.path())).unwrap().control;
+        let counted = control.dropped(Reason::Damaged).load(Ordering::Relaxed) as usize;
+        prop_assert!(missing <= counted, "{} are missing, {} counted", missing, counted);
+        prop_assert!(world.is_corrupt || counted == 0, "{} counted", counted);
     }
 
     /// Whatever a segment holds: nothing panics, no line is made up or doubled, and no other segment loses any.
@@ -136,8 +219,7 @@ proptest! {
         noise in (0..40_000u64, prop::collection::vec(any::<u8>(), 0..2_000)),
         length in prop::option::of(0..300_000u64),
     ) {
-        use std::os::unix::fs::FileExt;
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder_in_memory();
         let mut hostile = Writer::new(folder.path(), MAX_BYTES);
         assert!((0..500).all(|n| hostile.log(&format!("hostile {n}"))));
         drop(hostile);

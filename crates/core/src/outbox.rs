@@ -17,6 +17,9 @@ const SLOT: usize = 4096;
 const BYTES: u64 = 2 * SLOT as u64;
 const CURSORS: usize = 112;
 
+/// No outbox comes so far: a slot that says so is damaged, and there is no way on from it.
+const LAST: u64 = 1 << 62;
+
 /// The most segments one batch may draw from.
 pub const MAX_CURSORS: usize = 128;
 
@@ -111,6 +114,7 @@ impl Outbox {
             outbox.damaged = true;
             outbox.header.pending = false;
             outbox.header.intent.records = 0;
+            outbox.header.intent.cursors.clear();
         }
         Ok(outbox)
     }
@@ -157,7 +161,8 @@ impl Outbox {
 
     /// Records delivered by this sink so far; those of a pending batch count when it is done.
     pub fn delivered(&self) -> u64 {
-        self.header.delivered_before + if self.header.pending { 0 } else { self.header.intent.records }
+        let done = if self.header.pending { 0 } else { self.header.intent.records };
+        self.header.delivered_before.saturating_add(done)
     }
 
     /// What of the pending batch is owed to its target.
@@ -201,10 +206,12 @@ impl Outbox {
         self.turn(header)
     }
 
-    /// The batch stands in its target and the cursors are adopted.
-    pub fn done(&mut self) -> Result<()> {
+    /// The batch stands in its target and the cursors are adopted, but for `left`, which only another version can adopt:
+    /// they alone stay noted.
+    pub fn done(&mut self, left: &[(u64, u64)]) -> Result<()> {
         failpoint!("outbox.done").map_err(|e| Error::io("write", &self.path, e))?;
-        self.turn(Header { pending: false, ..self.header.clone() })
+        let intent = Intent { cursors: left.to_vec(), ..self.header.intent.clone() };
+        self.turn(Header { pending: false, intent, ..self.header.clone() })
     }
 
     /// Writes the next state beside the present one.
@@ -275,7 +282,7 @@ impl Header {
             return Slot::Newer;
         }
         let count = short(28) as usize;
-        if count > MAX_CURSORS {
+        if count > MAX_CURSORS || long(16) > LAST {
             return Slot::Damaged;
         }
         let cursors = (0..count).map(|i| CURSORS + i * 16).map(|at| (long(at), long(at + 8))).collect();

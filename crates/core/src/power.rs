@@ -9,7 +9,7 @@ use crate::fs::Real;
 use crate::ledger::{self, Ledger};
 use crate::source::{open_folder, Source};
 use crate::spec::identity;
-use crate::trial::{lead, lines, spool_path, Writer, SINK};
+use crate::trial::{folder_in_memory, lead, lines, spool_path, Writer, SINK};
 
 /// States tried at each moment: all, if there are no more, else so many in order and so many at random.
 /// `CORDWOOD_POWER_STATES` asks for more of them.
@@ -54,9 +54,7 @@ fn text(record: usize) -> String {
 
 impl History {
     fn of(sync: &str, steps: &[Step]) -> Self {
-        // In memory: thousands of states are written.
-        let place = || tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
-        let (folder, attic) = (place(), place());
+        let (folder, attic) = (folder_in_memory(), folder_in_memory());
         let recorder = Arc::new(Recorder::new(folder.path(), attic.path()));
         let mut writer = Writer::new(folder.path(), 1 << 24);
         let spec = serde_json::json!({"kind": "file", "path": folder.path().join("app.log"), "sync": sync,

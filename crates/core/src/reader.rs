@@ -157,9 +157,10 @@ impl Reader {
         position.clamp(HEADER as u64, self.declared.max(HEADER as u64))
     }
 
-    /// How many records it was sealed with; 0 = that is not known.
+    /// How many records it was sealed with; 0 = that is not known, or more than there is room for.
     pub fn records(&self) -> u64 {
-        self.word(RECORDS)
+        const SMALLEST: u64 = frame::aligned(frame::HEADER + frame::HEAD) as u64;
+        Some(self.word(RECORDS)).filter(|records| *records <= self.declared / SMALLEST).unwrap_or(0)
     }
 
     /// Moves a sink's position forward, never back; only whoever delivers that sink calls this.
@@ -369,7 +370,9 @@ impl Reader {
             if u64::from(claim) <= end - position {
                 budget = budget.checked_sub(claim.into())?;
             }
-            position += 8;
+            // What was never written is most of a segment: no frame begins with nothing.
+            let nothing = self.at(position).chunks_exact(8).take_while(|word| word[..4] == [0; 4]).count();
+            position += 8 * nothing.max(1) as u64;
         }
         None
     }

@@ -16,6 +16,7 @@ use crate::error::{Error, Result, NEWER};
 use crate::failpoint;
 use crate::fork::Held;
 use crate::member::Member;
+pub use crate::member::Take;
 use crate::os::Map;
 use crate::reader::{Bytes, Reader, Step};
 use crate::record::Record;
@@ -24,17 +25,7 @@ use crate::shared::Shared;
 /// How often a folder is listed although nothing said that it changed.
 const RESCAN: Duration = Duration::from_secs(1);
 /// Segments that one call reads from, so that their positions fit an outbox.
-const MOST_SEGMENTS: usize = 64;
-
-/// What the taker of a record wants next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Take {
-    Next,
-    /// This one was taken; stop.
-    Last,
-    /// This one was not taken; stop before it.
-    Leave,
-}
+pub const MOST_SEGMENTS: usize = 64;
 
 /// Which segments a source reads.
 enum Scope {
@@ -283,22 +274,7 @@ impl Source {
     }
 
     fn take_one(&mut self, at: usize, bit: usize, take: &mut impl FnMut(&Record<'_>, Option<&str>) -> Take) -> Take {
-        let member = &mut self.members[at];
-        let cursor = member.cursors[bit];
-        let Step::Frame(_, stride) = member.reader.look(cursor) else { return Take::Next };
-        let taken = if let Some((record, lines)) = member.record(bit) {
-            take(&record, lines.get(bit as u32))
-        } else {
-            member.lost[bit] += 1;
-            member.cursors[bit] = cursor + stride as u64;
-            return Take::Next;
-        };
-        if taken != Take::Leave {
-            let member = &mut self.members[at];
-            member.cursors[bit] = cursor + stride as u64;
-            member.count(bit);
-        }
-        taken
+        self.members[at].take(bit, take)
     }
 
     /// True if there is a record for the sink.
@@ -343,12 +319,16 @@ impl Source {
         self.members.iter_mut().try_for_each(|member| member.sync(sync))
     }
 
-    /// Adopts positions that another leader had reached.
-    pub fn adopt(&mut self, identity: u64, positions: &[(u64, u64)]) -> Result<()> {
+    /// Adopts positions that another leader had reached; returns those in segments of a newer version, which only a leader
+    /// of that version can adopt.
+    pub fn adopt(&mut self, identity: u64, positions: &[(u64, u64)]) -> Result<Vec<(u64, u64)>> {
+        let mut left = Vec::new();
         for (salt, position) in positions {
             let name = OsString::from(format!("{salt:016x}.seg"));
             let is_known = self.members.iter().any(|member| member.reader.header.salt() == *salt);
-            if let (false, false, Some(folder)) = (is_known, self.ignored.contains(&name), self.scope.directory()) {
+            if self.ignored.contains(&name) {
+                left.push((*salt, *position));
+            } else if let (false, Some(folder)) = (is_known, self.scope.directory()) {
                 if folder.has(&name) && !folder.is_abandoned(&name) {
                     // It could not be opened (too many files are): without it the batch would come twice.
                     self.listed = None;
@@ -358,13 +338,12 @@ impl Source {
             }
             for member in &mut self.members {
                 if let (true, Some(bit)) = (member.reader.header.salt() == *salt, member.reader.bit(identity)) {
-                    member.committed[bit] = member.committed[bit].max(*position);
-                    member.rewind(bit);
+                    member.adopt(bit, *position);
                     self.damaged += member.commit(bit, self.tells)?;
                 }
             }
         }
-        Ok(())
+        Ok(left)
     }
 
     /// Whether all that is there could be looked at; not where this process can open no more files.

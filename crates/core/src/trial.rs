@@ -41,6 +41,11 @@ pub fn record(process: &Process) -> Record<'_> {
     }
 }
 
+/// A folder in memory, for tests that make thousands.
+pub fn folder_in_memory() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 /// A process that logs: dropped without more it has been killed.
 pub struct Writer {
     pub spool: Spool,
@@ -107,6 +112,6 @@ pub fn lines(log_dir: &Path) -> Vec<String> {
 }
 
 pub fn segments(log_dir: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(spool_path(log_dir)).unwrap().map(|entry| entry.unwrap().path());
+    let entries = std::fs::read_dir(spool_path(log_dir)).into_iter().flatten().map(|entry| entry.unwrap().path());
     entries.filter(|path| path.extension().is_some_and(|ending| ending == "seg")).collect()
 }

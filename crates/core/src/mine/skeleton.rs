@@ -158,7 +158,7 @@ fn absent_values(text: &[u8], pieces: &mut Vec<Piece>) {
 fn printed_objects(text: &[u8], pieces: &mut Vec<Piece>) {
     let mut at = 1;
     while at < pieces.len() {
-        if is(text, before(pieces, at, 1), b"=") {
+        if is(text, before(pieces, at, 1), b"=") && pieces[at] != Space {
             let open = at + usize::from(!one_of(text, pieces.get(at), b"{[("));
             let ends = one_of(text, pieces.get(open), b"{[(").then(|| closing(text, pieces, open)).flatten();
             if let Some(close) = ends.filter(|close| close - open > 1) {

@@ -298,3 +298,11 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn an_object_apart_from_its_sign_is_words() {
+    let mut miner = Miner::default();
+    for _ in 0..2 {
+        miner.add(b"x = {a b} y");
+    }
+}

@@ -33,11 +33,12 @@ fn a_batch_begun_is_pending_for_whoever_opens_next_and_no_more_once_done() {
     let mut outbox = open(&path);
     assert_eq!(outbox.pending(), Some(&intent()));
     assert_eq!((outbox.owed().unwrap(), outbox.delivered()), (b"bytes\n".to_vec(), 0));
-    outbox.done().unwrap();
+    outbox.done(&[(7, 8)]).unwrap();
     let mut outbox = open(&path);
-    assert_eq!((outbox.pending(), outbox.delivered(), outbox.last()), (None, 6, &intent()));
+    let last = Intent { cursors: vec![(7, 8)], ..intent() };
+    assert_eq!((outbox.pending(), outbox.delivered(), outbox.last()), (None, 6, &last));
     outbox.begin(Intent { records: 2, ..intent() }, b"more\n").unwrap();
-    outbox.done().unwrap();
+    outbox.done(&[]).unwrap();
     assert_eq!(open(&path).delivered(), 8);
 }
 
@@ -61,7 +62,7 @@ fn a_batch_is_refused_while_one_is_pending() {
     outbox.begin(intent(), b"one\n").unwrap();
     assert!(outbox.begin(intent(), b"two\n").is_err());
     assert_eq!(outbox.owed().unwrap(), b"one\n");
-    outbox.done().unwrap();
+    outbox.done(&[]).unwrap();
     let cursors = vec![(0, 0); MAX_CURSORS + 1];
     assert!(outbox.begin(Intent { cursors, ..intent() }, b"two\n").is_err());
 }
@@ -72,13 +73,13 @@ fn killed_at_any_call_the_state_is_the_one_before_or_the_one_after() {
         let (_dir, path) = folder();
         let mut outbox = open(&path);
         outbox.begin(intent(), b"first\n").unwrap();
-        outbox.done().unwrap();
+        outbox.done(&[]).unwrap();
         // Other bytes to the header's end, so that half of it is no header.
         let second = Intent { cursors: vec![(7, 7); MAX_CURSORS], ..intent() };
         let faulty = Arc::new(Faulty::new(at, Fault::Dead));
         let result = Outbox::open(faulty, &path)
             .and_then(|mut o| o.begin(second.clone(), b"second one\n").map(|()| o))
-            .and_then(|mut o| o.done());
+            .and_then(|mut o| o.done(&[]));
         let outbox = open(&path);
         match outbox.pending() {
             Some(_) => assert_eq!((outbox.owed().unwrap(), outbox.delivered()), (b"second one\n".to_vec(), 6)),
@@ -103,7 +104,7 @@ fn a_begin_that_failed_leaves_room_for_the_next() {
                 outbox.begin(intent(), b"one\n").unwrap();
             }
             assert_eq!(open(&path).owed().unwrap(), b"one\n");
-            outbox.done().unwrap();
+            outbox.done(&[]).unwrap();
         }
     }
 }

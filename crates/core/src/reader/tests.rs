@@ -95,3 +95,12 @@ fn a_file_cut_short_ends_where_it_was_cut() {
     file.as_file().set_len(HEADER as u64 + 40).unwrap();
     assert_eq!(count(&mut read), 1);
 }
+
+#[test]
+fn more_records_than_there_is_room_for_are_not_believed() {
+    let (file, segment) = written(1 << 16, 0, 3);
+    segment.seal();
+    assert_eq!(reader(&file).unwrap().records(), 3);
+    file.as_file().write_all_at(&(u64::MAX - 1).to_le_bytes(), RECORDS as u64).unwrap();
+    assert_eq!(reader(&file).unwrap().records(), 0);
+}

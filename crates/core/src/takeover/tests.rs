@@ -59,7 +59,7 @@ impl Scene {
             let intent = resume(&mut self.outbox, &mut log(self.dir.path())).unwrap().unwrap();
             assert_eq!(intent.cursors, [(1, 2)]);
         }
-        self.outbox.done().unwrap();
+        self.outbox.done(&[]).unwrap();
         assert!(resume(&mut self.outbox, &mut log(self.dir.path())).unwrap().is_none());
     }
 }

@@ -55,7 +55,7 @@ fn lead(dir: &Path, fs: &Arc<Faulty>, spool: &mut Spool, compress: &str) -> Resu
     let mut outbox = Outbox::open(Arc::clone(fs) as _, &dir.join("outbox"))?;
     if let Some(intent) = resume(&mut outbox, &mut log)? {
         spool.cursor = intent.cursors[0].1 as usize;
-        outbox.done()?;
+        outbox.done(&[])?;
     }
     assert_eq!(outbox.delivered(), spool.cursor as u64);
     while spool.cursor < spool.records.len() {
@@ -86,7 +86,7 @@ fn deliver(log: &mut LogFile, outbox: &mut Outbox, spool: &mut Spool) -> Result<
         outbox.begin(intent, batch.as_bytes())?;
         locked.write(batch.as_bytes(), room.since_ns())?;
         spool.cursor = next;
-        outbox.done()?;
+        outbox.done(&[])?;
     }
     if full {
         locked.rotate(0)?;
@@ -128,7 +128,7 @@ fn lines(dir: &Path) -> HashMap<String, usize> {
 }
 
 fn run(steps: &[Step]) {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::trial::folder_in_memory();
     let mut spool = Spool::default();
     let last = Step::Lead { records: 1, killed_at: 0, compress: "" };
     for (n, step) in steps.iter().chain([&last]).enumerate() {
