@@ -31,7 +31,16 @@ LINT: Steps = {
 }
 # With the named places at which the tests' leaders die.
 CORE: Steps = {
-    "cargo test of the core": ["cargo", "test", "--quiet", "--locked", "-p", "cordwood-core", "--features", "failpoints"]
+    "cargo test of the core": [
+        "cargo",
+        "test",
+        "--quiet",
+        "--locked",
+        "-p",
+        "cordwood-core",
+        "--features",
+        "failpoints",
+    ]
 }
 STDLIB: Steps = {"CPython's test_logging": [BIN / "python", "-m", "tests.stdlib"]}
 WHEEL: Steps = {"wheel on each Python": [BIN / "python", "-m", "tests.wheel"]}
