@@ -23,7 +23,7 @@ from tests.crash.oracle import Oracle
 THREADS = 3
 CHILDREN = 4
 CHILD_RECORDS = 30
-# Records after which a thread only trickles: the armed build is no release, and each further file makes every rotation of
+# Records after which a thread only trickles: the armed build is slow, and each further file makes every rotation of
 # numbered files dearer. Eight processes at full speed are never caught up with.
 FULL_SPEED = 2_000
 SLOTS_EACH = THREADS + CHILDREN
