@@ -6,12 +6,13 @@ use super::{run, Chance};
 use crate::copy::Rows;
 use crate::fork::Held;
 use crate::frame::{self, Head, Kind};
-use crate::record::{pack, pack_field, Exception, Site, Thread, Value};
+use crate::record::{Exception, Site, Thread};
 use crate::row::Shaper;
 use crate::segment::{Header, Prepared, Segment, SinkId, HEADER, ORDINAL, POSITIONS, RECORDS, SEALED};
 use crate::source::{Source, Take};
 use crate::spec::{Format, Spec};
 use crate::trial::{folder_in_memory, process};
+use crate::value::{pack, pack_field, Value};
 
 const CAPACITY: usize = 32 << 10;
 const SINKS: [SinkId; 2] = [SinkId { identity: 7, local: false }, SinkId { identity: 8, local: true }];
