@@ -168,6 +168,13 @@ class _Reader(HTMLParser):
         self.addresses += [value or "" for name, value in attributes if name in ("src", "href")]
 
 
+def test_columns_of_a_sparkline_stand_for_as_many_hours_each(tmp_path: Path) -> None:
+    """Records that come evenly show no peaks, however many hours there are."""
+    (tmp_path / "shop.log").write_text(log(range(28)))
+    hours = run(str(tmp_path)).stdout.splitlines()[3]
+    assert hours == f"Hours    {'█' * 14}  2026-11-20 00:00 … 2026-11-21 03:00"
+
+
 @pytest.mark.parametrize("how", ["--html", "--markdown"])
 def test_what_a_log_holds_never_becomes_markup(tmp_path: Path, how: str) -> None:
     evil = "2026-11-20 09:00:00,000 - x - ERROR - <script>alert(1)</script> `a` | b \x1b[31m<img src=x>\n"
@@ -188,6 +195,7 @@ def test_what_a_log_holds_never_becomes_markup(tmp_path: Path, how: str) -> None
         (["nowhere/x.log"], "nowhere/x.log: there is no such file or folder"),
         (["--compare", "nowhere", "."], "--compare: 'nowhere' is no file"),
         (["--assignments", "x"], "--assignments needs --plain"),
+        (["--plain", "nowhere"], "cordwood: cannot read nowhere"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,14 @@ def test_assignments_name_the_template_of_each_line(tmp_path: Path) -> None:
     assert (done.exit_code, done.output) == (0, "")
     user = "User <*> logged in from <*>"
     assert (tmp_path / "out").read_text().splitlines() == [user, user, "cache is cold", user]
+
+
+def test_messages_come_through_a_pipe_too() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from cordwood.views.cli import main; main()", "analyze", "--plain", "-"],
+        input="ready\n", capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.split() == ["1", "ready"]
 
 
 def test_a_missing_file_is_an_error_of_the_system(tmp_path: Path) -> None:

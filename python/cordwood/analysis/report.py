@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timezone
 from typing import Literal
 
@@ -171,20 +172,21 @@ def hour_name(hour: int) -> str:
     return datetime.fromtimestamp(hour * _HOUR, timezone.utc).strftime("%Y-%m-%d %H:00")
 
 
-def spread(hours: list[Hour], span: tuple[int, int], columns: int, levels: tuple[int, ...] | None = None) -> list[int]:
-    """Counts in so many equal columns of a span of hours.
+def spread(hours: list[Hour], span: tuple[int, int], most: int, levels: tuple[int, ...] | None = None) -> list[int]:
+    """Counts in columns of a span of hours, as many hours in each: in unequal ones there would be peaks that are none.
 
     Args:
         hours: what to spread.
         span: the first hour, and the one after the last.
-        columns: how many.
+        most: at most so many columns.
         levels: of these levels only.
     """
     first, end = span
-    counts = [0] * columns
+    width = math.ceil((end - first) / most)
+    counts = [0] * math.ceil((end - first) / width)
     for hour, by_level in hours:
         if hour is not None and first <= hour < end:
-            counts[(hour - first) * columns // (end - first)] += sum(
+            counts[(hour - first) // width] += sum(
                 by_level if levels is None else (by_level[level] for level in levels)
             )
     return counts

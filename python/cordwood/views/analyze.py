@@ -122,7 +122,10 @@ def _plain(arguments: tuple[str, ...], assignments: str | None, how: str | None)
         raise click.UsageError("--plain takes one file")
     if how not in (None, "json"):
         raise click.UsageError(f"--plain prints text or JSON, not {how}")
-    templates = plain(arguments[0], assignments)
+    try:
+        templates = plain("/dev/stdin" if arguments[0] == "-" else arguments[0], assignments)
+    except OSError as error:
+        raise NoLogsError(error.strerror or str(error)) from None
     if how == "json":
         click.echo(json.dumps([dataclasses.asdict(one) for one in templates], ensure_ascii=False))
     elif assignments is None:

@@ -51,7 +51,7 @@ def span(report: Report) -> tuple[int, int] | None:
 def columns(report: Report, hours: list[Hour], levels: tuple[int, ...] | None = None) -> list[int]:
     """Counts of something over the report's whole time."""
     whole = span(report)
-    return spread(hours, whole, min(COLUMNS, whole[1] - whole[0]), levels) if whole else []
+    return spread(hours, whole, COLUMNS, levels) if whole else []
 
 
 def trend(counts: list[int]) -> str:

@@ -21,6 +21,7 @@ small{color:var(--dim)}svg{display:block}.l0,.l1{fill:#9aa5b1}.l2{fill:#4a90d9}.
 """
 _WIDE, _HIGH = 900, 140
 _BAR, _ROW = 6, 22
+_PLACES = 120  # columns of the histogram
 
 
 def html(report: Report, choice: Choice) -> str:
@@ -80,8 +81,8 @@ def _histogram(report: Report) -> Iterator[str]:
     whole, names = span(report), hours_shown(report)
     if whole is None or names is None:
         return
-    places = min(120, whole[1] - whole[0])
-    by_place = [spread(report.hours, whole, places, (level,)) for level in range(len(LEVELS))]
+    by_place = [spread(report.hours, whole, _PLACES, (level,)) for level in range(len(LEVELS))]
+    places = len(by_place[0])
     top = max(map(sum, zip(*by_place, strict=True)), default=0) or 1
     wide, bars = _WIDE / places, []
     for place in range(places):
