@@ -64,6 +64,8 @@ def test_times_hold_for_the_whole_query() -> None:
         ("level>=eror", 7, r"no level \(did you mean error\?\)"),
         ("a level:", 2, "a value is missing"),
         ('say "hi', 4, "quote is not closed"),
+        ("level=error", 5, "= is no operator; write level:VALUE, or quotes around text"),
+        ("a user_id!=5", 9, "!= is no operator; write -user_id:VALUE"),
         ("(a b", 0, "bracket is not closed"),
         ("a )", 2, "closes nothing"),
         ("a ()", 2, "nothing in this bracket"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import os
 import subprocess
 import sys
 import time
@@ -71,10 +72,21 @@ def test_the_exit_status_is_greps(search: Search, logs: Path) -> None:
     assert "there is no such file or folder" in search("x", "nowhere.log", status=2).stderr
     wrong = search("level>=eror", status=2)
     assert wrong.stderr.splitlines()[1:] == ["  level>=eror", "         ^"]
+    assert search("levl:error", status=1).stderr == "cordwood: nothing was found; did you mean level by levl?\n"
     (logs / "binary.log").write_bytes(b"\0\1\2" * 99)
     done = search("third", status=2)
     assert done.stdout == line(30, "third")
     assert done.stderr.startswith(f"cordwood: {logs.name}/binary.log: this is no text")
+
+
+def test_one_path_that_is_missing_or_closed_leaves_the_others(
+    search: Search, logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As grep does: the rest is searched, and the status says so."""
+    done = search("third", logs, "nowhere.log", status=2)
+    assert (done.stdout, done.stderr) == (line(30, "third"), "cordwood: nowhere.log: there is no such file or folder\n")
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)  # root may read everything
+    assert search("third", logs / "app.log").stdout == line(30, "third")
 
 
 def test_context_stands_around_and_gaps_are_marked(search: Search, logs: Path) -> None:
@@ -86,6 +98,7 @@ def test_context_stands_around_and_gaps_are_marked(search: Search, logs: Path) -
         [line(1, "m1"), line(2, "m2"), line(3, "m3"), "--\n", line(6, "m6"), line(7, "m7"), line(8, "m8")]
     )
     assert search("m5", "-C1").stdout == line(4, "m4") + line(5, "m5") + line(6, "m6")
+    assert "--last shows no context" in search("m5", "-C1", "-n1", status=2).stderr
 
 
 def test_counts_and_groups(search: Search, logs: Path) -> None:
@@ -111,6 +124,8 @@ def test_json_has_every_part(search: Search, logs: Path) -> None:
     )
     assert found["exception"].endswith("TimeoutError: no reply")
     assert found["file"] == "logs/app.log.1"
+    (logs / "app.log").write_text(line(0, "milliseconds").replace(",000", ",123"))
+    assert json.loads(search("--json", "milliseconds").stdout)["time"] == 1795168800.123
 
 
 def test_what_was_found_is_highlighted(search: Search, logs: Path) -> None:

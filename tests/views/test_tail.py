@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import gzip
 import json
 import logging
 import os
@@ -16,6 +18,7 @@ import pytest
 from cordwood import _native
 from cordwood.errors import NoLogsError
 from cordwood.query.entries import Entry
+from cordwood.query.logfile import LogFile
 from cordwood.query.tail import Tail
 from cordwood.record import Record
 from cordwood.views.tail import tail
@@ -100,9 +103,11 @@ def test_only_the_end_of_a_large_file_is_read(tmp_path: Path) -> None:
 
 def test_a_last_line_without_newline_is_shown_or_waited_for(tmp_path: Path) -> None:
     """Shown at once where nothing will follow; when following, once it is whole."""
+    seen: list[Entry] = []
     path = tmp_path / "app.log"
     write(path, stamp(1, "a"), stamp(2, "b"), end="")
-    assert texts(Tailing(path).last(5, complete=True)) == ["a", "b"]
+    tail([str(path)], 5, seen.append, print, follow=False, stop=lambda: True)
+    assert texts(seen) == ["a", "b"]
     following = Tailing(path)
     assert texts(following.last(5)) == ["a"]
     write(path, "bb")
@@ -237,6 +242,38 @@ def test_a_path_that_is_not_there_is_said(tmp_path: Path) -> None:
         Tailing(tmp_path / "empty")
 
 
+def test_packed_binary_and_missing_files_are_told_apart(tmp_path: Path) -> None:
+    """A packed log is unpacked; of what cannot be shown a line is said, and the rest is shown."""
+    seen: list[Entry] = []
+    said: list[str] = []
+    packed, binary, gone = tmp_path / "old.log.gz", tmp_path / "core.log", tmp_path / "gone.log"
+    packed.write_bytes(gzip.compress(stamp(1, "packed").encode() + b"\n"))
+    binary.write_bytes(bytes(100))
+    tail([str(packed), str(binary), str(gone)], 5, seen.append, said.append, follow=False, stop=lambda: True)
+    assert texts(seen) == ["packed"]
+    assert [line.rpartition(": ")[2] for line in said] == [
+        "there is no such file or folder", "this is no text (it holds NUL bytes)",
+    ]  # fmt: skip
+
+
+def test_a_file_that_cannot_be_followed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By name, once; the others are followed."""
+    write(tmp_path / "a.log", stamp(1, "a"))
+    write(tmp_path / "b.log", stamp(2, "b"))
+    last = LogFile.last
+
+    def refused(file: LogFile, count: int) -> list[Entry]:
+        if file.path.endswith("a.log"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return last(file, count)
+
+    monkeypatch.setattr(LogFile, "last", refused)
+    following = Tailing(tmp_path)
+    assert texts(following.last(5)) == ["b"]
+    assert following.notices() == [f"{tmp_path}/a.log: Permission denied"]
+    assert following.notices() == []
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_following_a_busy_rotating_file_sees_every_record_once(tmp_path: Path, seed: int) -> None:
     """Against a writer in another thread that rotates every few lines."""
@@ -281,5 +318,5 @@ def test_tail_writes_and_stops(tmp_path: Path) -> None:
             seen.append(Entry(0, "written - more", ""))
         return len(seen) > 2
 
-    tail([str(path)], 1, seen.append, follow=True, stop=stop)
+    tail([str(path)], 1, seen.append, print, follow=True, stop=stop)
     assert texts(seen) == ["b", "more", "c"]

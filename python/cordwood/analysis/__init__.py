@@ -50,7 +50,7 @@ def analyze(
         progress: called now and then with the bytes read and those there are, packed files as they lie on the disk.
 
     Raises:
-        NoLogsError: there is nothing to read at one of the paths.
+        NoLogsError: there is nothing to read at the paths.
         ConfigError: a format or a URL cannot be used.
         MissingExtraError: the database's driver is not installed.
     """
@@ -58,10 +58,10 @@ def analyze(
     paths = list(paths)
     asked = compare.widened(query or Query()) if compare else query or Query()
     with contextlib.ExitStack() as opened:
-        parts = _parts(opened, paths, formats, asked)
-        before = _parts(opened, [compare.path], formats, Query()) if compare and compare.path else []
-        analysis = _analysis(asked, rules, level, compare)
         notices: list[str] = []
+        parts = _parts(opened, paths, formats, asked, notices)
+        before = _parts(opened, [compare.path], formats, Query(), notices) if compare and compare.path else []
+        analysis = _analysis(asked, rules, level, compare)
         _watched(lambda done: _read(analysis, before, parts, notices, done), analysis, [*before, *parts], progress)
     found = msgspec.json.decode(analysis.report(), type=Found)
     return Report(
@@ -85,11 +85,13 @@ def analyze(
 
 
 def _parts(
-    opened: contextlib.ExitStack, paths: Iterable[str], formats: Sequence[Format], query: Query
+    opened: contextlib.ExitStack, paths: Iterable[str], formats: Sequence[Format], query: Query, notices: list[str]
 ) -> Sequence[Part]:
     source = open_source(paths, formats)
     opened.callback(source.close)
-    return source.parts(query)
+    parts = source.parts(query)
+    notices += source.notices()
+    return parts
 
 
 def _analysis(query: Query, rules: Sequence[Rule], level: int, compare: Comparison | None) -> _native.Analysis:

@@ -24,7 +24,7 @@ def open_source(paths: Iterable[str], formats: Sequence[tuple[str, str | None]] 
         formats: see `cordwood.query.files.Files`.
 
     Raises:
-        NoLogsError: there is nothing to read at one of the paths.
+        NoLogsError: there is nothing to read at the paths.
         ConfigError: a format or a URL cannot be used.
         MissingExtraError: the database's driver is not installed.
     """

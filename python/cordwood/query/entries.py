@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from cordwood.query.times import SECOND
 from cordwood.record import level_name
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Entry:
     def as_json(self) -> dict[str, object]:
         """As the command line and the web page give it out."""
         found: dict[str, object] = {
-            "time": None if self.time is None else self.time / 1e9,
+            "time": None if self.time is None else self.time / SECOND,
             "level": level_name(self.level) if self.level else None,
             "logger": self.logger or None,
             "message": self.message,

@@ -42,7 +42,7 @@ class Files:
             example line, each with its date format or None.
 
     Raises:
-        NoLogsError: a path is not there, or a folder holds no logs.
+        NoLogsError: none of the paths is there, or holds logs. One of several that is missing is a notice.
         ConfigError: a format cannot be used.
     """
 
@@ -54,23 +54,35 @@ class Files:
         self.spools: dict[str, None] = {}
         self.stdin = False
         self._notices: list[str] = []
-        for path in dict.fromkeys(paths):
-            self._add(path)
+        missing = [error for path in dict.fromkeys(paths) if (error := self._add(path))]
+        if missing and not (self.stdin or self.folders or self.files):
+            raise missing[0]
+        self._notices += map(str, missing)
         self.spools.update(dict.fromkeys(self._spools_of_files()))
 
-    def _add(self, path: str) -> None:
+    def _add(self, path: str) -> NoLogsError | None:
+        """Take a path, or say what is wrong with it."""
         if path == STDIN:
             self.stdin = True
         elif Path(path).is_dir():
-            spools = spools_of(path)
-            self.spools.update(dict.fromkeys(spools))
-            if not logs_in(path) and not spools:
-                raise NoLogsError(f"{path}: there are no logs in this folder (*.log, *.jsonl)")
-            self.folders.append(path)
+            return self._add_folder(path)
         elif chain(path):
             self.files.append(path)
         else:
-            raise NoLogsError(f"{path}: there is no such file or folder")
+            return NoLogsError(f"{path}: there is no such file or folder")
+        return None
+
+    def _add_folder(self, path: str) -> NoLogsError | None:
+        spools = spools_of(path)
+        self.spools.update(dict.fromkeys(spools))
+        try:
+            logs = logs_in(path)
+        except NoLogsError as error:
+            return error
+        if not logs and not spools:
+            return NoLogsError(f"{path}: there are no logs in this folder (*.log, *.jsonl)")
+        self.folders.append(path)
+        return None
 
     def _spools_of_files(self) -> Iterator[str]:
         """Spools whose files are all among ours: their records do not say for which file they are."""

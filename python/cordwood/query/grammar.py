@@ -14,6 +14,8 @@ from cordwood.query.times import moment
 from cordwood.record import LEVELS, level_number
 
 _FIELD = re.compile(r"([A-Za-z_@][\w.@-]*)(:(?:>=|<=|>|<)?|>=|<=|>|<)")
+# Of other query languages: an error, not text that is never found. name=value is text, as it stands in messages.
+_FOREIGN = re.compile(r"([A-Za-z_@][\w.@-]*)(==|!=|=~|!~|~=)|(level|logger|since|until)(~|=)")
 _REGEX = re.compile(r"/((?:[^/\\]|\\.)+)/(?=[\s)]|$)")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _SINGLE = re.compile(r"'((?:[^'\\]|\\.)*)'(?=[\s)]|$)")  # of a value only: don't is a word
@@ -23,6 +25,11 @@ _CLOCK = re.compile(r"\s+(\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)
 _DAY = re.compile(r"\d{4}[-/]\d\d?[-/]\d\d?|today|yesterday|[a-z]+day", re.IGNORECASE)
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _TIMES = ("since", "until")
+# Those that every source knows. All else is looked for among the record's own.
+FIELDS = (
+    "level", "logger", "message", "exception", "pid", "process", "thread", "thread_id", "function", "file", "line",
+    "host", *_TIMES,
+)  # fmt: skip
 # Other words for the fields that every record has.
 _ALIASES = {
     "name": "logger", "logger_name": "logger", "levelname": "level", "severity": "level", "msg": "message",
@@ -137,6 +144,15 @@ class _Parser:
         field = _FIELD.match(self.text, self.at)
         if field:
             return self.field(field)
+        return self.bare()
+
+    def bare(self) -> Text:
+        """A word without quotes."""
+        foreign = _FOREIGN.match(self.text, self.at)
+        if foreign:
+            name, op = foreign[1] or foreign[3], foreign[2] or foreign[4]
+            meant = f"{'-' * op.startswith('!')}{name}:VALUE"
+            raise self.fail(f"{op} is no operator; write {meant}, or quotes around text", self.at + len(name))
         bare = _BARE.match(self.text, self.at)
         if bare is None:
             raise self.fail("this bracket closes nothing")

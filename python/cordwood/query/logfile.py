@@ -109,12 +109,8 @@ class LogFile:
         except OSError:
             return None
 
-    def last(self, count: int, *, complete: bool = False) -> list[Entry]:
+    def last(self, count: int) -> list[Entry]:
         """The last entries, from backups too where the file has not as many; reading goes on after them.
-
-        Args:
-            count: how many.
-            complete: take a last line without a newline as it is.
 
         Raises:
             OSError: the file is there and cannot be read.
@@ -125,12 +121,12 @@ class LogFile:
             return []
         self.close()
         self._current = _Open(file)
-        found = self._last_of(self._current, self.path, count, complete=complete)
+        found = self._last_of(self._current, self.path, count)
         for path in _backups(self.path):
             older = self._open(path) if len(found) < count else None
             if older is not None:
                 if older.identity != self._current.identity:
-                    found = self._last_of(older, path, count - len(found), complete=True, aside=True) + found
+                    found = self._last_of(older, path, count - len(found), aside=True) + found
                 older.file.close()
         return found
 
@@ -167,15 +163,15 @@ class LogFile:
         self._current = now
         return lines + now.read()
 
-    def _last_of(self, file: _Open, path: str, count: int, *, complete: bool, aside: bool = False) -> list[Entry]:
-        """The last entries of an open file, which is read to its end; `aside`: it is not the one that is followed."""
+    def _last_of(self, file: _Open, path: str, count: int, *, aside: bool = False) -> list[Entry]:
+        """The last entries of an open file, which is read to its end; `aside`: it is whole, and not followed."""
         size = file.status.st_size
         span = _BLOCK
         while True:
             start = max(0, size - span)
             file.position, file.partial, file.before = start, b"", b""
             lines = file.read()
-            if complete:
+            if aside:
                 lines += file.rest()
             cutter = self._new_cutter()
             found = entries(cutter.feed(lines.partition(b"\n")[2] if start else lines, path, end=True))

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 
 from cordwood import _native
-from cordwood.errors import NoLogsError
 from cordwood.query.entries import Entry, by_time
 from cordwood.query.entries import entries as native_entries
 from cordwood.query.files import Files
@@ -29,8 +28,7 @@ class Tail:
         formats: as in `Files`.
 
     Raises:
-        NoLogsError: a path is not there, or a folder holds no logs.
-        ConfigError: a format cannot be used.
+        NoLogsError, ConfigError: as `Files`.
     """
 
     def __init__(
@@ -41,6 +39,7 @@ class Tail:
         self._files = {path: self._file(path) for path in self._source.live()}
         self._shown: set[str] = set()  # first lines shown from a spool, until they come out of the file
         self._next_look = 0.0
+        self._notices: dict[str, str] = {}  # by file: a look may be repeated
 
     def _file(self, path: str, *, whole: bool = False) -> LogFile:
         return LogFile(path, self._query, self._source.known(path), whole=whole)
@@ -56,21 +55,14 @@ class Tail:
 
     def notices(self) -> list[str]:
         """What went wrong since the last call, a line each."""
-        return self._source.notices()
+        found, self._notices = [*self._source.notices(), *self._notices.values()], {}
+        return found
 
-    def last(self, count: int, *, complete: bool = False) -> list[Entry]:
-        """The last `count` entries of all together.
-
-        Args:
-            count: how many.
-            complete: take a last line without a newline as it is: nothing will follow.
-
-        Raises:
-            NoLogsError: a file cannot be read.
-        """
+    def last(self, count: int) -> list[Entry]:
+        """The last `count` entries of all together."""
         for _ in range(_TRIES):
             before = self._identities()
-            entries = [entry for file in self._files.values() for entry in _last(file, count, complete=complete)]
+            entries = [entry for file in self._files.values() for entry in self._last(file, count)]
             waiting = [(spool, undelivered(spool)) for spool in self._source.spools]
             after = {(r.segment, r.sequence) for _, records in waiting for r in records}
             if before <= after:  # nothing was delivered while the files were read: no record is missing or twice
@@ -79,6 +71,13 @@ class Tail:
         self._shown.update(_first_line(entry) for entry in spooled)
         entries = sorted(entries + spooled, key=by_time)
         return entries[-count:] if count else []
+
+    def _last(self, file: LogFile, count: int) -> list[Entry]:
+        try:
+            return file.last(count)
+        except OSError as error:
+            self._notices[file.path] = f"{file.path}: {error.strerror}"
+            return []
 
     def _identities(self) -> set[tuple[int, int]]:
         return {(record.segment, record.sequence) for spool in self._source.spools for record in undelivered(spool)}
@@ -122,13 +121,6 @@ class Tail:
         """Let go of the files."""
         for file in self._files.values():
             file.close()
-
-
-def _last(file: LogFile, count: int, *, complete: bool) -> list[Entry]:
-    try:
-        return file.last(count, complete=complete)
-    except OSError as error:
-        raise NoLogsError(f"{file.path}: {error.strerror}") from None
 
 
 def _first_line(entry: Entry) -> str:

@@ -122,21 +122,29 @@ def doctor(folder: str | None, config: str | None, *, ledger: bool, as_json: boo
 
 
 @main.command(short_help="Show the last records of files, merged by time.")
-@click.argument("paths", nargs=-1, type=click.Path())
+@click.argument("paths", nargs=-1, type=click.Path(readable=False))
 @click.option("-n", "--lines", "count", type=click.IntRange(min=0), default=10, show_default=True, help="Records.")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes, through rotation and truncation.")
 @_as_json
-def tail(paths: tuple[str, ...], count: int, *, follow: bool, as_json: bool) -> None:
+def tail(paths: tuple[str, ...], count: int, *, follow: bool, as_json: bool) -> int:
     """Show the last records of files and folders PATHS (./logs), merged by time."""
+    from cordwood.query.times import SECOND
     from cordwood.views.tail import tail as show
 
     def write(entry: Entry) -> None:
         if as_json:
-            _print_json({"time": (entry.time or 0) / 1e9, "file": entry.source, "text": entry.text})
+            _print_json({"time": (entry.time or 0) / SECOND, "file": entry.source, "text": entry.text})
         else:
             click.echo(entry.text)
 
-    show(paths or ("logs",), count, write, follow=follow, stop=lambda: False)
+    complaints = []
+
+    def complain(notice: str) -> None:
+        complaints.append(notice)
+        click.echo(f"cordwood: {notice}", err=True)
+
+    show(paths or ("logs",), count, write, complain, follow=follow, stop=lambda: False)
+    return 2 if complaints else 0
 
 
 @main.command(short_help="Run a service, kill a worker, count every record.")

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cordwood.errors import closest
 from cordwood.query import Entry, Group, Query, Source, open_source, parse
 from cordwood.query.files import STDIN_NAME
-from cordwood.query.model import All, AnyOf, Node, Regex, Text
+from cordwood.query.grammar import FIELDS
+from cordwood.query.model import All, AnyOf, Field, Node, Not, Regex, Text
 from cordwood.query.times import SECOND, duration
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ _FIELD = re.compile(r"[A-Za-z_@][\w.@-]*")
 
 @click.command()
 @click.argument("query")
-@click.argument("paths", nargs=-1, type=click.Path())
+@click.argument("paths", nargs=-1, type=click.Path(readable=False))
 @click.option("-A", "--after-context", "after", type=click.IntRange(min=0), help="Show so many records after each.")
 @click.option("-B", "--before-context", "before", type=click.IntRange(min=0), help="Show so many records before each.")
 @click.option("-C", "--context", type=click.IntRange(min=0), default=0, help="Show so many before and after each.")
@@ -79,6 +81,8 @@ def search(
     shown = before if before is not None else context, after if after is not None else context
     if (count or group_by or per) and (follow or last):
         raise click.UsageError("--count, --group-by and --per cannot be used with --follow or --last")
+    if last and any(shown):
+        raise click.UsageError("--last shows no context")
     if follow and any(shown):
         raise click.UsageError("--follow shows no context")
     if follow and any("://" in path or path == "-" for path in paths):
@@ -102,6 +106,8 @@ def search(
             found = printer.entries(source.last(asked, last))
         else:
             found = printer.entries(source.select(asked, before=shown[0], after=shown[1]), gaps=any(shown))
+        if found == 1:
+            _hint(asked.where)
         return 2 if _complain(source) else found
     finally:
         source.close()
@@ -112,6 +118,18 @@ def _complain(source: Source) -> bool:
     for notice in notices:
         click.echo(f"cordwood: {notice}", err=True)
     return bool(notices)
+
+
+def _hint(node: Node) -> None:
+    """Nothing was found: perhaps because of a field's name. Any name may be a record's own, so it is no error."""
+    match node:
+        case Field(name) if name not in FIELDS and (meant := closest(name, FIELDS)):
+            click.echo(f"cordwood: nothing was found; did you mean {meant} by {name}?", err=True)
+        case Not(inner):
+            _hint(inner)
+        case All(nodes) | AnyOf(nodes):
+            for one in nodes:
+                _hint(one)
 
 
 def _following(tail: Tail, last: int | None) -> Iterator[Entry]:
@@ -205,7 +223,7 @@ class _Printer:
         """Print a line for each group: time, values, count."""
         if self.as_json:
             for group in groups:
-                begin = {} if group.begin is None else {"time": group.begin / 1e9}
+                begin = {} if group.begin is None else {"time": group.begin / SECOND}
                 values = dict(zip(names, group.values, strict=False))
                 click.echo(json.dumps({**begin, **values, "count": group.count}, ensure_ascii=False))
         else:
