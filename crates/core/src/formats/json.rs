@@ -238,14 +238,18 @@ impl Path {
 /// The one name of a field that every record has, for the names of other vocabularies.
 fn common(name: &str) -> &str {
     match name {
-        "process.pid" | "process_id" | "process.id" => "pid",
+        "process.pid" | "process_id" | "process.id" | "Resource.process.pid" => "pid",
         "process.name" | "processName" | "process_name" => "process",
         "process.thread.name" | "thread.name" | "threadName" | "thread_name" => "thread",
         "process.thread.id" | "thread.id" => "thread_id",
-        "log.origin.function" | "code.function.name" | "funcName" | "func_name" => "function",
-        "log.origin.file.line" | "code.line.number" | "lineno" => "line",
-        "log.origin.file.name" | "code.file.path" | "pathname" => "file",
-        "host.hostname" | "hostname" | "host.name" => "host",
+        "log.origin.function"
+        | "code.function.name"
+        | "logging.googleapis.com/sourceLocation.function"
+        | "funcName"
+        | "func_name" => "function",
+        "log.origin.file.line" | "code.line.number" | "logging.googleapis.com/sourceLocation.line" | "lineno" => "line",
+        "log.origin.file.name" | "code.file.path" | "logging.googleapis.com/sourceLocation.file" | "pathname" => "file",
+        "host.hostname" | "hostname" | "host.name" | "Resource.host.name" => "host",
         "taskName" => "task",
         other => other,
     }

@@ -191,6 +191,19 @@ fn fields_are_opened_and_bags_leave_no_trace() {
 }
 
 #[test]
+fn fields_that_every_record_has_have_one_name_in_every_vocabulary() {
+    let otel = br#"{"Body":"x","Resource":{"host.name":"box","process.pid":7},"Attributes":{"code.line.number":3}}"#;
+    let gcp = br#"{"message":"x","logging.googleapis.com/sourceLocation":{"file":"a.py","line":"3","function":"f"}}"#;
+    let names = |line: &'static [u8]| {
+        let mut found = Vec::new();
+        json::fields(line, &mut |name, _| found.push(name.to_owned()));
+        found
+    };
+    assert_eq!(names(otel), ["host", "pid", "line"]);
+    assert_eq!(names(gcp), ["file", "line", "function"]);
+}
+
+#[test]
 fn several_formats_in_one_text_are_all_found() {
     let sample =
         "2026-11-20 14:03:07,1 - a - INFO - x\n{\"level\":\"INFO\",\"message\":\"y\",\"time\":1795183387}\n".repeat(9);
