@@ -77,6 +77,7 @@ def test_times_hold_for_the_whole_query() -> None:
         ("x since:25:00", 8, "hour"),
         ("-since:1h", 1, "cannot stand"),
         ("a OR b since:1h", 0, "beside OR"),
+        ("a OR since:1h", 0, "beside OR"),
         ("since:1h since:2h", 9, "twice"),
         ("since:1h until:2h", 9, "not after"),
     ],

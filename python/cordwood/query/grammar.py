@@ -97,10 +97,10 @@ class _Parser:
                 raise self.fail("OR needs something before it", start)
         if len(branches) == 1:
             return branches[0]
-        if branches[-1] == All(()):
-            raise self.fail("OR needs something after it")
         if self.times != times:
             raise self.fail("since: and until: hold for the whole query and cannot stand beside OR", begins)
+        if branches[-1] == All(()):
+            raise self.fail("OR needs something after it")
         return AnyOf(tuple(branches))
 
     def all_of(self) -> Node:
