@@ -13,7 +13,7 @@ from pathlib import Path
 import cordwood
 import pytest
 from cordwood.query.spooled import spools_of
-from cordwood.spool import spool_folder
+from cordwood.spool import file_sinks, spool_folder
 
 
 def test_a_spool_elsewhere_delivers_to_the_log_directory(tmp_path: Path) -> None:
@@ -73,3 +73,14 @@ def test_a_second_user_of_a_folder_has_a_spool_of_its_own_and_loses_nothing(shar
     assert "belongs to another user" in done.stderr
     assert [line.rpartition("of the ")[2] for line in log.read_text().splitlines()] == ["first", "second"]
     assert (shared / "home" / ".local" / "state" / "cordwood").is_dir()
+
+
+def test_what_stands_in_the_place_of_a_sinks_options_is_not_followed(tmp_path: Path) -> None:
+    """A link to a device without an end, a pipe that nobody writes, a folder: as if they were not there."""
+    sinks = tmp_path / "sinks"
+    sinks.mkdir()
+    (sinks / "1.json").write_text('{"kind": "file", "path": "a.log"}')
+    (sinks / "2.json").symlink_to("/dev/zero")
+    os.mkfifo(sinks / "3.json")
+    (sinks / "4.json").mkdir()
+    assert file_sinks(str(tmp_path)) == {"1": {"kind": "file", "path": "a.log"}}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from cordwood.errors import report
 FOLDER = ".cordwood"
 LEAST_ROOM = 1024 * 1024  # bytes free on the disk
 LOG_DIRS = "log_dirs"  # in a spool that stands elsewhere than in its log directory: the directories it is for
+_MOST_TEXT = 1024 * 1024  # characters of a sink's options
 _TAKE_OVER = 1.0  # seconds that opening waits for what stands in another place to be delivered
 
 
@@ -144,10 +146,26 @@ def file_sinks(folder: str) -> dict[str, dict[str, object]]:
     return {name: spec for name, spec in _specs(folder) if spec.get("kind") == "file"}
 
 
+def read_small(path: str | os.PathLike[str]) -> str:
+    """The text of a small file in a spool, where somebody may have put a link, a pipe or a device in its place.
+
+    Raises:
+        OSError: it cannot be read, or is no such file.
+    """
+    with open(path, encoding="utf-8", opener=_unfollowed) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no ordinary file", os.fspath(path))
+        return file.read(_MOST_TEXT)
+
+
+def _unfollowed(name: str, flags: int) -> int:
+    return os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY)
+
+
 def _specs(folder: str) -> Iterator[tuple[str, dict[str, object]]]:
     for path in sorted(Path(folder, "sinks").glob("*.json")):
         try:
-            spec = json.loads(path.read_text(encoding="utf-8"))
+            spec = json.loads(read_small(path))
         except (OSError, ValueError):
             continue
         if isinstance(spec, dict):

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::file::{FileOptions, LogFile, Sync};
+use crate::folder::read_small;
 use crate::fs::{FileSystem, Real};
 use crate::outbox::{Intent, Outbox, MAX_CURSORS};
 use crate::shared::Shared;
@@ -262,7 +263,7 @@ const LOG_DIRS: &str = "log_dirs";
 
 /// Only files below the log directory, which holds the spool or is named by it, are trusted.
 fn check_target(folder: &Path, target: &Path) -> Result<()> {
-    let named = std::fs::read_to_string(folder.join(LOG_DIRS)).unwrap_or_default();
+    let named = read_small(&folder.join(LOG_DIRS)).unwrap_or_default();
     let mut roots = folder.parent().into_iter().chain(named.lines().map(Path::new));
     let within = roots.any(|root| root.is_absolute() && target.starts_with(root)) && !target.starts_with(folder);
     if within && !target.components().any(|part| part == std::path::Component::ParentDir) {

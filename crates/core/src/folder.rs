@@ -1,6 +1,6 @@
 //! A spool's folder: what stands in it, who may use it, and how a segment is made there.
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -14,6 +14,9 @@ use crate::failpoint;
 use crate::fork::Held;
 use crate::os::{identity, random, Identity};
 use crate::segment::Prepared;
+
+/// No options of a sink are longer.
+const MOST_TEXT: u64 = 1 << 20;
 
 /// A spool's folder, or the anonymous memory that stands in for one.
 pub struct Folder {
@@ -92,6 +95,11 @@ impl Folder {
         Some(self.path.as_ref()?.join("sinks").join(format!("{identity:016x}.json")))
     }
 
+    /// A sink's options, as they stand in the folder. None: there is no folder.
+    pub fn read_sink(&self, identity: u64) -> Option<io::Result<String>> {
+        self.sink_path(identity).as_deref().map(read_small)
+    }
+
     /// Takes the lock of a sink that has a deliverer of its own; None while another has it. Memory has one process alone.
     pub fn lock_sink(&self, identity: u64) -> Option<Held> {
         let Some(path) = self.sink_path(identity) else {
@@ -115,7 +123,7 @@ impl Folder {
     /// done, if so. Unchanged ones are left alone.
     pub fn describe_sink(&self, identity: u64, spec: &str) -> Result<Option<Error>> {
         let Some(path) = self.sink_path(identity) else { return Ok(None) };
-        if std::fs::read(&path).is_ok_and(|old| old == spec.as_bytes()) {
+        if read_small(&path).is_ok_and(|old| old == spec) {
             return Ok(None);
         }
         if let Some(folder) = path.parent() {
@@ -196,6 +204,18 @@ fn is_network(path: &Path) -> Result<bool> {
     const NETWORKS: [u32; 6] = [0x6969, 0xFF53_4D42, 0xFE53_4D42, 0x517B, 0x0102_1997, 0x0BD0_0BD0];
     let found = rustix::fs::statfs(path).map_err(|e| Error::io("look at", path, e))?;
     Ok(NETWORKS.contains(&(found.f_type as u32)))
+}
+
+/// The text of a small file in a spool: whoever may write there may have put a link, a pipe or a device in its place.
+pub fn read_small(path: &Path) -> io::Result<String> {
+    let mut options = std::fs::OpenOptions::new();
+    options.read(true).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32);
+    let file = options.open(path)?;
+    let mut text = String::new();
+    if file.metadata()?.is_file() && file.take(MOST_TEXT + 1).read_to_string(&mut text)? as u64 <= MOST_TEXT {
+        return Ok(text);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidData, "it is no small file of text"))
 }
 
 #[cfg(test)]

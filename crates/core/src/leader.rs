@@ -162,7 +162,7 @@ impl Leader {
     /// A sink's options, as they stand in the folder.
     fn read_spec(&self, identity: u64) -> Result<Options> {
         let path = self.shared.folder.sink_path(identity);
-        let spec = match path.as_ref().map(std::fs::read_to_string) {
+        let spec = match self.shared.folder.read_sink(identity) {
             Some(Ok(spec)) => spec,
             Some(Err(e)) if e.kind() != std::io::ErrorKind::NotFound => {
                 return Err(Error::io("read", path.unwrap_or_default(), e))

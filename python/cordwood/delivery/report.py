@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cordwood.spool import read_small
+
 _OFFSET, _PRIME, _WORD = 0xCBF29CE484222325, 0x100000001B3, 0xFFFFFFFFFFFFFFFF
 
 
@@ -50,7 +52,7 @@ class StateFile:
         try:
             changed = self._path.stat().st_mtime_ns
             if changed != self._seen:
-                self._held = json.loads(self._path.read_text(encoding="utf-8"))
+                self._held = json.loads(read_small(self._path))
                 self._seen = changed
         except (OSError, ValueError):
             return self._held

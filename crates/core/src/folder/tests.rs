@@ -47,3 +47,18 @@ fn a_newer_versions_control_page_is_neither_used_nor_replaced() {
     assert!(error.contains("newer version"), "{error}");
     assert_eq!(std::fs::read(&page).unwrap(), bytes);
 }
+
+#[test]
+fn a_sinks_options_are_read_from_a_small_file_and_from_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = Folder::open(&dir.path().join("spool")).unwrap();
+    folder.describe_sink(1, "{}").unwrap();
+    assert_eq!(folder.read_sink(1).unwrap().unwrap(), "{}");
+    std::os::unix::fs::symlink("/dev/zero", folder.sink_path(2).unwrap()).unwrap();
+    std::fs::create_dir(folder.sink_path(3).unwrap()).unwrap();
+    std::fs::write(folder.sink_path(4).unwrap(), vec![b' '; 1 << 21]).unwrap();
+    for identity in 2..=4 {
+        let error = folder.read_sink(identity).unwrap().unwrap_err();
+        assert_ne!(error.kind(), std::io::ErrorKind::NotFound);
+    }
+}
