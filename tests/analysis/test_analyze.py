@@ -175,6 +175,13 @@ def test_columns_of_a_sparkline_stand_for_as_many_hours_each(tmp_path: Path) -> 
     assert hours == f"Hours    {'█' * 14}  2026-11-20 00:00 … 2026-11-21 03:00"
 
 
+def test_the_picture_says_which_colour_is_which_level(tmp_path: Path) -> None:
+    (tmp_path / "shop.log").write_text(log(range(2), failing=range(1)))
+    page = run("--html", str(tmp_path)).stdout
+    assert '<rect class="l4" width="10" height="10"/></svg> ERROR <b>50</b>' in page
+    assert '<rect class="l2" width="10" height="10"/></svg> INFO <b>100</b>' in page
+
+
 @pytest.mark.parametrize("how", ["--html", "--markdown"])
 def test_what_a_log_holds_never_becomes_markup(tmp_path: Path, how: str) -> None:
     evil = "2026-11-20 09:00:00,000 - x - ERROR - <script>alert(1)</script> `a` | b \x1b[31m<img src=x>\n"

@@ -16,8 +16,8 @@ h1{font-size:1.25rem}h2{font-size:1.05rem;margin-top:2rem}
 table{border-collapse:collapse;width:100%}td,th{padding:.25rem .6rem .25rem 0;text-align:left;vertical-align:top;
 border-bottom:1px solid var(--line)}td.n{text-align:right;white-space:nowrap}
 code,pre{font:13px/1.4 ui-monospace,monospace;overflow-wrap:anywhere}pre{overflow:auto;white-space:pre-wrap}
-small{color:var(--dim)}svg{display:block}.l0,.l1{fill:#9aa5b1}.l2{fill:#4a90d9}.l3{fill:#d9a514}.l4{fill:#d9483b}
-.l5{fill:#a3188f}.s{fill:#4a90d9}.e{fill:#d9483b}
+small{color:var(--dim)}svg{display:block}p svg{display:inline}
+.l0,.l1{fill:#9aa5b1}.l2{fill:#4a90d9}.l3{fill:#d9a514}.l4{fill:#d9483b}.l5{fill:#a3188f}.s{fill:#4a90d9}.e{fill:#d9483b}
 """
 _WIDE, _HIGH = 900, 140
 _BAR, _ROW = 6, 22
@@ -101,7 +101,7 @@ def _histogram(report: Report) -> Iterator[str]:
 
 def _stats(report: Report, choice: Choice) -> Iterator[str]:
     yield from _histogram(report)
-    yield f"<p>{' · '.join(f'{name} <b>{count:,}</b>' for name, count in by_level(report))}</p>"
+    yield f"<p>{' · '.join(f'{_swatch(name)} {name} <b>{count:,}</b>' for name, count in by_level(report))}</p>"
     rows = [
         (_code(one.text), _number(one.count), _bars(columns(report, one.hours)), _cell(_errors_of(one)))
         for one in report.loggers[: choice.most]
@@ -110,6 +110,12 @@ def _stats(report: Report, choice: Choice) -> Iterator[str]:
     if rows:
         yield "<h2>Loggers</h2>"
         yield _table(rows)
+
+
+def _swatch(name: str) -> str:
+    """The colour of a level in the histogram."""
+    level = LEVELS.index(name) if name in LEVELS else 0
+    return f'<svg width="10" height="10"><rect class="l{level}" width="10" height="10"/></svg>'
 
 
 def _errors_of(one: Counted) -> str:
