@@ -240,6 +240,9 @@ def test_a_path_that_is_not_there_is_said(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(NoLogsError, match="no logs in this folder"):
         Tailing(tmp_path / "empty")
+    (tmp_path / "app.log.1.gz").touch()
+    with pytest.raises(NoLogsError, match="nothing comes to a packed log"):
+        Tailing(tmp_path / "app.log.1.gz")
 
 
 def test_packed_binary_and_missing_files_are_told_apart(tmp_path: Path) -> None:

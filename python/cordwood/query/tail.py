@@ -6,10 +6,12 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 
 from cordwood import _native
+from cordwood.errors import NoLogsError
 from cordwood.query.entries import Entry, by_time
 from cordwood.query.entries import entries as native_entries
 from cordwood.query.files import Files
 from cordwood.query.logfile import LogFile
+from cordwood.query.logs import COMPRESSED
 from cordwood.query.model import Query
 from cordwood.query.spooled import as_lines, undelivered
 from cordwood.query.times import SECOND, local_zone
@@ -28,7 +30,8 @@ class Tail:
         formats: as in `Files`.
 
     Raises:
-        NoLogsError, ConfigError: as `Files`.
+        NoLogsError: as `Files`, or a file is packed.
+        ConfigError: as `Files`.
     """
 
     def __init__(
@@ -36,6 +39,9 @@ class Tail:
     ) -> None:
         self._query = query or Query()
         self._source = Files(paths, formats)
+        for path in self._source.files:
+            if path.endswith(COMPRESSED):
+                raise NoLogsError(f"{path}: nothing comes to a packed log; name the one that grows")
         self._files = {path: self._file(path) for path in self._source.live()}
         self._shown: set[str] = set()  # first lines shown from a spool, until they come out of the file
         self._next_look = 0.0
