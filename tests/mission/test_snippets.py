@@ -145,7 +145,9 @@ def test_shell_as_printed(document: str, text: str, tmp_path: Path) -> None:
 
 def serve(command: str, folder: Path, environ: dict[str, str], word: str) -> None:
     """Run a server until its log says that it serves, then interrupt it."""
-    with subprocess.Popen(["sh", "-c", f"exec {command}"], cwd=folder, env=environ) as server:
+    # Who runs the tests in the background has interrupts ignored, and so would the server.
+    heard = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+    with subprocess.Popen(["sh", "-c", f"exec {command}"], cwd=folder, env=environ, preexec_fn=heard) as server:  # noqa: PLW1509
         try:
             wait_until(lambda: any(word in log.read_text() for log in (folder / "logs").glob("*.log")), "not served")
         finally:
