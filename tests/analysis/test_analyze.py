@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -173,6 +174,14 @@ def test_columns_of_a_sparkline_stand_for_as_many_hours_each(tmp_path: Path) -> 
     (tmp_path / "shop.log").write_text(log(range(28)))
     hours = run(str(tmp_path)).stdout.splitlines()[3]
     assert hours == f"Hours    {'█' * 14}  2026-11-20 00:00 … 2026-11-21 03:00"
+
+
+@pytest.mark.parametrize("how", [(), ("--markdown",), ("--html",)])
+def test_one_is_no_plural(tmp_path: Path, how: tuple[str, ...]) -> None:
+    (tmp_path / "x.log").write_text("2026-11-20 09:00:00,000 - x - ERROR - timed out\n")
+    shown = run(*how, str(tmp_path)).stdout
+    assert ": 1 record, 2026" in shown.replace("\\", "")
+    assert not re.search("1 (records|errors)", shown)
 
 
 def test_the_picture_says_which_colour_is_which_level(tmp_path: Path) -> None:

@@ -36,6 +36,11 @@ class Choice:
 View = Callable[[Report, Choice], str]
 
 
+def many(count: int, what: str) -> str:
+    """`1 record`, `2,000 records`."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def sparkline(counts: list[int]) -> str:
     """Counts as a row of bars; nothing is a space."""
     top = max(counts, default=0)
@@ -74,7 +79,7 @@ def clean(text: str, longest: int = _LONGEST) -> str:
 def title(report: Report) -> str:
     """What was read, how much of it, from when to when."""
     when = "" if report.now.first is None else f", {moment(report.now.first)} to {moment(report.now.last)}"
-    return f"{', '.join(map(clean, report.sources))}: {report.now.records:,} records{when}"
+    return f"{', '.join(map(clean, report.sources))}: {many(report.now.records, 'record')}{when}"
 
 
 def by_level(report: Report) -> list[tuple[str, int]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from html import escape
 
 from cordwood.analysis.report import ERRORS, LEVELS, Counted, Report, spread
-from cordwood.views.report import Choice, by_level, clean, columns, hours_shown, percent, span, title, trend, when
+from cordwood.views.report import Choice, by_level, clean, columns, hours_shown, many, percent, span, title, trend, when
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _STYLE = """
@@ -72,7 +72,7 @@ def _bars(counts: list[int], kind: str = "s") -> str:
         for place, count in enumerate(counts)
         if (high := max(1, count * _ROW // top) if count else 0)
     )
-    words = f"{sum(counts):,} records, at most {top:,} at a time"
+    words = f"{many(sum(counts), 'record')}, at most {top:,} at a time"
     return _cell(f'<svg width="{len(counts) * _BAR}" height="{_ROW}" role="img" aria-label="{words}">{bars}</svg>')
 
 
@@ -119,7 +119,7 @@ def _swatch(name: str) -> str:
 
 
 def _errors_of(one: Counted) -> str:
-    return f"{one.errors:,} errors" if one.errors else ""
+    return many(one.errors, "error") if one.errors else ""
 
 
 def _issues(report: Report) -> Iterator[str]:

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from cordwood.analysis.report import ERRORS, Report
-from cordwood.views.report import Choice, by_level, clean, columns, hours_shown, percent, sparkline, title, trend, when
+from cordwood.views.report import (
+    Choice,
+    by_level,
+    clean,
+    columns,
+    hours_shown,
+    many,
+    percent,
+    sparkline,
+    title,
+    trend,
+    when,
+)
 
 
 def markdown(report: Report, choice: Choice) -> str:
@@ -58,7 +70,7 @@ def _issues(report: Report) -> Iterator[str]:
     if report.issues:
         yield "## Known issues"
     for issue in sorted(report.issues, key=lambda one: -one.found.count):
-        seen = f"{issue.found.count:,} records, {when(issue.found)}"
+        seen = f"{many(issue.found.count, 'record')}, {when(issue.found)}"
         yield f"**{_plain(issue.title)}**: {seen}\n\n> {_plain(issue.advice)}"
 
 
@@ -85,7 +97,7 @@ def _errors(report: Report, choice: Choice) -> Iterator[str]:
         yield "## Errors by traceback"
     for one in report.errors[: choice.most]:
         counts = columns(report, one.hours)
-        seen = ", ".join(filter(None, (f"{one.count:,} records", when(one), trend(counts))))
+        seen = ", ".join(filter(None, (many(one.count, "record"), when(one), trend(counts))))
         shown = "\n".join(f"    {line}" for line in map(clean, one.example.splitlines()))
         yield f"{_code(one.text)} `{sparkline(counts)}` {seen}\n\n{shown}"
     if report.failing:

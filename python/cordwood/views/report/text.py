@@ -12,6 +12,7 @@ from cordwood.views.report import (
     clean,
     columns,
     hours_shown,
+    many,
     percent,
     sparkline,
     title,
@@ -45,7 +46,7 @@ def _stats(report: Report, choice: Choice) -> Iterator[str]:
             yield f"Errors   {sparkline(wrong)}"
     loggers = [one for one in report.loggers if one.text]
     for place, one in enumerate(loggers[: choice.most]):
-        errors = f"  {one.errors:,} errors" if one.errors else ""
+        errors = f"  {many(one.errors, 'error')}" if one.errors else ""
         name = clean(one.text, 32)
         bars = sparkline(columns(report, one.hours))
         yield f"{'Loggers' if not place else '':<9}{name:<32} {one.count:>9,}  {bars}{errors}"
@@ -66,14 +67,14 @@ def _issues(report: Report) -> Iterator[str]:
 def _changes(report: Report, choice: Choice) -> Iterator[str]:
     if not report.compared:
         return
-    yield f"Compared {clean(report.compared)} ({report.before.records:,} records)"
+    yield f"Compared {clean(report.compared)} ({many(report.before.records, 'record')})"
     if not report.changes:
         yield "           nothing new, nothing gone, nothing that grew"
     for kind in ("new", "spiking", "vanished"):
         found = [one for one in report.changes if one.kind == kind]
         for change in found[: choice.most]:
             shares = f"{percent(change.before)} → {percent(change.now)}, p={change.p:.1g}" if kind != "new" else ""
-            yield f"{kind:>9}  {clean(change.pattern.text)}  {shares or f'{change.pattern.count:,} records'}"
+            yield f"{kind:>9}  {clean(change.pattern.text)}  {shares or many(change.pattern.count, 'record')}"
         if len(found) > choice.most:
             yield f"{'':>9}  and {len(found) - choice.most} more {kind}"
 
