@@ -9,7 +9,7 @@ quietly = out=$$($(1) 2>&1) || { echo "$$out"; exit 1; }
 RUST := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name Cargo.toml)
 PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi' -o -path '*/static/*')
 
-.PHONY: help setup demo test lint fmt bench bench-analysis bench-stores faults crash fuzz wheel clean
+.PHONY: help setup demo test lint fmt bench bench-analysis bench-stores faults crash soak fuzz wheel clean
 .DEFAULT_GOAL := help
 
 help: ## list the verbs
@@ -41,6 +41,9 @@ faults: .stamps/native ## disk and system faults beside stdlib and loguru, into 
 crash: .stamps/native ## kill processes for SECONDS=60, at least KILLS=0 of them (SEED= to see a failure again)
 	@$(PY) -m tests.crash --seconds $(or $(SECONDS),60) --kills $(or $(KILLS),0) $(if $(SEED),--seed $(SEED)) \
 		$(if $(RECORD),--record docs/crash.md)
+
+soak: .stamps/native ## random faults under load for MINUTES=60, what the process takes and where each record is (SEED= RECORD=1)
+	@$(PY) -m tests.soak --minutes $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED)) $(if $(RECORD),--record docs/soak.md)
 
 fuzz: ## spoil segments, outboxes, control pages, options and logs for SECONDS=60 (SEED= to see a failure again)
 	@CORDWOOD_FUZZ_SECONDS=$(or $(SECONDS),60) $(if $(SEED),CORDWOOD_FUZZ_SEED=$(SEED)) \

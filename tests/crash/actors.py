@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from tests.crash.oracle import Oracle
 
@@ -42,7 +42,7 @@ class Rules:
         """Old files are deleted while the episode runs."""
         return self.backup_count < 1000
 
-    def configure(self, folder: Path) -> None:
+    def configure(self, folder: Path, **more: Any) -> None:
         import cordwood
 
         cordwood.configure(
@@ -54,6 +54,7 @@ class Rules:
                 max_bytes=self.max_bytes,
                 backup_count=self.backup_count,
                 compress="gzip" if self.compress else None,
+                **more,
             )
         )
 

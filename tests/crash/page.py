@@ -30,7 +30,7 @@ def faults(report: Report) -> str:
 
 
 def record(path: Path, report: Report, seed: int) -> None:
-    """Put the result between the marks of a page."""
+    """Put the result into a page."""
     rows = "\n".join(f"| {how} | {number:,} |" for how, number in sorted(report.kills.items()))
     result = (
         f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}, {os.cpu_count()} processors, "
@@ -38,6 +38,11 @@ def record(path: Path, report: Report, seed: int) -> None:
         f"{report.records:,} records accepted, {report.episodes} episodes: **{faults(report)}.**\n\n"
         f"| killed | processes |\n|---|---|\n{rows}\n"
     )
+    put(path, result)
+
+
+def put(path: Path, result: str) -> None:
+    """Put text between the marks of a page."""
     text = path.read_text(encoding="utf-8")
     begin, end = "<!-- result -->\n", "<!-- end -->"
     before, _, rest = text.partition(begin)
