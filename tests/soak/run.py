@@ -28,7 +28,6 @@ def run(folder: Path, *, seed: int, seconds: float, without: set[str], gap: tupl
             if soak.episode.is_full and name in ENDING:
                 continue  # the oracle has no slots for others
             FAULTS[name](soak)
-            soak.mark()
             soak.findings.faults[name] += 1
         soak.finish()
     except AssertionError as error:

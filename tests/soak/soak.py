@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,7 @@ from tests.soak.reader import Reader, Seen
 SIBLINGS = 2
 TICK = 0.25
 SETTLED = 4.0  # seconds after which nothing of a deletion is under way any more
+DELIVERED = 20  # seconds after which a record is where it belongs, whatever came between: a lock of 8, a batch's 5
 FILES, DATABASE = "the files", "the database"
 
 
@@ -60,9 +61,9 @@ class Soak:
         self.reader = Reader(self.logs)
         self.histogram = Histogram(folder / "histogram", THREADS)
         self.findings = Findings()
-        self._taken: list[list[range]] = []
+        self._taken: dict[str, list[list[range]]] = {FILES: [], DATABASE: []}
         self._before = [0] * BUCKETS
-        self._marks: list[int] = []
+        self._marks: deque[list[int]] = deque(maxlen=DELIVERED)
         with (folder.parent / "said").open("wb") as said:
             command = [sys.executable, "-m", "tests.soak.observed", str(folder)]
             self.process = subprocess.Popen(command, stderr=said)
@@ -95,6 +96,7 @@ class Soak:
         if now - self._sampled >= 1:
             self._sampled = now
             self.findings.samples.append(sample(self.observed.pid))
+            self._marks.append([self.episode.oracle.accepted(slot) for slot in range(self.episode.slots)])
         if now - self._cut >= self.window:
             self._cut = now
             counts = self.histogram.counts()
@@ -105,15 +107,15 @@ class Soak:
     def taking(self) -> Iterator[None]:
         """Around a deletion: what is not read yet, or comes until it is settled, may be gone with it or come again."""
         self.reader.drain()
-        marks = dict(enumerate(self._marks))
-        lows = [self.reader.seen.first_missing(slot, marks.get(slot, 0)) for slot in range(self.episode.slots)]
+        # The database's rows wait longer than the files' lines: all since the mark may be under way.
+        mark = self._marks[0] if len(self._marks) == DELIVERED else []
+        rows = [*mark, *[0] * (self.episode.slots - len(mark))]
+        lines = [self.reader.seen.first_missing(slot, rows[slot]) for slot in range(self.episode.slots)]
         yield
         self.hold(SETTLED)
-        self._taken.append([range(low, self.episode.oracle.accepted(slot) + 1) for slot, low in enumerate(lows)])
-
-    def mark(self) -> None:
-        """A fault begins: what is accepted so far is delivered, or was dropped, before the next one does."""
-        self._marks = [self.episode.oracle.accepted(slot) for slot in range(self.episode.slots)]
+        for where, lows in ((FILES, lines), (DATABASE, rows[:THREADS])):
+            ranges = [range(low, self.episode.oracle.accepted(slot) + 1) for slot, low in enumerate(lows)]
+            self._taken[where].append(ranges)
 
     def keep_books(self) -> None:
         """Add what the ledger says was dropped: before it is deleted, and at the end."""
@@ -142,7 +144,7 @@ class Soak:
         seen = self.reader.seen
         self.findings.accepted, self.findings.lines = self.episode.oracle.total, seen.lines
         self.findings.wrong += [f"torn: {line}" for line in seen.torn[:3]]
-        displaced = [number for number in self.reader.disorder if not self._was_taken(*number)]
+        displaced = [number for number in self.reader.disorder if not self._was_taken(FILES, *number)]
         self.findings.late = len(self.reader.disorder) - len(displaced)
         if displaced:
             self.findings.wrong.append(f"{len(displaced)} records stand after later ones, such as {displaced[0]}")
@@ -170,20 +172,20 @@ class Soak:
         for slot in range(slots):
             accepted = self.episode.oracle.accepted(slot)
             for number in seen.missing(slot, range(0, accepted, step)):
-                if self._was_taken(slot, number):
+                if self._was_taken(where, slot, number):
                     taken += 1
                 else:
                     lost += 1
         counted = sum(self.findings.dropped[where].values())
         if lost > counted:
             self.findings.wrong.append(f"{lost - counted} records are not in {where}, and nobody counted them")
-        doubled = [(slot, number) for slot, number in seen.doubled if not self._was_taken(slot, number)]
+        doubled = [(slot, number) for slot, number in seen.doubled if not self._was_taken(where, slot, number)]
         if doubled:
             self.findings.wrong.append(f"{len(doubled)} records stand twice in {where}, such as {doubled[0]}")
         self.findings.taken[where] = taken
 
-    def _was_taken(self, slot: int, number: int) -> bool:
-        return any(slot < len(ranges) and number in ranges[slot] for ranges in self._taken)
+    def _was_taken(self, where: str, slot: int, number: int) -> bool:
+        return any(slot < len(ranges) and number in ranges[slot] for ranges in self._taken[where])
 
     def abandon(self) -> None:
         """Nobody is left running."""

@@ -68,11 +68,12 @@ def file_removed(soak: Soak) -> None:
 
 @fault
 def file_moved(soak: Soak) -> None:
-    """`mv app.log app-moved.log`."""
+    """`mv app.log app-moved.log`, and `rm` of that a little later."""
     with contextlib.suppress(FileNotFoundError):
         soak.file.rename(soak.logs / "app-moved.log")
     soak.hold(2)
-    (soak.logs / "app-moved.log").unlink(missing_ok=True)  # it has been read
+    with soak.taking():  # it has been read; but who takes over from its leader would look into it
+        (soak.logs / "app-moved.log").unlink(missing_ok=True)
 
 
 @fault
