@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import subprocess
 import sys
 from collections.abc import Callable
@@ -24,8 +23,7 @@ QUICK, SLOW = ([0] * bucket + [1000] + [0] * (BUCKETS - 1 - bucket) for bucket i
 @pytest.mark.slow
 def test_some_seconds_of_faults_leave_every_record_accounted_for() -> None:
     """One process under observation, two siblings, one fault after another."""
-    seed = str(random.randrange(1 << 30))
-    command = [sys.executable, "-m", "tests.soak", "--minutes", "0.1", "--gap", "0.1", "0.5", "--seed", seed]
+    command = [sys.executable, "-m", "tests.soak", "--minutes", "0.1", "--gap", "0.1", "0.5", "--seed", "21"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert ", 0 faults" not in done.stdout
