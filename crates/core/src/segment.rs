@@ -217,8 +217,12 @@ pub struct Unsynced {
 impl Unsynced {
     /// Waits until the bytes are on the disk, and the segment's name if `with_name`.
     pub fn sync(&self, with_name: bool) -> Result<()> {
-        self.map.sync(self.bytes).map_err(|e| Error::io("sync", &self.path, e))?;
-        let Some(folder) = self.path.parent().filter(|_| with_name) else { return Ok(()) };
+        // The folder is named, not the segment: after each failure the next record is in another.
+        let folder = self.path.parent().unwrap_or(&self.path);
+        self.map.sync(self.bytes).map_err(|e| Error::io("sync", folder, e))?;
+        if !with_name {
+            return Ok(());
+        }
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(|e| Error::io("sync", folder, e))
     }
 }
