@@ -195,6 +195,11 @@ impl Ledger {
         self.older_ns = until_ns as i64;
     }
 
+    /// The segment that was counted last; 0 = none.
+    pub fn last(&self) -> u64 {
+        self.books.last
+    }
+
     /// Takes up what became of a segment's records, before it is removed. Where that cannot be written now, it is with the
     /// next segment.
     pub fn settle(&mut self, member: &mut Member) -> Result<()> {

@@ -101,7 +101,7 @@ impl History {
                 Roll => {
                     writer.spool.retire();
                     source.find_dead();
-                    source.reap(|member| ledger.settle(member).unwrap());
+                    source.reap(ledger.last(), |member| ledger.settle(member).unwrap());
                 }
             }
             history.recorder.watch();

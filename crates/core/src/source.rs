@@ -403,14 +403,17 @@ impl Source {
 
     /// Removes segments that every sink is done with; before, `settle` takes up what became of each one's records. Returns
     /// the bytes freed.
-    pub fn reap(&mut self, mut settle: impl FnMut(&mut Member)) -> u64 {
+    ///
+    /// The one that was `counted` last goes first: whoever counted it may have died before it was removed, and only as
+    /// long as it is the last is that known.
+    pub fn reap(&mut self, counted: u64, mut settle: impl FnMut(&mut Member)) -> u64 {
         let mut freed = 0;
         // Of memory the writer lets go.
         let folder = match &self.scope {
             Scope::Folder(folder, _) => Some(folder),
             Scope::Own(..) => None,
         };
-        self.members.retain_mut(|member| {
+        let mut keep = |member: &mut Member| {
             if !member.is_done(folder.is_some()) {
                 return true;
             }
@@ -424,7 +427,9 @@ impl Source {
                 member.reader.mark_settled();
             }
             false
-        });
+        };
+        self.members.retain_mut(|member| member.reader.header.salt() != counted || keep(member));
+        self.members.retain_mut(keep);
         freed + self.remove_unused()
     }
 

@@ -171,7 +171,7 @@ fn deliver(spool: &Path) -> usize {
         });
         source.commit(identity).unwrap();
     }
-    source.reap(|_| ());
+    source.reap(0, |_| ());
     assert!(records * frame::HEADER <= CAPACITY * SINKS.len(), "more records than there is room for");
     records
 }

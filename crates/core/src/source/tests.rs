@@ -76,11 +76,11 @@ fn a_record_written_between_the_last_look_and_the_writers_death_keeps_its_segmen
     writer.log("the last one");
     drop(writer);
     source.find_dead();
-    assert_eq!(source.reap(|_| {}), 0);
+    assert_eq!(source.reap(0, |_| {}), 0);
     source.refresh(0);
     assert_eq!(texts(&mut source), ["the last one"]);
     source.commit(identity(SINK)).unwrap();
-    assert!(source.reap(|_| {}) > 0);
+    assert!(source.reap(0, |_| {}) > 0);
     assert!(segments(folder.path()).is_empty());
 }
 
@@ -116,7 +116,7 @@ fn memory_is_read_and_let_go_of_without_touching_any_file() {
     assert_eq!(texts(&mut source), ["one", "two"]);
     source.commit(identity(SINK)).unwrap();
     let before = writer.spool.shared.folder.control.bytes().load(Ordering::Relaxed);
-    assert_eq!((source.reap(|_| {}), source.len()), (0, 1));
+    assert_eq!((source.reap(0, |_| {}), source.len()), (0, 1));
     writer.spool.shared.housekeeping();
     assert!(writer.spool.shared.folder.control.bytes().load(Ordering::Relaxed) < before);
     source.refresh(2);
