@@ -196,7 +196,9 @@ impl Ledger {
     }
 
     /// The segment that was counted last; 0 = none.
-    pub fn last(&self) -> u64 {
+    pub fn last(&mut self) -> u64 {
+        // What is wrong shows again when it is written.
+        let _ = self.open();
         self.books.last
     }
 
