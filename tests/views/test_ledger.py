@@ -23,6 +23,7 @@ for number in range(500):
 {end}
 """
 ACCEPTED = 1344  # of a segment's header
+RAISED = 1024  # records for which the smallest segment has room
 
 
 def log(end: str = "") -> None:
@@ -62,9 +63,9 @@ def test_a_record_that_nobody_can_account_for_is_a_problem() -> None:
     for segment in segments:
         with segment.open("r+b") as file:
             file.seek(1032)
-            file.write(struct.pack("<QQ", 4096, 1 << 20))  # sealed, with room for any count
+            file.write(struct.pack("<QQ", 4096, RAISED))  # sealed, with as many records
             file.seek(ACCEPTED)
-            file.write(struct.pack("<Q", 1 << 10))
+            file.write(struct.pack("<Q", RAISED))
     done = CliRunner().invoke(main, ["doctor", "--ledger", "logs"])
     assert done.exit_code == 1
     assert "accepted records are neither delivered, waiting, nor known to be dropped" in done.output

@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 
 use parquet::errors::ParquetError;
-use parquet::file::metadata::RowGroupMetaData;
+use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::reader::FileReader;
 use parquet::file::serialized_reader::SerializedFileReader;
 use parquet::file::statistics::Statistics;
@@ -75,6 +75,13 @@ impl Restored {
         let unit =
             Unit::of(schema.column(TIME).logical_type_ref()).ok_or_else(|| bad("its times are of no known unit"))?;
         let groups = reader.metadata().row_groups();
+        // The reader itself would panic there.
+        let is_placed = |column: &ColumnChunkMetaData| {
+            column.dictionary_page_offset().unwrap_or(column.data_page_offset()) >= 0 && column.compressed_size() >= 0
+        };
+        if !groups.iter().all(|group| group.columns().iter().all(is_placed)) {
+            return Err(bad("its metadata are damaged"));
+        }
         let order = groups.iter().enumerate().filter(|(_, group)| group.num_rows() > 0);
         let order = order.map(|(place, group)| Reverse((first_row(group), place))).collect();
         let parts = std::iter::repeat_with(Part::default).take(groups.len()).collect();
