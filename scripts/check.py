@@ -1,6 +1,7 @@
 """Run the checks of `make lint`, `make wheel` or `make test`, each with its name and time; show output where one fails.
 
-pytest runs last and shows its own output, so that its count of tests closes the report.
+cargo's run one after another beside the others. pytest runs last, alone, and shows its own output, so that its
+count of tests closes the report.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,16 +63,26 @@ def check(name: str, command: list[Path | str]) -> bool:
         check=False,
     )
     verdict = "ok" if done.returncode == 0 else "FAILED"
-    print(f"{verdict:>6}  {time.monotonic() - began:6.1f} s  {name}", flush=True)
+    report = f"{verdict:>6}  {time.monotonic() - began:6.1f} s  {name}\n"
     if done.returncode or name in STDLIB | WHEEL:
-        print("".join(f"                  {line}\n" for line in done.stdout.splitlines()), end="", flush=True)
+        report += "".join(f"                  {line}\n" for line in done.stdout.splitlines())
+    print(report, end="", flush=True)
     return done.returncode == 0
+
+
+def in_a_row(steps: Steps) -> list[str]:
+    """Run one step after another; the names of those that failed."""
+    return [name for name, command in steps.items() if not check(name, command)]
 
 
 def main() -> int:
     """Run the set named on the command line; 0 where all is well."""
     chosen = sys.argv[1]
-    failed = [name for name, command in SETS[chosen].items() if not check(name, command)]
+    steps = SETS[chosen]
+    cargo = {name: command for name, command in steps.items() if command[0] == "cargo"}
+    others = {name: command for name, command in steps.items() if name not in cargo}
+    with ThreadPoolExecutor() as both:
+        failed = [name for names in both.map(in_a_row, (cargo, others)) for name in names]
     if chosen == "all":
         print("pytest", flush=True)
         if subprocess.run([str(word) for word in PYTEST], cwd=ROOT, check=False).returncode:
