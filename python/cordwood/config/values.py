@@ -28,7 +28,6 @@ _SHORTEST_MESSAGE = 256
 _NAMED_TIMES = ("midnight", "day", "hour", "minute")
 _ANY_PERMISSION = 0o777
 _OWNER = 0o600
-_URL_LOGIN = r"(//[^:/@]*):[^@/]*@"
 _IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]{0,40}"
 
 
@@ -154,9 +153,15 @@ def database_url(field: str, value: object) -> Secret:
     """The address of a database; a password in it is not shown."""
     if isinstance(value, Secret):
         return value
-    if isinstance(value, str) and "://" in value:
-        return Secret(value, re.sub(_URL_LOGIN, r"\1:***@", value))
-    raise ConfigError(field, "it is not the address of a database", "such as postgresql://user@host:5432/name")
+    if not isinstance(value, str):
+        raise ConfigError(field, "it is not the address of a database", "such as postgresql://user@host:5432/name")
+    from cordwood.sinks.database.url import DatabaseUrl
+
+    try:
+        address = DatabaseUrl.parse(value)
+    except ConfigError as error:
+        raise ConfigError(field, error.problem, error.allowed) from None
+    return Secret(value, address.masked)
 
 
 def identifier(field: str, value: object) -> str:

@@ -55,7 +55,7 @@ class Database:
             raise MissingExtraError("searching a database", "pip install 'cordwood[postgres]'") from None
         self._engine = _connect(sqlalchemy, address)
         try:
-            self.table = self._find(sqlalchemy, table)
+            self.table = self._find(sqlalchemy, table, address)
         except Exception:
             self.close()
             raise
@@ -73,14 +73,14 @@ class Database:
             raise ConfigError("paths", "a database is searched by itself", "one URL, or files and folders")
         return cls(urls[0])
 
-    def _find(self, sqlalchemy: Any, wanted: str) -> Table:
+    def _find(self, sqlalchemy: Any, wanted: str, address: DatabaseUrl) -> Table:
         from cordwood.sinks.database.table import logs_table
 
         try:
             names = sqlalchemy.inspect(self._engine).get_table_names()
         except sqlalchemy.exc.SQLAlchemyError as error:
-            why = str(getattr(error, "orig", error)).strip().splitlines()[0]
-            raise NoLogsError(f"{self.name}: {why}") from None
+            why = str(getattr(error, "orig", error)).strip().partition("\n")[0]
+            raise NoLogsError(f"{self.name}: {address.scrub(why)}") from None
         found = [name for name in sorted(names) if name.endswith("_logs") and wanted in ("", name)]
         if not found:
             raise NoLogsError(f"{self.name}: there is no table {wanted or '…_logs'} in this database")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, unquote_to_bytes, urlencode, urlsplit
 
 from cordwood.errors import ConfigError
 
@@ -13,6 +14,8 @@ DEFAULT_PREFIX = "app"
 _PREFIX = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,40}", re.ASCII)
 _SECRETS = frozenset({"password", "sslpassword", "passfile", "oauth_client_secret"})
 _POSTGRES = re.compile(r"postgres(ql)?(\+psycopg)?")
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.%]*\]|[^\[\]:]*)(:\d*)?")
+_OPTION = re.compile(r"[a-z_]+")
 
 
 def check_prefix(prefix: str) -> str:
@@ -47,8 +50,13 @@ class DatabaseUrl:
     def scrub(self, text: str) -> str:
         """A text, such as a driver's error, without the secrets of this address."""
         for secret in self.secrets:
-            text = text.replace(secret, "***").replace(quote(secret, safe=""), "***")
+            text = text.replace(secret, "***")
         return text
+
+    @property
+    def masked(self) -> str:
+        """The address as it may be shown to who set it: it tells that there is a password."""
+        return self.shown.replace("@", ":***@", 1) if self.secrets else self.shown
 
     @classmethod
     def parse(cls, url: str) -> DatabaseUrl:
@@ -78,23 +86,50 @@ class DatabaseUrl:
 
     @classmethod
     def _postgres(cls, url: str) -> DatabaseUrl:
-        try:
-            parts = urlsplit(url)
-            hosts = parts.netloc.rpartition("@")[2]
-        except ValueError:
-            raise ConfigError("url", "it cannot be taken apart", "postgresql://user@host:5432/name") from None
-        user, _, password = parts.netloc.rpartition("@")[0].partition(":")
-        name = parts.path.lstrip("/")
-        options = parse_qsl(parts.query, keep_blank_values=True)
-        open_options = [(key, value) for key, value in options if key not in _SECRETS]
+        login, hosts, name, options = _parts(url)
+        user, _, password = login.partition(":")
         at = f"{user}@" if user else ""
-        secret = f"{user}:{password}@" if password else at
+        # The driver ends a login at its first @, wherever that was meant to stand.
+        secret = f"{_quoted(user)}:{_quoted(password)}@" if password else at
         return cls(
             "postgresql",
-            _joined(at + hosts, name, open_options),
+            _joined(at + hosts, name, [(key, value) for key, value in options if key not in _SECRETS]),
             _joined(secret + hosts, name, options),
-            tuple(filter(None, [unquote(password), *(value for key, value in options if key in _SECRETS)])),
+            _spellings([password, *(value for key, value in options if key in _SECRETS)]),
         )
+
+
+def _parts(url: str) -> tuple[str, str, str, list[tuple[str, str]]]:
+    """Login, hosts, database and options.
+
+    Raises:
+        ConfigError: a / ? or # in a password would end it, and what follows would be taken for a host, and shown.
+    """
+    with suppress(ValueError):
+        url.encode()  # half a character has no number to be written by
+        parts = urlsplit(url)
+        login, _, hosts = parts.netloc.rpartition("@")
+        name = parts.path.lstrip("/")
+        options = parse_qsl(parts.query.replace("+", "%2B"), keep_blank_values=True)
+        words = all(_OPTION.fullmatch(key) for key, _ in options)
+        if words and not parts.fragment and "@" not in name and all(map(_HOST.fullmatch, hosts.split(","))):
+            return login, hosts, name, options
+    raise ConfigError(
+        "url",
+        "it cannot be taken apart",
+        "postgresql://user:p%40ss@host:5432/name, signs such as @ / ? # [ as %40 %2F …",
+    )
+
+
+def _quoted(text: str) -> str:
+    """As it may stand in an address, whether or not it was written so."""
+    return quote(unquote_to_bytes(text), safe="")
+
+
+def _spellings(secrets: list[str]) -> tuple[str, ...]:
+    """Each secret as it is, as it was written and as it is sent on; the longest first, lest a part of one stay."""
+    found = {each for secret in secrets for each in (secret, unquote(secret), _quoted(secret), quote(secret, safe="/"))}
+    return tuple(sorted(filter(None, found), key=len, reverse=True))
 
 
 def _joined(netloc: str, name: str, options: list[tuple[str, str]]) -> str:
