@@ -9,12 +9,14 @@ import os
 import signal
 import subprocess
 import tempfile
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import cordwood
 import psutil
 import psycopg
 import pytest
@@ -138,3 +140,17 @@ def rows(url: str, query: str = "SELECT * FROM app_logs ORDER BY id", *arguments
     """What stands in a PostgreSQL database."""
     with psycopg.connect(url, row_factory=psycopg.rows.dict_row) as connection:
         return connection.execute(query, arguments or None).fetchall()
+
+
+def until(done: Callable[[], bool], seconds: float = 30) -> None:
+    """Wait for what comes by itself; the bound is for what never comes."""
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.05)
+
+
+def sink_stats() -> dict[str, object]:
+    """The figures of the one database that is configured."""
+    (stats,) = cordwood.stats()["databases"].values()  # type: ignore[attr-defined]
+    return dict(stats)

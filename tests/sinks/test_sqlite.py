@@ -12,6 +12,7 @@ from pathlib import Path
 import cordwood
 import pytest
 from cordwood import _native
+from cordwood.delivery.report import Bell
 from cordwood.errors import ConfigError, DatabaseError
 from cordwood.pipeline.outlets import Outlets, outlets
 from cordwood.sinks.sqlite import SqliteSink
@@ -50,6 +51,24 @@ def test_a_file_that_somebody_locks_gets_its_records_later(tmp_path: Path, monke
     assert stored(tmp_path / "logs.db") == [("before",), ("meanwhile",)]
 
 
+def test_a_failure_beside_a_batch_is_said_and_delivery_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    faults = iter([MemoryError("none left"), RuntimeError("no thread can be had")])
+
+    def rang(_: Bell) -> bool:
+        for fault in faults:
+            raise fault
+        return False
+
+    monkeypatch.setattr(Bell, "rang", rang)
+    cordwood.configure(log_dir=tmp_path, console_output=False, database=True)
+    cordwood.get_logger("shop").info("x")
+    assert cordwood.flush(20) == 0
+    assert stored(tmp_path / "logs.db") == [("x",)]
+    assert "MemoryError: none left" in capfd.readouterr().err
+
+
 def test_a_file_that_is_deleted_is_made_again(tmp_path: Path) -> None:
     cordwood.configure(log_dir=tmp_path, console_output=False, database=True)
     cordwood.get_logger("shop").info("before")
@@ -60,6 +79,23 @@ def test_a_file_that_is_deleted_is_made_again(tmp_path: Path) -> None:
     cordwood.get_logger("shop").info("after")
     assert cordwood.flush(20) == 0
     assert stored(tmp_path / "logs.db") == [("after",)]
+
+
+@pytest.mark.parametrize("away", ["deleted", "moved"])
+def test_a_file_that_goes_away_while_it_is_in_use_is_made_again(tmp_path: Path, away: str) -> None:
+    cordwood.configure(log_dir=tmp_path, console_output=False, database=True)
+    cordwood.get_logger("shop").info("before")
+    assert cordwood.flush(20) == 0
+    for path in list(tmp_path.glob("logs.db*")):
+        if away == "moved":
+            path.rename(tmp_path / f"old-{path.name}")
+        else:
+            path.unlink()
+    cordwood.get_logger("shop").info("after")
+    assert cordwood.flush(20) == 0
+    assert stored(tmp_path / "logs.db") == [("after",)]
+    if away == "moved":
+        assert stored(tmp_path / "old-logs.db") == [("before",)]
 
 
 def test_an_older_table_gets_its_columns_and_a_foreign_one_is_refused(tmp_path: Path) -> None:

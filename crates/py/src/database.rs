@@ -1,5 +1,5 @@
 //! `_native.Reader`: the records of a whole folder for one sink that Python delivers, encoded without the GIL.
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::mem::ManuallyDrop;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -179,26 +179,32 @@ impl PyReader {
         py.detach(|| drop(self.rewound()));
     }
 
-    /// The first records that were not committed as objects, for what cannot become rows.
-    fn records<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Bound<'py, PyList>> {
+    /// The records of some of a batch's rows as objects, in order: what the database refuses is kept otherwise. They are
+    /// known by their identity: by now others may stand between them. Fewer where some cannot be read again.
+    fn records<'py>(&self, py: Python<'py>, batch: &Batch, places: Vec<usize>) -> PyResult<Bound<'py, PyList>> {
+        let wanted: HashSet<_> = places.iter().filter_map(|place| batch.origins.get(*place)).collect();
         let list = PyList::empty(py);
         let mut inner = self.rewound();
-        inner.refresh();
-        let Inner { source, identity, standing, .. } = &mut *inner;
+        let Inner { source, identity, .. } = &mut *inner;
         let mut failed = None;
-        source.read(*identity, |record, _| {
-            if standing.get(&record.process.segment).is_some_and(|highest| record.sequence <= *highest) {
-                return Take::Next;
-            }
-            match to_python(py, record).and_then(|item| list.append(item)) {
-                Ok(()) if list.len() >= limit => Take::Last,
-                Ok(()) => Take::Next,
-                Err(error) => {
-                    failed = Some(error);
-                    Take::Leave
+        while list.len() < wanted.len() && failed.is_none() {
+            let more = source.read(*identity, |record, _| {
+                if !wanted.contains(&(record.process.segment, record.sequence)) {
+                    return Take::Next;
                 }
+                match to_python(py, record).and_then(|item| list.append(item)) {
+                    Ok(()) if list.len() >= wanted.len() => Take::Last,
+                    Ok(()) => Take::Next,
+                    Err(error) => {
+                        failed = Some(error);
+                        Take::Leave
+                    }
+                }
+            });
+            if !more {
+                break;
             }
-        });
+        }
         source.rewind(*identity);
         failed.map_or(Ok(list), Err)
     }
@@ -269,6 +275,8 @@ pub struct Batch {
     rows: Rows,
     /// Segment, first and last sequence.
     parts: Vec<(u64, u64, u64)>,
+    /// Segment and sequence, by row.
+    origins: Vec<(u64, u64)>,
     oldest_ns: i64,
     newest_ns: i64,
     cut: u64,
@@ -278,11 +286,12 @@ pub struct Batch {
 
 impl Batch {
     fn new(extended: bool) -> Self {
-        let (rows, parts, reached) = (Rows::new(extended), Vec::new(), Vec::new());
-        Self { rows, parts, oldest_ns: i64::MAX, newest_ns: i64::MIN, cut: 0, reached, more: false }
+        let (rows, parts, origins, reached) = (Rows::new(extended), Vec::new(), Vec::new(), Vec::new());
+        Self { rows, parts, origins, oldest_ns: i64::MAX, newest_ns: i64::MIN, cut: 0, reached, more: false }
     }
 
     fn count(&mut self, segment: u64, sequence: u64, time_ns: i64) {
+        self.origins.push((segment, sequence));
         (self.oldest_ns, self.newest_ns) = (self.oldest_ns.min(time_ns), self.newest_ns.max(time_ns));
         match self.parts.iter_mut().rev().find(|part| part.0 == segment) {
             Some(part) => part.2 = sequence,

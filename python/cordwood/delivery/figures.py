@@ -20,6 +20,8 @@ class Figures:
     failures: int = 0  # in a row
     retries: int = 0
     quarantined: int = 0
+    quarantine_failures: int = 0  # times that refused records could not be kept, and came again
+    unkept: int = 0  # refused records that nothing could keep
     cut: int = 0
     given_up: int = 0
     removed: int = 0
@@ -57,6 +59,8 @@ class Figures:
             "retries": self.retries,
             "last_error": self.last_error,
             "quarantined": self.quarantined,
+            "quarantine_failures": self.quarantine_failures,
+            "unkept": self.unkept,
             "cut": self.cut,
             "given_up": self.given_up,
             "removed": self.removed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -13,12 +14,13 @@ if TYPE_CHECKING:
 
 EVERY = 3600.0  # seconds between two rounds
 AGAIN = 60.0  # seconds after one that failed
+SEGMENT = re.compile("[0-9a-f]{16}")  # a segment's name
 
 
 def segments(spool: str | None) -> list[int]:
     """The segments in a spool, as the signed numbers that ledgers keep."""
     names = [] if spool is None else [path.stem for path in Path(spool).glob("*.seg")]
-    numbers = (int(name, 16) for name in names)
+    numbers = [int(name, 16) for name in names if SEGMENT.fullmatch(name)]
     return [number - (1 << 64) if number >> 63 else number for number in numbers]
 
 
@@ -46,7 +48,12 @@ class Maintenance:
             return
         self._next = now + EVERY
         self._thread = threading.Thread(target=self._run, args=[store()], name="cordwood tidy", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:  # no thread can be had now: records do not wait for that
+            self._thread = None
+            self._next = now + AGAIN
+            self._failed(error)
 
     def wait(self, timeout: float) -> None:
         """Let a round that was stopped come to its end."""

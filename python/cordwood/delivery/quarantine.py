@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from cordwood.delivery.fallback import write
 from cordwood.delivery.report import sink_name
-from cordwood.errors import report
+from cordwood.errors import DatabaseError, report
 from cordwood.record import Record
 
 FOLDER = "quarantine"
+REMEMBERED = 10_000  # records that are not kept again when their batch comes again
 
 
 class Quarantine:
@@ -21,33 +22,76 @@ class Quarantine:
     Args:
         spool: its folder; None is a spool in memory: there is no place that is ours, so they are printed to stderr.
         identity: the sink's.
+
+    Attributes:
+        failures: times that they could not be kept, and their batch had to come again.
+        unkept: records of a spool in memory that could not be printed either.
     """
 
     def __init__(self, spool: str | None, identity: str) -> None:
         self._identity = identity
         self._path = None if spool is None else Path(spool) / FOLDER / f"{sink_name(identity)}.jsonl"
+        self._seen: set[tuple[int, int]] = set()
+        self.failures = 0
+        self.unkept = 0
 
-    def keep(self, records: Iterable[Record]) -> None:
+    def keep(self, records: Sequence[Record]) -> None:
         """Keep them, before the others are committed.
 
         Raises:
-            OSError: they cannot be kept; the batch must come again.
+            DatabaseError: they cannot be kept; the batch must come again.
         """
-        lines = [json.dumps({name: getattr(one, name) for name in one.__dataclass_fields__}, default=str)
-                 for one in records]  # fmt: skip
-        text = "".join(f"{line}\n" for line in lines)
-        if self._path is None:
-            write("stderr", text.encode())
-            place = "they stand above: a spool in memory has no folder"
-        else:
-            self._path.parent.mkdir(mode=0o700, exist_ok=True)
-            with open(self._path, "a", encoding="utf-8", opener=_private) as file:
-                file.write(text)
-            place = f"they are kept in {self._path}"
+        fresh = [one for one in records if (one.segment, one.sequence) not in self._seen]
+        text = "".join(f"{_line(one)}\n" for one in fresh).encode()
+        if not fresh:
+            return
+        place = self._print(text, len(fresh)) if self._path is None else self._append(self._path, text, len(fresh))
+        if len(self._seen) + len(fresh) > REMEMBERED:
+            self._seen.clear()
+        self._seen.update((one.segment, one.sequence) for one in fresh)
         report(
-            f"{self._identity} refuses {len(lines)} records whatever is tried; {place}",
+            f"{self._identity} refuses {len(fresh)} records whatever is tried; {place}",
             key=f"quarantine {self._identity}",
         )
+
+    def _print(self, text: bytes, count: int) -> str:
+        if write("stderr", text):
+            return "they stand above: a spool in memory has no folder"
+        self.unkept += count
+        return "they are lost: a spool in memory has no folder, and standard error takes nothing"
+
+    def _append(self, path: Path, text: bytes, count: int) -> str:
+        try:
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            append(path, text)
+        except OSError as error:
+            self.failures += 1
+            raise DatabaseError(
+                f"{count} records are refused, and cannot be kept in {path} ({error.strerror}); all wait until they can"
+            ) from error
+        return f"they are kept in {path}"
+
+
+def append(path: Path, text: bytes) -> None:
+    """Append to a file of the owner's, on the disk when it returns; all of it, or nothing.
+
+    Raises:
+        OSError: nothing was appended.
+    """
+    with open(path, "ab", buffering=0, opener=_private) as file:
+        length = os.fstat(file.fileno()).st_size
+        try:
+            rest = memoryview(text)
+            while rest:
+                rest = rest[file.write(rest) :]
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(length)
+            raise
+
+
+def _line(record: Record) -> str:
+    return json.dumps({name: getattr(record, name) for name in record.__dataclass_fields__}, default=str)
 
 
 def _private(name: str, flags: int) -> int:

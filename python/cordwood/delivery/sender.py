@@ -81,7 +81,8 @@ class Sender:
         self._stopping = False
         self._leads = False
         self._asked = False
-        self._refused = 0  # rows of the batch in hand that the database does not take
+        self._tried = 0  # rows of the batch in hand
+        self._refused = 0  # of these, rows that the database does not take
         self._changed = False
         self._limit = self._sink.batch_size
         self._told = 0.0
@@ -141,16 +142,24 @@ class Sender:
 
     def _run(self) -> None:
         try:
-            while not self._step():
+            while not self._attempt():
                 pass
         finally:
             self._leads = False
             self._let_go()
             self._reader.release()
 
-    def _step(self) -> bool:
-        """Look once at everything; True if it is over."""
+    def _attempt(self) -> bool:
+        """Look once at everything, and pause if that fails; True if it is over."""
         stopping = self._stopping  # read before the spool: what was logged before stop() is delivered
+        try:
+            return self._step(stopping=stopping)
+        except Exception as error:  # noqa: BLE001 any database, any failure: the sender goes on
+            self._reader.rewind()
+            self._note(error)
+            return self._pause(stopping=stopping)
+
+    def _step(self, *, stopping: bool) -> bool:
         self._wake.clear()
         if not self._reader.lead():
             self._leads = False
@@ -171,11 +180,10 @@ class Sender:
         asked, self._asked = self._asked, False  # before the look: who asks during it is heard in the next
         try:
             more = self._deliver(all_of_it=stopping or asked)
-        except Exception as error:  # noqa: BLE001 any database, any failure: the sender goes on
+        except Exception:
             self._asked |= asked
-            self._reader.rewind()
-            self._note(error)
-            return self._pause(stopping=stopping)
+            self._limit = max(1, self._tried // 2)  # less may be done in time, or be refused by fewer rows
+            raise
         self._tell(force=False)
         if more:
             self._asked |= asked
@@ -205,7 +213,7 @@ class Sender:
         began = time.monotonic()
         self._refused = 0
         batch = self._reader.read(*self._wanted())
-        rows = len(batch)
+        rows = self._tried = len(batch)
         if not rows:
             # Past what is for other sinks, and what the database has: no segment is kept for nothing.
             self._limit = sink.batch_size
@@ -219,7 +227,7 @@ class Sender:
         self._limit = min(MOST_ROWS, self._limit * 2) if full else max(sink.batch_size, self._limit // 2)
         if batch.more:
             self._reader.read_ahead(*self._wanted())
-        if not self._store.insert(batch, self._quarantine):
+        if not self._store.insert(batch, lambda places: self._quarantine(batch, places)):
             # A commit whose answer never came, or one of a leader that died: it stands. What does not, comes again.
             self._reader.rewind()
             for segment, sequence in self._store.standing(part[0] for part in batch.parts).items():
@@ -248,6 +256,8 @@ class Sender:
 
     def _note(self, error: Exception) -> None:
         self.figures.failed(self._said(error))
+        if not self._leads:
+            return
         report(
             f"{self._sink.identity} does not take records ({self.figures.last_error}); they wait and are tried again",
             key=f"delivery {self._sink.identity}",
@@ -270,7 +280,8 @@ class Sender:
 
     def _print_if_down(self) -> None:
         if self._fallback is not None and self._state.read().get("down"):
-            self._fallback.print()
+            with contextlib.suppress(OSError):  # the spool cannot be read now
+                self._fallback.print()
 
     def _tell(self, *, force: bool) -> None:
         now = time.monotonic()
@@ -280,6 +291,7 @@ class Sender:
 
     def _own_state(self) -> dict[str, Any]:
         self.figures.removed = self._maintenance.removed
+        self.figures.quarantine_failures, self.figures.unkept = self._kept.failures, self._kept.unkept
         return self.figures.told()
 
     def stats(self) -> dict[str, object]:
@@ -322,11 +334,13 @@ class Sender:
         lines = str(error).strip().splitlines()
         return str(self._sink.target.scrub(f"{type(error).__name__}: {lines[0] if lines else ''}"))
 
-    def _quarantine(self, places: Sequence[int]) -> None:
-        """Keep the records of the batch in hand that the database refuses."""
+    def _quarantine(self, batch: _native.Batch, places: Sequence[int]) -> None:
+        """Keep the records of a batch that the database refuses."""
         if places:
-            records = self._reader.records(max(places) + 1)
-            self._kept.keep([records[place] for place in places])
+            records = self._reader.records(batch, list(places))
+            if len(records) < len(places):
+                raise OSError("records that the database refuses cannot be read again")
+            self._kept.keep(records)
             self._refused = len(places)
 
     def _maintenance_failed(self, error: Exception) -> None:

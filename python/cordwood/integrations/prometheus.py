@@ -73,6 +73,8 @@ METRICS = (
             ("leads", "leads", "1 in the process that delivers."),
             ("given_up_total", "given_up", "Records given up: the spool was full."),
             ("quarantined_total", "quarantined", "Records refused whatever was tried."),
+            ("quarantine_failures_total", "quarantine_failures", "Times that these could not be kept."),
+            ("unkept_total", "unkept", "Of these, records that nothing could keep."),
             ("cut_total", "cut", "Texts wider than their column."),
             ("removed_total", "removed", "Rows removed by retention."),
             ("fallback_total", "fallback", "Records of this process printed meanwhile."),

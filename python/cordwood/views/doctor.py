@@ -175,6 +175,8 @@ def _database_problems(database: str, told: Mapping[str, Any], lag: int, spool: 
         yield f"{database} does not take records: {told.get('last_error')}; {lag} wait and are tried again"
     if told.get("quarantined"):
         yield f"{told['quarantined']} records were refused by {database}; they are kept in {spool}/quarantine"
+    if told.get("quarantine_failures"):
+        yield f"{told['quarantine_failures']} times {spool}/quarantine took no records; see: df {spool}"
 
 
 def _process_state(pid: int) -> str:

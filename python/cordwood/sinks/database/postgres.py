@@ -5,29 +5,38 @@ Two connections, delivery's and maintenance's, each made when it is needed.
 
 from __future__ import annotations
 
-import threading
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import Any, Protocol
 
 import psycopg
 from psycopg import errors, sql
 
 from cordwood import _native
-from cordwood.sinks.database.connection import Link, settings
+from cordwood.sinks.database.connection import Link
 from cordwood.sinks.database.exchange import copy_within
+from cordwood.sinks.database.life import ask, attended
 from cordwood.sinks.database.schema import Schema
 from cordwood.sinks.database.store import LEDGER_DAYS, Options, Quarantine, bisect
 from cordwood.sinks.database.url import DatabaseUrl
 
 NAME = "cordwood"
-# A row's own fault: what it holds (22), a constraint of somebody's (23), too large (54), a trigger's refusal (P0).
-POISON = (psycopg.DataError, psycopg.IntegrityError, errors.ProgramLimitExceeded, errors.RaiseException)
+# A row's own fault: what it holds (22), somebody's constraint (23), its size or depth (54), a trigger's refusal (P0).
+POISON = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    errors.ProgramLimitExceeded,
+    errors.StatementTooComplex,
+    errors.RaiseException,
+)
 SHORT = 0.25  # seconds that a batch of deletions may take, so that no insert waits long
 LEAST, MOST = 100, 50_000  # rows of such a batch
-SCHEMA_TIMEOUT = 600.0  # seconds that changing an older table may take
+LOCK_PATIENCE = 0.2  # seconds that retention waits for the table: whoever inserts waits behind it
+LOCK_TRIES = 10
 TRANSACTION_IDLE = 60  # seconds after which the server ends a transaction whose client has vanished
 
 
@@ -76,9 +85,7 @@ class PostgresStore:
     def insert(self, batch: _native.Batch, quarantine: Quarantine) -> bool:
         """As `Store.insert`."""
         if not self._ensured:
-            with self._delivery.use(SCHEMA_TIMEOUT) as connection:
-                self.schema.ensure(connection)
-            self._ensured = True
+            self._ensure()
         try:
             with self._delivery.use(self._options.query_timeout) as connection:
                 statements = self._before(batch) + self._after_ledger
@@ -90,11 +97,20 @@ class PostgresStore:
                 else:
                     connection.execute("ROLLBACK")
                     return False
+            self._ensure()  # a column of somebody's that refuses every row is the table's fault, and said
             with self._delivery.use() as connection:
                 return self._insert_sound(connection, batch, quarantine)
         except (errors.UndefinedTable, errors.UndefinedColumn):
             self._ensured = False  # somebody dropped or changed it: it is made again before the next attempt
             raise
+
+    def _ensure(self) -> None:
+        """Make the table, or bring it up to date, which may take long where it is large."""
+        self._ensured = False
+        timeout = self._options.query_timeout
+        with self._delivery.use(math.inf) as connection, attended(connection, self._url.connect, timeout):
+            self.schema.ensure(connection)
+        self._ensured = True
 
     def _start(self, connection: psycopg.Connection[Any], batch: _native.Batch) -> bool:
         """Begin, and move the ledger; False, with all undone, if it says that some rows stand already."""
@@ -119,6 +135,7 @@ class PostgresStore:
         """The batch without the rows that the server refuses, in one transaction all the same."""
         if not self._start(connection, batch):
             return False
+        connection.execute("SET CONSTRAINTS ALL IMMEDIATE")  # what is deferred would refuse all of it, at the end
 
         def write(start: int, stop: int) -> None:
             self._write(connection, batch, start, stop)
@@ -141,19 +158,40 @@ class PostgresStore:
         self._forget_segments(present)
         days = self._options.retention_days
         before = None if days is None else datetime.now(timezone.utc) - timedelta(days=days)
-        if self._options.partition == "day":
-            with self._maintenance.use() as connection, connection.transaction():
-                connection.execute("SET LOCAL lock_timeout = '2s'")
-                self.schema.make_partitions(connection)
-        if before is None:
-            return 0
-        if self._options.partition == "day":
-            with self._maintenance.use() as connection:
-                for statement in self.schema.old_partitions(connection, before.date()):
-                    with connection.transaction():
-                        connection.execute("SET LOCAL lock_timeout = '2s'")
-                        connection.execute(statement)
-        return self._delete(before, stopped)
+        if self._options.partition != "day":
+            return 0 if before is None else self._delete(self.schema.name, before, stopped)
+        self._alone(self.schema.make_partitions, stopped)
+        return 0 if before is None else self._drop(before, stopped)
+
+    def _drop(self, before: datetime, stopped: Callable[[], bool]) -> int:
+        """Drop whole days; one that is partly older stays until tomorrow. Then tidy what has no day of its own."""
+        with self._maintenance.use() as connection:
+            old = list(self.schema.old_partitions(connection, before.date()))
+        gone = 0
+        for statement, rows in old:
+            if not self._alone(partial(psycopg.Connection.execute, query=statement), stopped):
+                return gone
+            gone += rows
+        return gone + self._delete(self.schema.rest, before, stopped)
+
+    def _alone(self, work: Callable[[psycopg.Connection[Any]], object], stopped: Callable[[], bool]) -> bool:
+        """Have something done that nobody may insert meanwhile; False if it was stopped before.
+
+        A wait for a lock makes all inserts wait behind it, so it is short, and tried again.
+        """
+        for attempt in range(1, LOCK_TRIES + 1):
+            if stopped():
+                return False
+            try:
+                with self._maintenance.use() as connection, connection.transaction():
+                    connection.execute(f"SET LOCAL lock_timeout = {round(LOCK_PATIENCE * 1000)}")
+                    work(connection)
+                    return True
+            except errors.LockNotAvailable:
+                if attempt == LOCK_TRIES:
+                    raise
+            time.sleep(LOCK_PATIENCE * attempt)
+        return False
 
     def _forget_segments(self, present: Sequence[int]) -> None:
         """Remove rows of the ledger that nothing can need any more, by the server's clock."""
@@ -163,13 +201,13 @@ class PostgresStore:
         with self._maintenance.use() as connection:
             connection.execute(statement, [LEDGER_DAYS, list(present)])
 
-    def _delete(self, before: datetime, stopped: Callable[[], bool]) -> int:
+    def _delete(self, table: sql.Identifier, before: datetime, stopped: Callable[[], bool]) -> int:
         """Delete what is older, in batches so short that no insert waits, and with as long a pause after each."""
         statement = sql.SQL(
             "WITH gone AS (DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table} WHERE timestamp >= %s"
             " AND timestamp < %s ORDER BY timestamp LIMIT %s)) AND timestamp < %s RETURNING timestamp)"
             " SELECT count(*), max(timestamp) FROM gone"
-        ).format(table=self.schema.name)
+        ).format(table=table)
         deleted, size, since = 0, 1000, datetime.min.replace(year=1, tzinfo=timezone.utc)
         while not stopped():
             began = time.monotonic()
@@ -188,25 +226,7 @@ class PostgresStore:
 
     def check(self, timeout: float) -> None:
         """As `Store.check`."""
-        found: list[BaseException | None] = []
-
-        def ask() -> None:
-            try:
-                limits = settings(self._url.connect, f"{NAME} check", timeout, timeout)
-                with psycopg.connect(self._url.connect, **limits) as connection:
-                    connection.execute("SELECT 1")
-                found.append(None)
-            except Exception as error:  # noqa: BLE001 handed on
-                found.append(error)
-
-        # Looking a name up has no time limit anywhere: it is waited for from outside.
-        thread = threading.Thread(target=ask, name="cordwood check", daemon=True)
-        thread.start()
-        thread.join(timeout)
-        if not found:
-            raise TimeoutError(f"no answer within {timeout:g} seconds")
-        if found[0] is not None:
-            raise found[0]
+        ask(self._url.connect, timeout)
 
     @property
     def is_open(self) -> bool:

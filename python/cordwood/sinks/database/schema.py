@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 import psycopg
-from psycopg import sql
+from psycopg import errors, sql
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import Column, CreateIndex, CreateTable
 
@@ -22,6 +23,7 @@ from cordwood.sinks.database.table import Columns, ledger_table, logs_table
 
 PARTITIONS_AHEAD = 3  # days for which partitions stand ready, besides today's
 DROPPED_AT_ONCE = 100  # partitions: each takes some nine of the server's locks, of which it has 6,400 by default
+LOCK_TIMEOUT = "5s"  # that a table in use is waited for: whoever uses it waits behind us
 _OURS = frozenset({"timestamp", "level", "message"})  # a table without these was made for something else
 _DIALECT: Any = postgresql.dialect()  # type: ignore[no-untyped-call]
 # Types that may become the documented one without a change of meaning.
@@ -65,6 +67,7 @@ class Schema:
         self.ledger = ledger_table(prefix)
         self._by_day = by_day
         self.name = sql.Identifier(self.table.name)
+        self.rest = sql.Identifier(f"{self.table.name}_rest")
 
     def ensure(self, connection: psycopg.Connection[Any]) -> None:
         """Make the tables, or bring them up to date.
@@ -74,6 +77,7 @@ class Schema:
             psycopg.Error: the server refuses.
         """
         with connection.transaction():
+            connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
             # Whoever starts at the same time waits here, then finds everything made.
             connection.execute("SELECT pg_advisory_xact_lock(%s)", [zlib.crc32(self.table.name.encode())])
             kind = self._kind(connection)
@@ -154,24 +158,32 @@ class Schema:
     def make_partitions(self, connection: psycopg.Connection[Any]) -> None:
         """Partitions for today and the days ahead, and one for whatever fits in none."""
         today = datetime.now(timezone.utc).date()
+        rest = sql.SQL("CREATE TABLE IF NOT EXISTS {} PARTITION OF {} DEFAULT")
+        connection.execute(rest.format(self.rest, self.name))
         for day in (today + timedelta(days=ahead) for ahead in range(-1, PARTITIONS_AHEAD + 1)):
             span = (f"{day} 00:00+00", f"{day + timedelta(days=1)} 00:00+00")
             statement = sql.SQL("CREATE TABLE IF NOT EXISTS {} PARTITION OF {} FOR VALUES FROM ({}) TO ({})")
             name = sql.Identifier(f"{self.table.name}_{day:%Y%m%d}")
-            connection.execute(statement.format(name, self.name, *map(sql.Literal, span)))
-        rest = sql.SQL("CREATE TABLE IF NOT EXISTS {} PARTITION OF {} DEFAULT")
-        connection.execute(rest.format(sql.Identifier(f"{self.table.name}_rest"), self.name))
+            # A day whose rows came before its partition (a clock was wrong) stays in the rest.
+            with suppress(errors.CheckViolation, errors.InvalidObjectDefinition), connection.transaction():
+                connection.execute(statement.format(name, self.name, *map(sql.Literal, span)))
 
-    def old_partitions(self, connection: psycopg.Connection[Any], before: date) -> Iterator[sql.Composed]:
-        """What removes the partitions of days before this one: many at once, which the server does in one go."""
+    def old_partitions(self, connection: psycopg.Connection[Any], before: date) -> Iterator[tuple[sql.Composed, int]]:
+        """What removes the partitions of days before this one, and how many rows the server thinks they have.
+
+        Many at once, which the server does in one go.
+        """
         rows = connection.execute(
-            "SELECT c.relname FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid WHERE inhparent = to_regclass(%s)",
+            "SELECT c.relname, greatest(c.reltuples, 0)::bigint FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid"
+            " WHERE inhparent = to_regclass(%s)",
             [self.name.as_string(connection)],
         ).fetchall()
-        days = {name.removeprefix(f"{self.table.name}_"): name for (name,) in rows}
-        old = [sql.Identifier(days[day]) for day in sorted(days) if day.isdecimal() and day < f"{before:%Y%m%d}"]
+        days = {name.removeprefix(f"{self.table.name}_"): (name, count) for name, count in rows}
+        old = [days[day] for day in sorted(days) if day.isdecimal() and day < f"{before:%Y%m%d}"]
         for start in range(0, len(old), DROPPED_AT_ONCE):
-            yield sql.SQL("DROP TABLE {}").format(sql.SQL(", ").join(old[start : start + DROPPED_AT_ONCE]))
+            some = old[start : start + DROPPED_AT_ONCE]
+            names = sql.SQL(", ").join(sql.Identifier(name) for name, _ in some)
+            yield sql.SQL("DROP TABLE {}").format(names), sum(count for _, count in some)
 
 
 def _text(clause: Any) -> Any:

@@ -7,7 +7,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ class SqliteStore:
         self.table = logs_table(options.table_prefix, options.columns)
         self.ledger = ledger_table(options.table_prefix)
         self._open: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None  # what is open, whatever its name leads to by now
         names = [name for name in _native.row_columns() if name in self.table.c]
         fields, marks = ", ".join(f'"{name}"' for name in names), ", ".join("?" * len(names))
         self._insert = f'INSERT INTO "{self.table.name}" ({fields}) VALUES ({marks})'  # noqa: S608 our own names
@@ -54,6 +55,8 @@ class SqliteStore:
         )
 
     def _connection(self) -> sqlite3.Connection:
+        if self._open is not None and self._file != self._named():
+            self.close()  # the file was deleted or moved away: rows would go where nobody finds them
         if self._open is None:
             connection = self._connect()
             try:
@@ -61,8 +64,15 @@ class SqliteStore:
             except BaseException:
                 connection.close()
                 raise
-            self._open = connection
+            self._open, self._file = connection, self._named()
         return self._open
+
+    def _named(self) -> tuple[int, int] | None:
+        """The file that has the name now."""
+        with suppress(OSError):
+            found = Path(self._path).stat()
+            return found.st_dev, found.st_ino
+        return None
 
     def _connect(self, timeout: float = BUSY) -> sqlite3.Connection:
         Path(self._path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -70,8 +80,12 @@ class SqliteStore:
             Path(self._path).touch(mode=0o600)
         # One thread at a time uses it, not always the one that made it.
         connection = sqlite3.connect(self._path, timeout=timeout, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")  # a committed batch is on the disk: the spool lets go of it
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")  # a committed batch is on the disk: the spool lets go of it
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _ensure(self, connection: sqlite3.Connection) -> None:
@@ -118,6 +132,7 @@ class SqliteStore:
                         return False
                     connection.executemany(self._insert, batch.tuples())
             except POISON:
+                self._ensure(connection)  # a column of somebody's that refuses every row is the table's fault, and said
                 return self._insert_sound(connection, batch, quarantine)
         return True
 
