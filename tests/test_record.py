@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from cordwood.errors import ConfigError
-from cordwood.record import FIELDS, Record, level_name, level_number
+from cordwood.level import level_name, level_number
+from cordwood.record import FIELDS, Record
 
 EMPTY: dict[str, Any] = {
     **dict.fromkeys(FIELDS, ""),

@@ -12,11 +12,10 @@ import os
 import stat
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 from cordwood import _native
 from cordwood.errors import report
+from cordwood.plain import Frozen
 
 FOLDER = ".cordwood"
 LEAST_ROOM = 1024 * 1024  # bytes free on the disk
@@ -25,8 +24,7 @@ _MOST_TEXT = 1024 * 1024  # characters of a sink's options
 _TAKE_OVER = 1.0  # seconds that opening waits for what stands in another place to be delivered
 
 
-@dataclass(frozen=True, slots=True)
-class SpoolOptions:
+class SpoolOptions(Frozen):
     """What makes two openings the same spool.
 
     Args:
@@ -46,7 +44,7 @@ class SpoolOptions:
 
 def spool_folder(log_dir: str | os.PathLike[str]) -> str:
     """The spool of a log directory."""
-    return str(Path(log_dir).resolve() / FOLDER)
+    return os.path.join(os.path.realpath(log_dir), FOLDER)
 
 
 def state_folder(name: str) -> str:
@@ -56,7 +54,7 @@ def state_folder(name: str) -> str:
     import platformdirs
 
     digest = hashlib.blake2b(os.fsencode(name), digest_size=8).hexdigest()
-    return str(Path(platformdirs.user_state_dir("cordwood", appauthor=False)) / "spool" / digest)
+    return os.path.join(platformdirs.user_state_dir("cordwood", appauthor=False), "spool", digest)
 
 
 def open_spool(options: SpoolOptions) -> _native.Spool:
@@ -80,12 +78,12 @@ def open_spool(options: SpoolOptions) -> _native.Spool:
 
 def _open(folder: str | None, options: SpoolOptions) -> _native.Spool:
     if folder is not None:
-        _check_room(Path(folder))
+        _check_room(folder)
     spool = _native.Spool(
         folder, max_bytes=options.max_bytes, max_message_bytes=options.max_message_bytes, sync=options.sync
     )
-    if folder is not None and options.log_dir is not None and str(Path(folder).parent) != options.log_dir:
-        _name_log_dir(Path(folder) / LOG_DIRS, options.log_dir)
+    if folder is not None and options.log_dir is not None and os.path.dirname(folder) != options.log_dir:
+        _name_log_dir(os.path.join(folder, LOG_DIRS), options.log_dir)
     return spool
 
 
@@ -94,8 +92,8 @@ def _take_over(folder: str) -> None:
 
     It is older than all that comes now, so it gets a moment to go first; what takes longer goes on meanwhile.
     """
-    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")  # noqa: PTH111
-    if not os.path.isdir(f"{state}/cordwood"):  # noqa: PTH112
+    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    if not os.path.isdir(f"{state}/cordwood"):
         return  # as a rule; `places` would have to load much to say so
     waiting = [place for place in spools(folder) if place != folder]
     if waiting:
@@ -115,21 +113,22 @@ def _deliver(waiting: Iterable[str]) -> None:
             report(f"{found['delivered']} records that waited in {place} are delivered")
 
 
-def _check_room(folder: Path) -> None:
+def _check_room(folder: str) -> None:
     """Refuse a full disk while another place can be chosen.
 
     Raises:
         OSError: there is no room for a process's first segments.
     """
-    there = next(place for place in (folder, *folder.parents) if place.exists())
-    disk = os.statvfs(there)
+    while not os.path.exists(folder):
+        folder = os.path.dirname(folder)
+    disk = os.statvfs(folder)
     if disk.f_bavail * disk.f_frsize < LEAST_ROOM:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def _name_log_dir(path: Path, log_dir: str) -> None:
+def _name_log_dir(path: str, log_dir: str) -> None:
     """Tell whoever delivers that files below a directory may be written, although the spool is elsewhere."""
-    with path.open("a+", encoding="utf-8") as file:
+    with open(path, "a+", encoding="utf-8") as file:
         file.seek(0)
         if log_dir not in file.read().splitlines():
             file.write(f"{log_dir}\n")
@@ -137,8 +136,8 @@ def _name_log_dir(path: Path, log_dir: str) -> None:
 
 def spools(folder: str) -> list[str]:
     """Those places where there is a spool; this user's own first, for another user's log directory may have both."""
-    found = [place for place in places(folder) if os.path.isdir(place)]  # noqa: PTH112 Path's may raise
-    return sorted(found, key=lambda place: Path(place).stat().st_uid != os.geteuid())
+    found = [place for place in places(folder) if os.path.isdir(place)]  # Path's may raise
+    return sorted(found, key=lambda place: os.stat(place).st_uid != os.geteuid())
 
 
 def file_sinks(folder: str) -> dict[str, dict[str, object]]:
@@ -163,6 +162,8 @@ def _unfollowed(name: str, flags: int) -> int:
 
 
 def _specs(folder: str) -> Iterator[tuple[str, dict[str, object]]]:
+    from pathlib import Path
+
     for path in sorted(Path(folder, "sinks").glob("*.json")):
         try:
             spec = json.loads(read_small(path))
@@ -184,5 +185,5 @@ def places(folder: str | None) -> Iterator[str]:
     yield folder
     # One folder for each log directory, the same in every process that has it.
     elsewhere = state_folder(folder)
-    if os.path.isabs(elsewhere):  # noqa: PTH117 else: nobody knows this user's home
+    if os.path.isabs(elsewhere):  # else: nobody knows this user's home
         yield elsewhere

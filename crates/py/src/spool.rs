@@ -1,4 +1,5 @@
 //! `_native.Spool`: a process's end of a spool folder, alive across forks.
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
@@ -200,8 +201,9 @@ impl PySpool {
     }
 
     #[getter]
-    fn folder(&self) -> Option<PathBuf> {
-        self.folder.clone()
+    fn folder(&self) -> Option<&OsStr> {
+        // Not a path object, for which pathlib would be loaded.
+        self.folder.as_ref().map(|folder| folder.as_os_str())
     }
 
     /// Adds a sink and returns its bit; a known identity keeps its bit and gets the new options.

@@ -10,9 +10,12 @@ import os
 import stat
 import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cordwood.errors import report
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ENVIRONMENTS: Mapping[str, str] = {"development": "dev", "production": "prod", "testing": "test"}
 PORTABLE_MARK = "portable"
@@ -29,6 +32,8 @@ def platform_log_dir(app: str) -> Path:
     `~/.config/<app>/logs` on Linux, `~/Library/Application Support/<app>/logs` on macOS, `AppData/Roaming/<app>/logs`
     in the user's profile on Windows.
     """
+    from pathlib import Path
+
     import platformdirs
 
     return Path(platformdirs.user_config_dir(app, appauthor=False, roaming=True)) / "logs"
@@ -36,6 +41,8 @@ def platform_log_dir(app: str) -> Path:
 
 def portable_log_dir(executable: str | os.PathLike[str] | None = None) -> Path:
     """`logs` beside the executable; None is this process's."""
+    from pathlib import Path
+
     return Path(executable or sys.executable).resolve().parent / "logs"
 
 
@@ -68,10 +75,12 @@ def application_log_dir(
         the platform's directory, for a bundled program (PyInstaller and the like set `sys.frozen`); else, in
         development, the temporary one.
     """
+    from pathlib import Path
+
     if log_dir is not None:
         return Path(log_dir)
     portable = portable_log_dir(executable)
-    if os.path.exists(portable.parent / PORTABLE_MARK):  # noqa: PTH110 Path's raises where nothing may be looked at
+    if os.path.exists(portable.parent / PORTABLE_MARK):  # Path's raises where nothing may be looked at
         return portable
     if getattr(sys, "frozen", False):
         return platform_log_dir(app)
@@ -81,6 +90,7 @@ def application_log_dir(
 def _temporary_folders(app: str) -> Iterator[Path]:
     try:
         import tempfile
+        from pathlib import Path
 
         base = Path(tempfile.gettempdir())
     except FileNotFoundError as error:  # none can be written to

@@ -11,11 +11,14 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from cordwood.errors import ConfigError, MissingExtraError
+from cordwood.plain import Frozen
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Keys = tuple[str, ...]
 
@@ -24,6 +27,7 @@ _VARIABLE = r"\$\{(\w+)(?::-([^}]*))?\}"
 _TOML_HEADER = r"\s*\[+\s*([^\]#]+?)\s*\]+"
 _TOML_KEY = r"\s*([\w.\"'-]+)\s*="
 _TOML_LINE = r"\(at line (\d+)"
+_NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
 class UnreadableError(ConfigError):
@@ -34,8 +38,7 @@ class UnreadableError(ConfigError):
         self.line = line
 
 
-@dataclass(frozen=True)
-class Document:
+class Document(Frozen):
     """What a file says.
 
     Args:
@@ -44,9 +47,9 @@ class Document:
         lines: of each setting, by its keys; those of the database begin with `database`.
     """
 
-    settings: Mapping[str, object] = field(default_factory=dict)
-    database: Mapping[str, object] = field(default_factory=dict)
-    lines: Mapping[Keys, int] = field(default_factory=dict)
+    settings: Mapping[str, object] = _NOTHING
+    database: Mapping[str, object] = _NOTHING
+    lines: Mapping[Keys, int] = _NOTHING
 
 
 def read(path: Path) -> Document:

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF009 `setting` makes a dataclass field
 """The settings: what a user types, with defaults. Every assignment is checked at once.
 
 `None` in a `FileConfig` or `ConsoleConfig` means "as in the `LogConfig`".
@@ -7,7 +6,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Literal, TypeVar
@@ -16,6 +14,7 @@ from cordwood.config import values
 from cordwood.config.values import Parse, choice, optional
 from cordwood.errors import ConfigError, closest
 from cordwood.formatters import FORMATS
+from cordwood.plain import Field, Plain, dataclass_transform
 from cordwood.sinks import SINKS, DatabaseSink, PythonSink
 from cordwood.sinks.file import MEGABYTE
 
@@ -24,41 +23,35 @@ SettingsT = TypeVar("SettingsT", bound="Settings")
 
 def setting(parse: Parse, default: object) -> Any:
     """A field with its default and the function that turns what was written into its value."""
-    return dataclasses.field(default=default, metadata={"parse": parse})
+    return Field(default, metadata={"parse": parse})
 
 
 def _setting_of(parse: Parse, make: Callable[[], object]) -> Any:
-    return dataclasses.field(default_factory=make, metadata={"parse": parse})
+    return Field(make=make, metadata={"parse": parse})
 
 
-class Settings:
-    """A dataclass whose every assignment goes through the field's `parse`.
+def _needed(parse: Parse) -> Any:
+    return Field(metadata={"parse": parse})
 
-    Comparison and text are here, once: what `dataclass` writes and compiles for each class is felt at start-up.
-    """
+
+@dataclass_transform(field_specifiers=(_needed,))
+class Settings(Plain):
+    """A dataclass whose every assignment goes through the field's `parse`."""
 
     prefix: ClassVar[str] = ""
-    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
 
     def __setattr__(self, name: str, value: object) -> None:
-        field = self.__dataclass_fields__.get(name)
+        field = self.plain_fields.get(name)
         if field is None:
             raise unknown(self.prefix + name, type(self))
-        object.__setattr__(self, name, field.metadata["parse"](self.prefix + name, value))
+        vars(self)[name] = field.metadata["parse"](self.prefix + name, value)
 
-    def __eq__(self, other: object) -> bool:
-        return vars(self) == vars(other) if type(self) is type(other) else NotImplemented
-
-    __hash__ = None  # type: ignore[assignment]  # they change
-
-    def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
-        return f"{type(self).__qualname__}({shown})"
+    _fill = __setattr__
 
 
 def unknown(field: str, settings: type[Settings]) -> ConfigError:
     """The error for a setting that does not exist."""
-    known = settings.__dataclass_fields__
+    known = settings.plain_fields
     return ConfigError(field, "there is no such setting", hint=closest(field.rpartition(".")[2], known))
 
 
@@ -78,14 +71,13 @@ def _section(cls: type[SettingsT]) -> Callable[[str, object], SettingsT]:
         if not isinstance(value, Mapping):
             raise ConfigError(field, f"{value!r} is not a group of settings", f"a mapping or a {cls.__name__}")
         for name in value:
-            if name not in cls.__dataclass_fields__:
+            if name not in cls.plain_fields:
                 raise unknown(f"{field}.{name}", cls)
         return cls(**value)
 
     return parse
 
 
-@dataclasses.dataclass(eq=False, repr=False)
 class ConsoleConfig(Settings):
     """The console.
 
@@ -110,7 +102,6 @@ class ConsoleConfig(Settings):
     date_format: str | None = setting(optional(values.text), None)
 
 
-@dataclasses.dataclass(eq=False, repr=False)
 class FileConfig(Settings):
     """One log file. All but the first three are as in `LogConfig` unless given here.
 
@@ -137,7 +128,6 @@ class FileConfig(Settings):
     file_group: int | str | None = setting(optional(values.group), None)
 
 
-@dataclasses.dataclass(eq=False, repr=False)
 class SpoolConfig(Settings):
     """Where records wait until they are delivered.
 
@@ -152,7 +142,6 @@ class SpoolConfig(Settings):
     dir: str | os.PathLike[str] | None = setting(optional(values.path), None)
 
 
-@dataclasses.dataclass(eq=False, repr=False)
 class RedactionConfig(Settings):
     """What is taken out of records before they reach any disk.
 
@@ -183,6 +172,8 @@ def _sink(field: str, value: object) -> PythonSink | DatabaseSink:
     if not isinstance(value, Mapping) or value.get("kind") not in kinds:
         raise ConfigError(field, f"{value!r} is not a sink", f"a sink, or a mapping with kind: {', '.join(kinds)}")
     options = {name: option for name, option in value.items() if name != "kind"}
+    import dataclasses
+
     made = SINKS[value["kind"]]
     known = [option.name for option in dataclasses.fields(made) if option.init]  # type: ignore[arg-type]  # all are
     for name in options:
@@ -196,7 +187,6 @@ def _sink(field: str, value: object) -> PythonSink | DatabaseSink:
     return sink
 
 
-@dataclasses.dataclass(eq=False, repr=False)
 class SinkConfig(Settings):
     """A sink that is neither console nor file.
 
@@ -208,14 +198,14 @@ class SinkConfig(Settings):
 
     prefix: ClassVar[str] = "sinks."
 
-    sink: PythonSink | DatabaseSink = dataclasses.field(metadata={"parse": _sink})
+    sink: PythonSink | DatabaseSink = _needed(_sink)
     level: str | int | None = setting(optional(values.level), None)
     logger: str = setting(values.logger_name, "")
 
 
 def _sinks(field: str, value: object) -> tuple[SinkConfig, ...]:
     """Sinks: themselves, `SinkConfig`s, or mappings in which `level` and `logger` stand beside the options."""
-    if isinstance(value, (SinkConfig, PythonSink, DatabaseSink, Mapping)):
+    if isinstance(value, (SinkConfig, Mapping)) or hasattr(value, "identity"):
         value = (value,)
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise ConfigError(field, f"{value!r} is not a list of sinks", "sinks, mappings or SinkConfigs")
@@ -232,7 +222,6 @@ def _sinks(field: str, value: object) -> tuple[SinkConfig, ...]:
     return tuple(made)
 
 
-@dataclasses.dataclass(eq=False, repr=False)
 class RetentionConfig(Settings):
     """What becomes of closed log files (rotated ones, and copies of the console) as time goes by.
 
@@ -249,7 +238,6 @@ class RetentionConfig(Settings):
     compress: Literal["gzip", "zstd"] = setting(choice("gzip", "zstd"), "gzip")
 
 
-@dataclasses.dataclass(eq=False, repr=False)
 class DatabaseConfig(Settings):
     """The database that records go to.
 
@@ -319,7 +307,6 @@ def _files(field: str, value: object) -> tuple[FileConfig, ...]:
     return files
 
 
-@dataclasses.dataclass(eq=False, repr=False)
 class LogConfig(Settings):
     """How a program logs.
 

@@ -7,16 +7,15 @@ the next source is used, because an application must start even so.
 from __future__ import annotations
 
 import copy
-import dataclasses
 import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from cordwood.config import files
 from cordwood.config.files import Document, Keys
 from cordwood.config.model import DatabaseConfig, LogConfig, Settings, unknown
 from cordwood.config.presets import PRESETS
 from cordwood.errors import ConfigError, CordwoodError, closest
+from cordwood.plain import Frozen
 
 PREFIX = "CORDWOOD_"
 PRESET_VARIABLE = "CORDWOOD_ENV"
@@ -30,8 +29,7 @@ _ALIASES = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class Fault:
+class Fault(Frozen):
     """A value of a file or the environment that could not be used.
 
     Args:
@@ -53,8 +51,7 @@ class Fault:
         return f"{where}: {self.message}; using {self.used}"
 
 
-@dataclasses.dataclass(frozen=True)
-class Resolved:
+class Resolved(Frozen):
     """A configuration with its history.
 
     Args:
@@ -118,7 +115,7 @@ def _sort_out(
     if not isinstance(source, str | os.PathLike):
         raise ConfigError("config", f"{source!r} is not a configuration", "a path, a preset's name or a LogConfig")
     name = os.fspath(source)
-    if not isinstance(source, str) or os.sep in name or Path(name).suffix.lower() in _FILE_ENDINGS:
+    if not isinstance(source, str) or os.sep in name or os.path.splitext(name)[1].lower() in _FILE_ENDINGS:
         return name, preset
     if name not in PRESETS:
         raise _no_preset(name)
@@ -162,6 +159,8 @@ class _Stack:
 
     def read(self, name: str) -> Document:
         """A file; what is wrong with it as a whole becomes a fault."""
+        from pathlib import Path
+
         try:
             return files.read(Path(name))
         except (OSError, CordwoodError) as error:
@@ -176,7 +175,7 @@ class _Stack:
         settings += [
             (("database", key), value, ("database", key))
             for key, value in document.database.items()
-            if key in DatabaseConfig.__dataclass_fields__ or closest(key, DatabaseConfig.__dataclass_fields__)
+            if key in DatabaseConfig.plain_fields or closest(key, DatabaseConfig.plain_fields)
         ]
         for path, value, written in settings:
             self.offer(path, value, name, document.lines.get(written), environ, document.lines)

@@ -10,7 +10,6 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from cordwood.config import values
 
@@ -20,7 +19,7 @@ FILE = "levels.json"
 def read(folder: str | os.PathLike[str]) -> dict[str, str | int]:
     """The switches of a spool folder, by logger; none where the file is missing, damaged or another user's."""
     try:
-        with (Path(folder) / FILE).open(encoding="utf-8") as file:
+        with open(os.path.join(folder, FILE), encoding="utf-8") as file:
             if os.fstat(file.fileno()).st_uid != os.geteuid():
                 return {}
             return {str(logger): values.level("level", level) for logger, level in dict(json.load(file)).items()}
@@ -36,6 +35,8 @@ def write(folder: str | os.PathLike[str], logger: str, level: str | int | None) 
         OSError: the folder cannot be written.
     """
     wanted = None if level is None else values.level("level", level)
+    from pathlib import Path
+
     path = Path(folder) / FILE
     Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
     with _alone(folder):

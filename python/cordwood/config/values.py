@@ -10,12 +10,11 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import TypeAlias
 
 from cordwood import _native
 from cordwood.errors import ConfigError, closest
-from cordwood.record import LEVELS, level_number
+from cordwood.level import LEVELS, level_number
 
 Parse: TypeAlias = Callable[[str, object], object]
 
@@ -183,14 +182,20 @@ def path(field: str, value: object) -> str:
     if isinstance(value, (str, os.PathLike)):
         name = os.fspath(value)
         if isinstance(name, str) and name and "\0" not in name:
-            return str(Path(name).expanduser()) if name.startswith("~") else name
+            return _in_home(name) if name.startswith("~") else name
     raise ConfigError(field, f"{value!r} is not a path", "text or a path object")
+
+
+def _in_home(name: str) -> str:
+    from pathlib import Path
+
+    return str(Path(name).expanduser())
 
 
 def file_name(field: str, value: object) -> str:
     """A file's place below the log directory."""
     name = path(field, value)
-    if Path(name).is_absolute() or ".." in Path(name).parts or not Path(name).name or name.endswith(os.sep):
+    if os.path.isabs(name) or ".." in name.split(os.sep) or os.path.basename(name) in {"", "."}:
         raise ConfigError(field, f"{name!r} does not stay below log_dir", "a file name, such as 'app.log'")
     return name
 

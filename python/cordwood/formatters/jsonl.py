@@ -5,12 +5,12 @@ Names are Cordwood's own or those of ECS, OpenTelemetry or Google Cloud; a value
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from cordwood.plain import Frozen
 
-@dataclass(frozen=True, slots=True)
-class JsonFormatter:
+
+class JsonFormatter(Frozen):
     """JSON lines.
 
     Args:

@@ -5,13 +5,12 @@ Text cannot be forged: newlines in values become a newline and two spaces, contr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from cordwood.plain import Frozen
 
 DEFAULT_FORMAT = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
 
 
-@dataclass(frozen=True, slots=True)
-class TextFormatter:
+class TextFormatter(Frozen):
     """`logging.Formatter` without its code.
 
     Args:

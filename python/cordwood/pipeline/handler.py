@@ -6,7 +6,6 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TextIO
 
 from cordwood import _native
@@ -146,10 +145,8 @@ def _target(
     if filename in _STREAMS:
         filename, stream = None, str(filename)
     if filename is not None:
-        path = Path(filename)
-        return _configured(
-            LogConfig(log_dir=path.parent, files=(FileConfig(path.name),), console_output=False), settings
-        )
+        folder, name = os.path.split(filename)
+        return _configured(LogConfig(log_dir=folder or ".", files=(FileConfig(name),), console_output=False), settings)
     for name in _STREAMS:
         if stream is not None and stream in (getattr(sys, name), getattr(sys, f"__{name}__")):
             stream = name

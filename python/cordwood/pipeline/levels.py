@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from cordwood.record import level_number
+from cordwood.level import level_number
 
 
 class Levels:

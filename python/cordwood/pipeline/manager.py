@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import dataclasses
 import functools
 import json
 import logging
@@ -24,6 +23,7 @@ from cordwood.pipeline.levels import Levels
 from cordwood.pipeline.outlets import outlets, say_remaining
 from cordwood.pipeline.plan import database, plan, spool_options
 from cordwood.pipeline.watch import Duty, Watcher
+from cordwood.plain import changed
 
 RETENTION_INTERVAL = 3600.0  # seconds between two looks at the age of closed files
 EXIT_TIMEOUT = 5.0  # seconds that the end of the process waits for delivery
@@ -80,7 +80,7 @@ class LoggingManager:
             ConfigError: an argument cannot be used; logging stays as it was.
         """
         resolved = resolve(config, preset=preset, settings=settings)
-        source = config if resolved.file is None else os.path.abspath(resolved.file)  # noqa: PTH100 a text is wanted
+        source = config if resolved.file is None else os.path.abspath(resolved.file)
         return self._apply(resolved, functools.partial(resolve, source, preset=preset, settings=settings))
 
     def auto_configure(
@@ -106,7 +106,7 @@ class LoggingManager:
                 report(str(fault))
             if config.database.enabled:
                 database(config)  # a missing package is said before anything is changed
-            _native.set_redaction(json.dumps(dataclasses.asdict(config.redaction)))
+            _native.set_redaction(json.dumps(vars(config.redaction)))
             options = spool_options(config)
             attached: list[tuple[logging.Logger, logging.Handler]] = [
                 (logging.getLogger(planned.logger), Handler.planned(planned, options)) for planned in plan(config)
@@ -163,9 +163,9 @@ class LoggingManager:
         self._stop_watching()
         files: dict[str, Callable[[], None]] = {}
         if file is not None:
-            files[os.path.abspath(file)] = functools.partial(self._reread, again)  # noqa: PTH100 a text is wanted
+            files[os.path.abspath(file)] = functools.partial(self._reread, again)
         if folder is not None:
-            path = os.path.join(folder, switches.FILE)  # noqa: PTH118 a text is wanted
+            path = os.path.join(folder, switches.FILE)
             files[path] = functools.partial(self._follow_switches, folder, switched)
         duties = _retention(self.config) if self.config is not None else ()
         if files or duties:
@@ -198,7 +198,7 @@ class LoggingManager:
             resolved = again()
             damaged = [fault for fault in resolved.faults if fault.source == resolved.file and not fault.field]
             for fault in resolved.faults:
-                report(str(dataclasses.replace(fault, used="the levels there were") if fault in damaged else fault))
+                report(str(changed(fault, used="the levels there were") if fault in damaged else fault))
             if damaged:
                 return
             self.config.level, self.config.component_levels = resolved.config.level, resolved.config.component_levels
@@ -282,7 +282,7 @@ def _retention(config: LogConfig) -> tuple[Duty, ...]:
 
     from cordwood import archive
 
-    folder = os.path.abspath(config.log_dir)  # noqa: PTH100 the program may change its directory
+    folder = os.path.abspath(config.log_dir)  # the program may change its directory
 
     def keep_terms() -> None:
         failed: dict[str, str] = {}

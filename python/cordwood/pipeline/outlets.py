@@ -9,15 +9,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from cordwood import _native
 from cordwood.capture.handler import SpoolHandler
 from cordwood.errors import report
 from cordwood.formatters.text import TextFormatter
-from cordwood.sinks import DatabaseSink, PythonSink, Sink
+from cordwood.plain import changed
+from cordwood.sinks import Sink, is_database, is_python
 from cordwood.sinks.console import ConsoleSink
 from cordwood.sinks.file import FileSink
 from cordwood.spool import FOLDER, SpoolOptions, open_spool
@@ -32,16 +31,18 @@ NEVER = 1 << 30  # no record has so high a level
 LAST_WORDS = 0.1  # seconds for what is logged when that wait is over
 
 
-@dataclass(eq=False)
 class Outlet:
     """One sink in one spool."""
 
-    sink: Sink
-    spool: _native.Spool
-    options: SpoolOptions
-    bit: int
-    loop: Loop | Sender | None
-    users: int = 0
+    def __init__(
+        self, sink: Sink, spool: _native.Spool, options: SpoolOptions, bit: int, loop: Loop | Sender | None
+    ) -> None:
+        self.sink = sink
+        self.spool = spool
+        self.options = options
+        self.bit = bit
+        self.loop = loop
+        self.users = 0
 
     @property
     def mask(self) -> int:
@@ -56,15 +57,15 @@ class Outlet:
         return self.sink.format["kind"] == "json" or "%(taskName)" in str(self.sink.format["format"])
 
 
-@dataclass
 class Outlets:
     """What this process has open. All methods may be called from any thread."""
 
-    spools: dict[SpoolOptions, _native.Spool] = field(default_factory=dict)
-    opened: dict[tuple[SpoolOptions, str], Outlet] = field(default_factory=dict)
-    exiting: bool = False
-    deadline: float | None = None  # monotonic seconds, for all that is closed or flushed together
-    lock: AbstractContextManager[bool] = field(default_factory=threading.RLock)
+    def __init__(self) -> None:
+        self.spools: dict[SpoolOptions, _native.Spool] = {}
+        self.opened: dict[tuple[SpoolOptions, str], Outlet] = {}
+        self.exiting = False
+        self.deadline: float | None = None  # monotonic seconds, for all that is closed or flushed together
+        self.lock: AbstractContextManager[bool] = threading.RLock()
 
     def open(self, sink: Sink, options: SpoolOptions) -> Outlet:
         """Open a sink, or take it as it is open, with its newest options."""
@@ -90,14 +91,14 @@ class Outlets:
 
     def _run(self, sink: Sink, spool: _native.Spool, bit: int) -> Loop | Sender | None:
         """The thread that a sink written in Python needs."""
-        if isinstance(sink, DatabaseSink):
+        if is_database(sink):
             from cordwood.delivery.fallback import Fallback
             from cordwood.delivery.sender import Sender
 
             console = self._console(spool) or ConsoleSink(TextFormatter().spec())
             seen = functools.partial(self._shown_from, spool)
             return Sender(spool, bit, sink, Fallback(spool, bit, console.spec(), console.stream, seen))
-        if isinstance(sink, PythonSink):
+        if is_python(sink):
             from cordwood.delivery.loop import Loop
 
             return Loop(spool, bit, sink)
@@ -125,7 +126,7 @@ class Outlets:
             if outlet.sink.format != spec:
                 if outlet.users > 1:
                     return False
-                self._respec(outlet, replace(outlet.sink, format=spec))
+                self._respec(outlet, changed(outlet.sink, format=spec))
             return True
 
     @staticmethod
@@ -215,7 +216,7 @@ class Outlets:
         }
 
     def _loops(self, *, shared: bool) -> list[Loop | Sender]:
-        running = [outlet for outlet in list(self.opened.values()) if isinstance(outlet.sink, DatabaseSink) == shared]
+        running = [outlet for outlet in list(self.opened.values()) if is_database(outlet.sink) == shared]
         return [outlet.loop for outlet in running if outlet.loop is not None]
 
     def _senders(self) -> list[Sender]:
@@ -225,8 +226,8 @@ class Outlets:
 def say_remaining(spool: _native.Spool, remaining: int) -> None:
     """Say that records stay behind, and how they are delivered."""
     if remaining and spool.folder is not None:
-        folder = Path(spool.folder)
-        where = folder.parent if folder.name == FOLDER else folder
+        above, name = os.path.split(spool.folder)
+        where = above if name == FOLDER else spool.folder
         report(f"{remaining} records are not delivered yet; the next process does it, or: cordwood recover {where}")
     elif remaining:
         report(f"{remaining} records were not delivered")

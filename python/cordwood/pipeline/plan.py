@@ -6,8 +6,6 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cordwood import _native
@@ -15,8 +13,9 @@ from cordwood.config import ConsoleConfig, FileConfig, LogConfig
 from cordwood.config.model import DatabaseConfig
 from cordwood.formatters import FORMATS
 from cordwood.formatters.text import DEFAULT_FORMAT, TextFormatter
-from cordwood.record import level_number
-from cordwood.sinks import DatabaseSink, Sink
+from cordwood.level import level_number
+from cordwood.plain import Frozen
+from cordwood.sinks import DatabaseSink, Sink, is_database
 from cordwood.sinks.console import ConsoleSink, wants_colour
 from cordwood.sinks.file import FileSink
 from cordwood.spool import SpoolOptions, spool_folder, state_folder
@@ -28,8 +27,7 @@ if TYPE_CHECKING:
 DATABASE_FILE = "logs.db"  # in the log directory: what `database=True` means
 
 
-@dataclass(frozen=True)
-class Planned:
+class Planned(Frozen):
     """One handler to be made.
 
     Args:
@@ -59,7 +57,7 @@ def spool_options(config: LogConfig, sink: Sink | None = None) -> SpoolOptions:
             folder = os.path.realpath(given)
         else:
             folder = spool_folder(config.log_dir) if shared is None else state_folder(shared.identity)
-    log_dir = None if folder is None else str(Path(config.log_dir).resolve())
+    log_dir = None if folder is None else os.path.realpath(config.log_dir)
     return SpoolOptions(folder, int(config.spool.max_bytes), int(config.max_message_bytes), config.sync, log_dir)
 
 
@@ -81,7 +79,7 @@ def _shared(config: LogConfig, sink: Sink | None) -> DatabaseSink | None:
     if config.database.enabled:
         return database(config)
     sinks = [sink, *(entry.sink for entry in config.sinks)]
-    return next((each for each in sinks if isinstance(each, DatabaseSink)), None)
+    return next((each for each in sinks if is_database(each)), None)
 
 
 def database(config: LogConfig) -> PostgresSink | SqliteSink:
@@ -93,7 +91,7 @@ def database(config: LogConfig) -> PostgresSink | SqliteSink:
     own: dict[str, Any] = {}
     for name in ("table_prefix", "columns", "batch_size", "flush_interval", "retention_days"):
         own[name] = getattr(wanted, name)
-    url = _database_url(wanted) or f"sqlite:///{Path(config.log_dir).absolute() / DATABASE_FILE}"
+    url = _database_url(wanted) or f"sqlite:///{os.path.abspath(os.path.join(config.log_dir, DATABASE_FILE))}"
     if url.startswith("sqlite"):
         return SqliteSink(url, **own)
     limits: dict[str, Any] = {"connect_timeout": wanted.connect_timeout, "query_timeout": wanted.query_timeout}
@@ -123,7 +121,7 @@ def _file(config: LogConfig, file: FileConfig) -> Planned:
     for name in ("max_bytes", "backup_count", "when", "naming", "compress", "file_mode", "file_group"):
         value = getattr(file, name)
         own[name.removeprefix("file_")] = getattr(config, name) if value is None else value
-    sink = FileSink(str(Path(config.log_dir) / file.name), spec, sync=config.sync, **own)
+    sink = FileSink(os.path.join(config.log_dir, file.name), spec, sync=config.sync, **own)
     return Planned(sink, _level(file.level), file.logger, formatter)
 
 

@@ -76,7 +76,7 @@ class Watcher:
 
 def _state(path: str) -> tuple[int, int, int] | None:
     try:
-        stat = os.stat(path)  # noqa: PTH116 a path object a second is not needed
+        stat = os.stat(path)
     except OSError:
         return None
     return stat.st_mtime_ns, stat.st_size, stat.st_ino

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
+from cordwood.level import LEVELS
 from cordwood.query.model import All, AnyOf, Field, Node, Not, Query, Regex, Text
-from cordwood.record import LEVELS
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Table

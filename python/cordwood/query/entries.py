@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from cordwood.level import level_name
 from cordwood.query.times import SECOND
-from cordwood.record import level_name
 
 if TYPE_CHECKING:
     from cordwood._native import _Found

@@ -9,9 +9,9 @@ import re
 import time
 
 from cordwood.errors import ConfigError, QueryError, closest
+from cordwood.level import LEVELS, level_number
 from cordwood.query.model import All, AnyOf, Comparison, Field, Node, Not, Query, Regex, Text
 from cordwood.query.times import moment
-from cordwood.record import LEVELS, level_number
 
 _FIELD = re.compile(r"([A-Za-z_@][\w.@-]*)(:(?:>=|<=|>|<)?|>=|<=|>|<)")
 # Of other query languages: an error, not text that is never found. name=value is text, as it stands in messages.

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 from cordwood import _native
+from cordwood.level import level_name
 from cordwood.query.entries import Entry
-from cordwood.record import level_name
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _LINES = 4000  # records handed to the core at once

@@ -8,12 +8,12 @@ written by the core (`spec()` is all it needs); a sink with a `write` method, or
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeGuard, runtime_checkable
 
 from cordwood.lazy import Lazy
-from cordwood.record import Record
 
 if TYPE_CHECKING:
+    from cordwood.record import Record
     from cordwood.sinks.database.store import Store
 
 
@@ -61,6 +61,19 @@ class DatabaseSink(Sink, Protocol):
     def store(self) -> Store:
         """The database, not yet connected."""
         ...
+
+
+# By one attribute: the first `isinstance` with a protocol loads `inspect`.
+
+
+def is_database(sink: Sink | None) -> TypeGuard[DatabaseSink]:
+    """Whether a sink is a database."""
+    return hasattr(sink, "store")
+
+
+def is_python(sink: Sink) -> TypeGuard[PythonSink]:
+    """Whether a sink's writing is Python."""
+    return hasattr(sink, "write")
 
 
 SINKS: Mapping[str, type[Sink]] = Lazy(

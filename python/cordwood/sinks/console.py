@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from typing import Literal
+
+from cordwood.plain import Frozen
 
 # Continuous-integration systems that show colours though their streams are pipes.
 _COLOURED_CI = ("GITHUB_ACTIONS", "GITLAB_CI", "GITEA_ACTIONS", "CIRCLECI", "TRAVIS", "BUILDKITE", "DRONE", "APPVEYOR")
@@ -28,8 +29,7 @@ def wants_colour(setting: str, *, terminal: bool, environ: Mapping[str, str]) ->
     return any(environ.get(name) for name in _COLOURED_CI)
 
 
-@dataclass(frozen=True, slots=True)
-class ConsoleSink:
+class ConsoleSink(Frozen):
     """Standard error or standard output of this process.
 
     Args:
@@ -52,4 +52,4 @@ class ConsoleSink:
 
     def spec(self) -> str:
         """All options; the core knows the colours."""
-        return json.dumps({"kind": "console", **asdict(self)})
+        return json.dumps({"kind": "console", **vars(self)})

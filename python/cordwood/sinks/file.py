@@ -7,16 +7,16 @@ When it cannot be written (disk full, folder gone): records wait in the spool, a
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Literal
+
+from cordwood.plain import Frozen
 
 MEGABYTE = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class FileSink:
+class FileSink(Frozen):
     """One log file and its backups.
 
     Args:
@@ -47,8 +47,8 @@ class FileSink:
 
     def __post_init__(self) -> None:
         # The file itself may not be a link (the core refuses it); its folders may.
-        path = Path(self.path)
-        object.__setattr__(self, "path", str(path.parent.resolve() / path.name))
+        folder, name = os.path.split(self.path)
+        vars(self)["path"] = os.path.join(os.path.realpath(folder), name)
 
     @property
     def identity(self) -> str:
@@ -57,4 +57,4 @@ class FileSink:
 
     def spec(self) -> str:
         """All options, the path absolute."""
-        return json.dumps({"kind": "file", **asdict(self)})
+        return json.dumps({"kind": "file", **vars(self)})

@@ -8,7 +8,7 @@ import os
 
 import click
 
-from cordwood.record import LEVELS
+from cordwood.level import LEVELS
 
 _LAST_PORT = 65535
 
