@@ -5,7 +5,7 @@
 //! step fills place 1; whoever repeats a rotation that was killed finds the gap where it was left and goes on. The
 //! oldest is deleted only when no place is free, which makes the gap; so at most one file goes for each that comes.
 //! All of this happens under the log file's lock.
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -21,24 +21,33 @@ const ATTEMPTS: usize = 3;
 /// Moves `log` to its backup's name and keeps at most `keep` backups (by date: 0 keeps all). `start` is the period, in
 /// local seconds, that a name by date tells.
 pub fn rotate(fs: &dyn FileSystem, names: &Names, log: &Path, keep: u32, start: i64) -> io::Result<()> {
-    settle(fs, names, log)?;
+    let mut all = names.list(fs)?;
+    if settle_these(fs, names, log, &all)? {
+        all = names.list(fs)?;
+    }
     for _ in 1..ATTEMPTS {
-        match attempt(fs, names, log, keep, start) {
+        match attempt(fs, names, log, &all, (keep, start)) {
             Err(e) if matches!(e.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound) => {}
             done => return done,
         }
         if is_gone(fs, log)? {
             return Ok(()); // Moved away by another tool: rotated all the same.
         }
+        all = names.list(fs)?;
     }
-    attempt(fs, names, log, keep, start)
+    attempt(fs, names, log, &all, (keep, start))
 }
 
-fn attempt(fs: &dyn FileSystem, names: &Names, log: &Path, keep: u32, start: i64) -> io::Result<()> {
-    let all = names.list(fs)?;
+fn attempt(
+    fs: &dyn FileSystem,
+    names: &Names,
+    log: &Path,
+    all: &[Backup],
+    (keep, start): (u32, i64),
+) -> io::Result<()> {
     match names.naming() {
         Naming::Number => {
-            let first = make_room(fs, names, &all, keep)?;
+            let first = make_room(fs, names, all, keep)?;
             move_log(fs, log, names, Age::number(first))
         }
         Naming::Date => {
@@ -60,8 +69,13 @@ fn move_log(fs: &dyn FileSystem, log: &Path, names: &Names, age: Age) -> io::Res
 /// Frees the first place and says which it is: 1, unless something that is no file sits on that name. Such entries are
 /// never moved or deleted; their places do not count.
 fn make_room(fs: &dyn FileSystem, names: &Names, all: &[Backup], keep: u32) -> io::Result<u32> {
-    let at = |n: u32| all.iter().filter(move |b| b.age == Age::number(n));
-    let usable = (1..=keep).filter(|&n| at(n).all(Backup::is_regular));
+    // Looked up, not searched for: there may be thousands.
+    let mut by_age: HashMap<Age, Vec<&Backup>> = HashMap::new();
+    for backup in all {
+        by_age.entry(backup.age).or_default().push(backup);
+    }
+    let at = |n: u32| by_age.get(&Age::number(n)).into_iter().flatten();
+    let usable = (1..=keep).filter(|&n| at(n).all(|backup| backup.is_regular()));
     // One place more than there are backups is enough to meet a gap, if there is one.
     let places: Vec<u32> = usable.take(all.len() + 1).collect();
     let (Some(&first), Some(&last)) = (places.first(), places.last()) else {
@@ -121,23 +135,31 @@ pub fn remove_abandoned(fs: &dyn FileSystem, names: &Names) -> io::Result<()> {
 /// Puts right what a crash left: one file under two names (a rename made of link and unlink), both forms of one file
 /// (compressed, the plain one not yet removed).
 pub fn settle(fs: &dyn FileSystem, names: &Names, log: &Path) -> io::Result<()> {
-    let all: Vec<_> = names.list(fs)?.into_iter().filter(Backup::is_regular).collect();
+    settle_these(fs, names, log, &names.list(fs)?).map(drop)
+}
+
+/// True if a name was taken away.
+fn settle_these(fs: &dyn FileSystem, names: &Names, log: &Path, all: &[Backup]) -> io::Result<bool> {
+    let all: Vec<_> = all.iter().filter(|backup| backup.is_regular()).collect();
+    let paths: HashSet<&Path> = all.iter().map(|backup| backup.path.as_path()).collect();
+    let mut changed = false;
     for older in all.iter().filter(|b| b.stat.links > 1) {
         let newer = all.iter().filter(|b| b.age > older.age && b.stat.id == older.stat.id);
         for path in newer.map(|b| b.path.as_path()).chain([log]) {
             if fs.stat(path).is_ok_and(|stat| stat.id == older.stat.id) {
                 fs.unlink(path)?;
+                changed = true;
             }
         }
     }
     for packed in all.iter().filter(|b| b.form != Form::Plain) {
         let plain = names.path(packed.age, Form::Plain);
-        let twin = all.iter().any(|b| b.path == plain);
-        if twin && same_text(fs, &plain, &packed.path, packed.form)? {
+        if paths.contains(plain.as_path()) && same_text(fs, &plain, &packed.path, packed.form)? {
             fs.unlink(&plain)?;
+            changed = true;
         }
     }
-    Ok(())
+    Ok(changed)
 }
 
 /// A compressor at work holds its temporary's lock.
