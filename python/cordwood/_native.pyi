@@ -94,7 +94,13 @@ class Analysis:
 @final
 class Spool:
     def __new__(
-        cls, folder: str | None, *, max_bytes: int = ..., max_message_bytes: int = ..., sync: str = "interval"
+        cls,
+        folder: str | None,
+        *,
+        max_bytes: int = ...,
+        max_message_bytes: int = ...,
+        sync: str = "interval",
+        log_dir: str | None = None,
     ) -> Spool: ...
     @property
     def folder(self) -> str | None: ...

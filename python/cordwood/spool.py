@@ -19,7 +19,6 @@ from cordwood.plain import Frozen
 
 FOLDER = ".cordwood"
 LEAST_ROOM = 1024 * 1024  # bytes free on the disk
-LOG_DIRS = "log_dirs"  # in a spool that stands elsewhere than in its log directory: the directories it is for
 _MOST_TEXT = 1024 * 1024  # characters of a sink's options
 _TAKE_OVER = 1.0  # seconds that opening waits for what stands in another place to be delivered
 
@@ -79,12 +78,13 @@ def open_spool(options: SpoolOptions) -> _native.Spool:
 def _open(folder: str | None, options: SpoolOptions) -> _native.Spool:
     if folder is not None:
         _check_room(folder)
-    spool = _native.Spool(
-        folder, max_bytes=options.max_bytes, max_message_bytes=options.max_message_bytes, sync=options.sync
+    return _native.Spool(
+        folder,
+        max_bytes=options.max_bytes,
+        max_message_bytes=options.max_message_bytes,
+        sync=options.sync,
+        log_dir=options.log_dir,
     )
-    if folder is not None and options.log_dir is not None and os.path.dirname(folder) != options.log_dir:
-        _name_log_dir(os.path.join(folder, LOG_DIRS), options.log_dir)
-    return spool
 
 
 def _take_over(folder: str) -> None:
@@ -124,14 +124,6 @@ def _check_room(folder: str) -> None:
     disk = os.statvfs(folder)
     if disk.f_bavail * disk.f_frsize < LEAST_ROOM:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def _name_log_dir(path: str, log_dir: str) -> None:
-    """Tell whoever delivers that files below a directory may be written, although the spool is elsewhere."""
-    with open(path, "a+", encoding="utf-8") as file:
-        file.seek(0)
-        if log_dir not in file.read().splitlines():
-            file.write(f"{log_dir}\n")
 
 
 def spools(folder: str) -> list[str]:

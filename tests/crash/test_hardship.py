@@ -91,7 +91,51 @@ for n in range(300):
 assert cordwood.shutdown(5) == 0
 """
     numbers = run(tmp_path, program)[1]
-    assert sorted(number for number in numbers if number >= 0) == list(range(300))
+    assert [number for number in numbers if number >= 0] == list(range(300))
+
+
+def test_a_spool_folder_deleted_again_and_again_costs_two_processes_no_record(tmp_path: Path) -> None:
+    program = """
+configure()
+child = os.fork()
+for n in range(10_000):
+    log.warning("line=%d", n if child else 100_000 + n)
+    if child and n % 2000 == 1000:
+        shutil.rmtree(folder + "/.cordwood", ignore_errors=True)
+    if n % 50 == 0:
+        time.sleep(0.005)
+assert cordwood.shutdown(20) == 0
+if not child:
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+"""
+    numbers = run(tmp_path, program)[1]
+    assert [number for number in numbers if number < 100_000] == list(range(10_000))
+    assert [number for number in numbers if number >= 100_000] == list(range(100_000, 110_000))
+
+
+def test_a_deleted_spool_costs_a_database_no_row_where_the_leader_does_not_know_it(tmp_path: Path) -> None:
+    program = """
+import sqlite3, subprocess
+leads = "import cordwood, sys; cordwood.configure(preset='default', log_dir=sys.argv[1], console_output=False);"
+leads += "cordwood.get_logger('x').warning('line=-1'); print(cordwood.flush(5), flush=True); sys.stdin.read()"
+leader = subprocess.Popen([sys.executable, "-c", leads, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+assert leader.stdout.readline() == b"0\\n"
+cordwood.configure(preset="default", log_dir=folder, console_output=False, database=f"sqlite:///{folder}/logs.db")
+for n in range(900):
+    log.warning("line=%d", n)
+    if n % 300 == 150:
+        shutil.rmtree(folder + "/.cordwood", ignore_errors=True)
+    if n % 10 == 0:
+        time.sleep(0.005)
+assert cordwood.shutdown(20) == 0
+leader.communicate()
+rows = sqlite3.connect(folder + "/logs.db").execute("SELECT message FROM app_logs").fetchall()
+assert sorted(int(message[5:]) for message, in rows if message != "line=-1") == list(range(900)), len(rows)
+"""
+    said, numbers = run(tmp_path, program)
+    assert [number for number in numbers if number >= 0] == list(range(900))
+    assert "was removed" not in said
 
 
 def test_many_threads_in_the_midst_of_rendering_lose_nothing(tmp_path: Path) -> None:

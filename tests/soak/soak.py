@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tests.crash import books
 from tests.crash.actors import SLOTS_EACH, Actor
+from tests.crash.actors import THREADS as CHILD  # of a process's slots, the first one of a child
 from tests.crash.campaign import PATIENCE, PR_SET_CHILD_SUBREAPER, Episode
 from tests.crash.oracle import SLOTS
 from tests.soak.gauges import BUCKETS, Histogram, Sample, sample
@@ -116,6 +117,15 @@ class Soak:
         for where, lows in ((FILES, lines), (DATABASE, rows[:THREADS])):
             ranges = [range(low, self.episode.oracle.accepted(slot) + 1) for slot, low in enumerate(lows)]
             self._taken[where].append(ranges)
+
+    @contextlib.contextmanager
+    def risking(self) -> Iterator[None]:
+        """Around a full disk: a forked child that is killed or leaves at once takes with it what its memory has."""
+        lows = [self.episode.oracle.accepted(slot) for slot in range(self.episode.slots)]
+        yield
+        is_child = [slot >= SLOTS_EACH and slot % SLOTS_EACH >= CHILD for slot in range(len(lows))]
+        ends = [self.episode.oracle.accepted(slot) + 1 if child else 0 for slot, child in enumerate(is_child)]
+        self._taken[FILES].append([range(low, end) for low, end in zip(lows, ends, strict=True)])
 
     def keep_books(self) -> None:
         """Add what the ledger says was dropped: before it is deleted, and at the end."""

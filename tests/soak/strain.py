@@ -13,6 +13,7 @@ from collections.abc import Callable
 from tests.soak.observed import database
 from tests.soak.soak import Soak
 
+BACK = 2.0  # seconds after which no record waits in memory for a disk that was full
 Fault = Callable[[Soak], None]
 FAULTS: dict[str, Fault] = {}
 
@@ -101,10 +102,12 @@ def disk_full(soak: Soak) -> None:
     with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
         while True:
             file.write(bytes(4096))
-    try:
-        soak.hold(soak.chance.uniform(1, 4))
-    finally:
-        ballast.unlink()
+    with soak.risking():
+        try:
+            soak.hold(soak.chance.uniform(1, 4))
+        finally:
+            ballast.unlink()
+        soak.hold(BACK)
 
 
 @fault

@@ -16,7 +16,7 @@ use rustix::process::geteuid;
 use crate::compress::Compressor;
 use crate::error::{Error, Result};
 use crate::failpoint;
-use crate::fs::{FileId, FileSystem, Handle, How, Kind, Stat};
+use crate::fs::{write_all_at, FileId, FileSystem, Handle, How, Kind, Stat};
 use crate::names::{Form, Names, Naming};
 use crate::rotate;
 
@@ -27,6 +27,8 @@ pub use options::{FileOptions, Sync};
 
 /// How long a lock is waited for; after that the batch is tried again later.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// Bytes that are written once more at the most after a failure to force them to the disk.
+const MOST_AGAIN: u64 = 16 << 20;
 /// After a rotation that failed the file just grows for this long.
 const ROTATION_PAUSE: Duration = Duration::from_secs(10);
 
@@ -93,6 +95,9 @@ struct Open {
     fresh: bool,
     /// Up to where the kernel was told to write it to the disk.
     sync_begun: u64,
+    /// Up to where it is on the disk, and whether what follows could not be forced there.
+    synced: u64,
+    is_doubtful: bool,
 }
 
 impl LogFile {
@@ -201,11 +206,44 @@ impl Place {
     }
 
     fn sync(&self, file: &mut Open) -> Result<()> {
-        self.fs.sync(&file.handle).map_err(|e| Error::io("sync", &self.path, e))?;
+        let forced = self.force(file);
+        file.is_doubtful = forced.is_err();
+        file.synced = forced.map_err(|e| Error::io("sync", &self.path, e))?;
         if file.fresh {
             let folder = self.names.folder();
             self.fs.sync_folder(folder).map_err(|e| Error::io("sync", folder, e))?;
             file.fresh = false;
+        }
+        Ok(())
+    }
+
+    /// Returns up to where the file is on the disk now.
+    fn force(&self, file: &Open) -> io::Result<u64> {
+        let end = self.fs.stat_open(&file.handle)?.len;
+        if file.is_doubtful {
+            self.write_again(file, end)?;
+        }
+        self.fs.sync(&file.handle)?;
+        Ok(end)
+    }
+
+    /// The kernel takes what it could not force to the disk for written, and the next call would say that all is well: it is
+    /// given the same bytes again first.
+    fn write_again(&self, file: &Open, end: u64) -> io::Result<()> {
+        if self.fs.stat(&self.path)?.id != file.id {
+            return Err(io::Error::other("it was moved away"));
+        }
+        let in_place = self.fs.open(&self.path, How::Update, self.options.mode)?;
+        let mut block = vec![0; 64 << 10];
+        let mut at = file.synced.max(end.saturating_sub(MOST_AGAIN));
+        while at < end {
+            let wanted = block.len().min((end - at) as usize);
+            let got = self.fs.read_at(&file.handle, &mut block[..wanted], at)?;
+            if got == 0 {
+                break;
+            }
+            write_all_at(&*self.fs, &in_place, &block[..got], at)?;
+            at += got as u64;
         }
         Ok(())
     }
@@ -286,7 +324,8 @@ impl Place {
         }
         let remembered = self.remembered.filter(|&(id, _)| id == stat.id).map(|(_, since_ns)| since_ns);
         let since_ns = (stat.len > 0).then_some(remembered.unwrap_or(stat.modified_ns));
-        Ok(Open { handle, id: stat.id, end: None, since_ns, fresh, sync_begun: stat.len })
+        let (sync_begun, synced) = (stat.len, stat.len);
+        Ok(Open { handle, id: stat.id, end: None, since_ns, fresh, sync_begun, synced, is_doubtful: false })
     }
 
     fn create(&mut self) -> io::Result<Handle> {

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::file::{FileOptions, LogFile, Sync};
-use crate::folder::read_small;
+use crate::folder::{read_small, LOG_DIRS};
+use crate::fork::Held;
 use crate::fs::{FileSystem, Real};
 use crate::outbox::{Intent, Outbox, MAX_CURSORS};
 use crate::shared::Shared;
@@ -139,7 +140,7 @@ impl FileSink {
     fn drain(&mut self, source: &mut Source, delivered: &mut u64, notices: &mut Notices) -> Result<()> {
         self.has_more = false;
         if !self.begun || self.failing_since.is_some() {
-            *delivered += self.finish_pending(source)?;
+            *delivered += self.finish_pending(source, notices)?;
             self.begun = true;
         }
         for _ in 0..TURN {
@@ -157,21 +158,19 @@ impl FileSink {
         source.commit(self.identity)
     }
 
-    /// Forces what was written to the disk. What fails is said and not tried again: the kernel may have thrown the bytes
-    /// away, and the next call would not tell.
+    /// Forces what was written to the disk, in this order: no position comes there before its line. What fails is said, and
+    /// tried again after a while.
     pub fn sync(&mut self, source: &mut Source, notices: &mut Notices) {
         if self.unsynced.take().is_some() {
-            let synced = self
-                .log
-                .sync()
-                .and_then(|()| source.sync(&|file| self.fs.sync(file)))
-                .and_then(|()| self.outbox.sync());
+            let positions = |file: &Held| self.fs.sync(file);
+            let synced = self.log.sync().and_then(|()| source.sync(&positions)).and_then(|()| self.outbox.sync());
+            self.unsynced = synced.is_err().then(Instant::now);
             notices.extend(synced.err().map(|error| format!("{error}: {UNSAFE}")));
         }
     }
 
     /// Finishes the batch of a leader that died, or of a write that failed.
-    fn finish_pending(&mut self, source: &mut Source) -> Result<u64> {
+    fn finish_pending(&mut self, source: &mut Source, notices: &mut Notices) -> Result<u64> {
         let resumed = takeover::resume(&mut self.outbox, &mut self.log)?;
         source.rewind(self.identity);
         // Of a batch that is done, those that an older version's leader could not adopt.
@@ -180,6 +179,10 @@ impl FileSink {
         let Some(intent) = resumed else { return Ok(0) };
         if !self.newer.is_empty() {
             self.log.sync()?; // Before all that is left of the batch are positions.
+        }
+        self.unsynced = self.unsynced.or_else(|| Some(Instant::now()));
+        if self.sync != Sync::Interval {
+            self.sync(source, notices);
         }
         self.outbox.done(&self.newer)?;
         Ok(intent.records)
@@ -225,10 +228,13 @@ impl FileSink {
                 self.outbox.sync()?;
             }
             locked.write(&self.batch, room.since_ns())?;
+            self.unsynced = self.unsynced.or_else(|| Some(Instant::now()));
             if at_once {
-                notices.extend(locked.sync().err().map(|error| format!("{error}: {UNSAFE}")));
+                let synced = locked.sync();
+                self.unsynced = synced.is_err().then(Instant::now);
+                at_once = synced.is_ok();
+                notices.extend(synced.err().map(|error| format!("{error}: {UNSAFE}")));
             }
-            self.unsynced = if at_once { None } else { self.unsynced.or_else(|| Some(Instant::now())) };
             failpoint!("leader.written").map_err(|e| Error::io("write", "positions", e))?;
         }
         source.commit(self.identity)?;
@@ -257,9 +263,6 @@ impl FileSink {
         self.failing_since.is_some_and(|since| since.elapsed() > PATIENCE)
     }
 }
-
-/// The file of a spool that stands elsewhere than in its log directory: the directories it is for, one a line.
-const LOG_DIRS: &str = "log_dirs";
 
 /// Only files below the log directory, which holds the spool or is named by it, are trusted.
 fn check_target(folder: &Path, target: &Path) -> Result<()> {

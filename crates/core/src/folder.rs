@@ -1,6 +1,7 @@
 //! A spool's folder: what stands in it, who may use it, and how a segment is made there.
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -15,17 +16,24 @@ use crate::fork::Held;
 use crate::os::{identity, random, Identity};
 use crate::segment::Prepared;
 
+/// The file of a spool that stands elsewhere than in its log directory: the directories it is for, one a line.
+pub const LOG_DIRS: &str = "log_dirs";
+/// A folder that is being deleted is opened so often, then refused.
+const ATTEMPTS: usize = 20;
 /// No options of a sink are longer.
 const MOST_TEXT: u64 = 1 << 20;
 
 /// A spool's folder, or the anonymous memory that stands in for one.
 pub struct Folder {
     pub path: Option<PathBuf>,
+    /// For memory: the folder that it stands in for until that can be used.
+    instead_of: Option<PathBuf>,
     pub control: Control,
     /// The control page's file: whoever finds another in its place is not in this folder any more.
     control_file: Identity,
     /// Who holds its lock leads. Open from the start: a folder that is deleted can still be led to its end. None: memory.
     pub lock: Option<Held>,
+    lock_file: Identity,
     /// For tests: whether the disk is full.
     #[cfg(test)]
     pub full: std::sync::atomic::AtomicBool,
@@ -35,6 +43,15 @@ impl Folder {
     /// Opens or makes the folder, mode 0700. Refused: another user's, a symbolic link, a network file system, one that
     /// has no locks.
     pub fn open(path: &Path) -> Result<Self> {
+        let is_gone = |made: &Result<Self>| {
+            made.as_ref().is_err_and(|error| error.os_code() == Some(Errno::NOENT.raw_os_error()))
+        };
+        // Somebody may be deleting it at this moment.
+        let mut tries = (0..ATTEMPTS).map(|_| Self::open_once(path)).skip_while(is_gone);
+        tries.next().unwrap_or_else(|| Self::open_once(path))
+    }
+
+    fn open_once(path: &Path) -> Result<Self> {
         match std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path) {
             Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(Error::io("create", path, e)),
             _ => {}
@@ -57,11 +74,14 @@ impl Folder {
             _ => {}
         }
         let (control, control_file) = Control::open(&path.join("control"))?;
+        let (lock, lock_file) = open_lock(&path.join("leader.lock"))?;
         Ok(Self {
             path: Some(path.to_owned()),
+            instead_of: None,
             control,
             control_file,
-            lock: Some(open_lock(&path.join("leader.lock"))?),
+            lock: Some(lock),
+            lock_file,
             #[cfg(test)]
             full: false.into(),
         })
@@ -71,24 +91,56 @@ impl Folder {
     pub fn anonymous() -> Result<Self> {
         Ok(Self {
             path: None,
+            instead_of: None,
             control: Control::anonymous()?,
             control_file: Identity::default(),
             lock: None,
+            lock_file: Identity::default(),
             #[cfg(test)]
             full: false.into(),
         })
     }
 
-    /// True while the folder on disk is still the one that was opened.
+    /// A spool in memory until this folder can be used.
+    pub fn instead_of(path: &Path) -> Result<Self> {
+        Ok(Self { instead_of: Some(path.to_owned()), ..Self::anonymous()? })
+    }
+
+    /// True once the folder that memory stands in for can be used.
+    pub fn can_return(&self) -> bool {
+        self.instead_of.as_deref().is_some_and(|path| Self::open(path).is_ok())
+    }
+
+    /// True while the folder on disk is still the one that was opened: what its processes tell each other by, and the lock
+    /// that decides between them. Deleting takes one file after another.
     pub fn is_there(&self) -> bool {
         let Some(path) = &self.path else { return true };
-        if self.control.is_damaged() {
-            return false;
-        }
-        match std::fs::symlink_metadata(path.join("control")) {
-            Ok(found) => identity(&found) == self.control_file && found.len() == control::SIZE as u64,
+        let is_same = |name, known, length: Option<u64>| match std::fs::symlink_metadata(path.join(name)) {
+            Ok(found) => identity(&found) == known && length.is_none_or(|length| found.len() == length),
             Err(e) => e.kind() != io::ErrorKind::NotFound,
+        };
+        !self.control.is_damaged()
+            && is_same("control", self.control_file, Some(control::SIZE as u64))
+            && is_same("leader.lock", self.lock_file, None)
+    }
+
+    /// True if the same lock decides who leads this and the other.
+    pub fn shares_lock(&self, other: &Self) -> bool {
+        self.lock_file == other.lock_file
+    }
+
+    /// Tells whoever delivers that files below a directory may be written, although the spool is elsewhere. Errors: `Io`.
+    pub fn serve(&self, log_dir: &Path) -> Result<()> {
+        let Some(path) = self.path.as_ref().filter(|path| path.parent() != Some(log_dir)) else { return Ok(()) };
+        let path = path.join(LOG_DIRS);
+        let named = read_small(&path).unwrap_or_default();
+        if named.lines().any(|line| Path::new(line) == log_dir) {
+            return Ok(());
         }
+        let mut options = std::fs::OpenOptions::new();
+        options.append(true).create(true).mode(0o600).custom_flags(OFlags::NOFOLLOW.bits() as i32);
+        let line = [log_dir.as_os_str().as_bytes(), b"\n"].concat();
+        options.open(&path).and_then(|mut file| file.write_all(&line)).map_err(|e| Error::io("write", path, e))
     }
 
     pub fn sink_path(&self, identity: u64) -> Option<PathBuf> {
@@ -187,10 +239,11 @@ fn allocate(file: &File, capacity: usize) -> io::Result<()> {
     }
 }
 
-fn open_lock(path: &Path) -> Result<Held> {
+fn open_lock(path: &Path) -> Result<(Held, Identity)> {
     let mut options = std::fs::OpenOptions::new();
     options.read(true).append(true).create(true).mode(0o600).custom_flags(OFlags::NOFOLLOW.bits() as i32);
-    Held::open(|| options.open(path)).map_err(|e| Error::io("open", path, e))
+    let opened = Held::open(|| options.open(path)).and_then(|file| Ok((identity(&file.metadata()?), file)));
+    opened.map(|(found, file)| (file, found)).map_err(|e| Error::io("open", path, e))
 }
 
 /// A lock nobody else takes: what matters is whether there are any.

@@ -10,32 +10,19 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::FlockOperation;
 
-use crate::account::Loss;
 use crate::control::Reason;
-use crate::error::{Error, Result};
 use crate::filesink::{FileSink, Notices, SYNC_INTERVAL};
 use crate::fork::Held;
 use crate::fs::Real;
 use crate::ledger::Ledger;
 use crate::segment::VERSION;
 use crate::shared::Shared;
-use crate::source::{count_damage, Source, Take};
-use crate::spec::{Kind, Spec};
+use crate::source::{count_damage, Source};
 
 /// How long the end of leadership waits for files that are being compressed.
 const COMPRESSION: Duration = Duration::from_millis(500);
 /// Notices that are remembered, so that none is told twice.
 const MOST_TOLD: usize = 256;
-
-/// What a folder says of a sink.
-enum Options {
-    /// A file's, as text.
-    File(String),
-    /// Another delivers it, under a lock of its own: a database.
-    Elsewhere,
-    /// It was removed.
-    Gone,
-}
 
 /// The lock of a folder, while it is held.
 pub struct Lock {
@@ -72,6 +59,8 @@ pub struct Leader {
     notices: Notices,
     /// The folder was deleted, or is another's: what is left of it is brought to its end.
     last: bool,
+    /// Sinks whose options are nowhere, and since when.
+    missing: Vec<(u64, Instant)>,
     /// What was told and is not told again.
     told: Notices,
     _lock: Lock,
@@ -95,6 +84,7 @@ impl Leader {
             reaped: Instant::now(),
             notices: Vec::new(),
             last: false,
+            missing: Vec::new(),
             told: Vec::new(),
             shared,
             _lock: lock,
@@ -139,80 +129,6 @@ impl Leader {
             self.notices.push(format!("the spool was damaged; {damaged} records of it are lost"));
         }
         delivered
-    }
-
-    /// Opens the files of sinks that segments name for the first time.
-    fn meet_sinks(&mut self) {
-        for (identity, local) in self.source.sinks() {
-            if local || self.sinks.iter().any(|sink| sink.identity == identity) {
-                continue;
-            }
-            match self.read_spec(identity) {
-                Ok(Options::File(spec)) => match FileSink::open(identity, spec, &self.shared) {
-                    Ok(sink) => self.sinks.push(sink),
-                    Err(error) => self.tell_once(error.to_string()),
-                },
-                Ok(Options::Elsewhere) => {}
-                Ok(Options::Gone) => self.retire(identity),
-                Err(error) => self.tell_once(error.to_string()),
-            }
-        }
-    }
-
-    /// A sink's options, as they stand in the folder.
-    fn read_spec(&self, identity: u64) -> Result<Options> {
-        let path = self.shared.folder.sink_path(identity);
-        let spec = match self.shared.folder.read_sink(identity) {
-            Some(Ok(spec)) => spec,
-            Some(Err(e)) if e.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Error::io("read", path.unwrap_or_default(), e))
-            }
-            // A folder that was deleted while in use: what this process knows of its own sinks is as good.
-            _ => match self.shared.spec(identity) {
-                Some(spec) => spec,
-                None => return Ok(Options::Gone),
-            },
-        };
-        match Spec::parse(&spec)?.kind {
-            Kind::File => Ok(Options::File(spec)),
-            Kind::Python => Ok(Options::Elsewhere),
-            Kind::Console(_) => {
-                Err(Error::Format { path: path.unwrap_or_default(), offset: 0, why: "a console is no shared sink" })
-            }
-        }
-    }
-
-    /// The sink was removed: what waited for it is counted and passed over.
-    fn retire(&mut self, identity: u64) {
-        let mut lost = 0;
-        while self.source.read(identity, |_, _| {
-            lost += 1;
-            Take::Next
-        }) {}
-        self.source.drop_taken(identity, Loss::Removed, lost);
-        if self.source.commit(identity).is_ok() && lost > 0 {
-            self.shared.folder.control.dropped(Reason::SinkRemoved).fetch_add(lost, Ordering::Relaxed);
-            self.tell_once(format!("sink {identity:016x} was removed: {lost} records for it are given up"));
-        }
-    }
-
-    /// Takes up changed options; each sink's file is closed and opened with the new ones.
-    fn reload(&mut self) {
-        let sinks = std::mem::take(&mut self.sinks);
-        for sink in sinks {
-            let fresh = self.read_spec(sink.identity);
-            match fresh {
-                Ok(Options::File(spec)) if spec != sink.spec => match FileSink::open(sink.identity, spec, &self.shared)
-                {
-                    Ok(fresh) => self.sinks.push(fresh),
-                    Err(error) => {
-                        self.tell_once(error.to_string());
-                        self.sinks.push(sink);
-                    }
-                },
-                _ => self.sinks.push(sink),
-            }
-        }
     }
 
     fn reap(&mut self, pressed: bool) {
@@ -281,7 +197,8 @@ impl Leader {
         behind
     }
 
-    /// The folder is gone, or its control page is another: delivers what no other leader can find, and no more.
+    /// The folder is gone, or another's: delivers what no other leader can find, and no more. What comes later, its writers
+    /// deliver.
     pub fn bring_to_an_end(&mut self) {
         if !std::mem::replace(&mut self.last, true) {
             self.source.keep_nameless(Arc::clone(&self.shared));
@@ -312,6 +229,11 @@ impl Leader {
     /// True if some sink's turn ended before its records did.
     pub fn has_more(&self) -> bool {
         self.sinks.iter().any(|sink| sink.has_more)
+    }
+
+    /// True when every file has got what was there a moment ago.
+    pub fn is_at_rest(&self) -> bool {
+        !self.has_more() && !self.is_failing()
     }
 
     /// True if nothing is left to deliver from any segment at hand.
@@ -381,6 +303,8 @@ fn open_ledger(source: &Source, shared: &Shared) -> Ledger {
     ledger
 }
 
+mod sinks;
+use sinks::Options;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;

@@ -277,6 +277,7 @@ impl Member {
     pub fn sync(&mut self, sync: &dyn Fn(&Held) -> std::io::Result<()>) -> Result<()> {
         let unsynced = std::mem::take(&mut self.unsynced);
         let synced = self.reader.file().filter(|_| unsynced).map_or(Ok(()), sync);
+        self.unsynced = synced.is_err();
         synced.map_err(|e| Error::io("sync", &self.reader.path, e))
     }
 

@@ -313,10 +313,9 @@ impl Segment {
         self.prepared.map.word64(SEALED).store(self.position as u64, Ordering::Release);
     }
 
-    /// True once somebody has deleted its file.
-    pub fn is_deleted(&self) -> bool {
-        let file = self.prepared.file.as_ref();
-        file.is_some_and(|file| file.metadata().is_ok_and(|found| found.nlink() == 0))
+    /// Where its file is; None for memory.
+    pub fn path(&self) -> Option<&Path> {
+        self.prepared.path.as_deref()
     }
 
     /// True once somebody has cut its file.
@@ -353,15 +352,13 @@ impl Segment {
     }
 }
 
-/// True if some file's sink has not come to the end of this segment of the process's own.
-pub fn waits_for_files(map: &Map) -> bool {
-    let mut counts = [0; 8];
-    map.read(80, &mut counts);
-    let counts = u64::from_le_bytes(counts);
-    let (sinks, local) = ((counts as u32 as usize).min(MAX_SINKS), (counts >> 32) as u32);
-    let end = map.word64(SEALED).load(Ordering::Acquire) as usize;
-    (0..sinks).filter(|bit| local >> bit & 1 == 0).any(|bit| {
-        let position = map.word64(POSITIONS + bit * 8).load(Ordering::Acquire) as usize;
+/// True if one of these sinks that all processes share has not come to the end of this segment of the process's own.
+pub fn is_waiting(map: &Map, is_meant: impl Fn(u64) -> bool) -> bool {
+    let word = |at: usize| map.word64(at).load(Ordering::Acquire);
+    let (sinks, local) = ((word(80) as u32 as usize).min(MAX_SINKS), (word(80) >> 32) as u32);
+    let end = word(SEALED) as usize;
+    (0..sinks).filter(|bit| local >> bit & 1 == 0 && is_meant(word(SINKS + bit * 8))).any(|bit| {
+        let position = word(POSITIONS + bit * 8) as usize;
         if end > 0 {
             return position < end;
         }

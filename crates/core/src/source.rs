@@ -19,7 +19,6 @@ use crate::member::Member;
 pub use crate::member::Take;
 use crate::os::Map;
 use crate::reader::{Bytes, Reader, Step};
-use crate::record::Record;
 use crate::shared::Shared;
 
 /// How often a folder is listed although nothing said that it changed.
@@ -203,10 +202,12 @@ impl Source {
         }
     }
 
-    /// Goes on with another writer's segments; what is left of the former one's comes first.
-    pub fn follow(&mut self, shared: Arc<Shared>) {
-        let folder = shared.folder.path.as_deref().map(Directory::new);
-        (self.scope, self.listed) = (Scope::Own(shared, folder), None);
+    /// Goes on in another folder, if it is another; what is left of the former one's comes first.
+    pub fn follow(&mut self, shared: &Arc<Shared>) {
+        if !matches!(&self.scope, Scope::Own(known, _) if Arc::ptr_eq(known, shared)) {
+            let folder = shared.folder.path.as_deref().map(Directory::new);
+            (self.scope, self.listed) = (Scope::Own(Arc::clone(shared), folder), None);
+        }
     }
 
     /// Forgets what a sink has read and not committed.
@@ -216,70 +217,6 @@ impl Source {
                 member.rewind(bit);
             }
         }
-    }
-
-    /// Hands the sink's records to `take`, in order, until it stops or there are no more. Returns true if it stopped.
-    pub fn read(&mut self, identity: u64, mut take: impl FnMut(&Record<'_>, Option<&str>) -> Take) -> bool {
-        let mut heads = Vec::new();
-        let mut at = 0;
-        while at < self.members.len() {
-            let end = self.chain_end(at);
-            heads.extend(self.head(identity, at, end));
-            at = end;
-        }
-        self.taken.clear();
-        while let Some(first) = (0..heads.len()).min_by_key(|at| heads[*at].time) {
-            let Chain { member, bit, end, .. } = heads[first];
-            if !self.taken.contains(&member) {
-                if self.taken.len() == MOST_SEGMENTS {
-                    return true;
-                }
-                self.taken.push(member);
-            }
-            let taken = self.take_one(member, bit, &mut take);
-            if taken == Take::Leave {
-                return true;
-            }
-            match self.head(identity, member, end) {
-                Some(next) => heads[first] = next,
-                None => {
-                    heads.swap_remove(first);
-                }
-            }
-            if taken == Take::Last {
-                return true;
-            }
-        }
-        false
-    }
-
-    fn chain_end(&self, start: usize) -> usize {
-        let writer = self.members[start].reader.header.writer;
-        start + self.members[start..].iter().take_while(|member| member.reader.header.writer == writer).count()
-    }
-
-    /// The next record of a writer whose segments are `start..end`.
-    fn head(&mut self, identity: u64, start: usize, end: usize) -> Option<Chain> {
-        for at in start..end {
-            let member = &mut self.members[at];
-            let Some(bit) = member.reader.bit(identity) else { continue };
-            if let Some(time) = member.advance(bit) {
-                return Some(Chain { member: at, bit, end, time });
-            }
-            if !member.is_finished(bit) {
-                return None;
-            }
-        }
-        None
-    }
-
-    fn take_one(&mut self, at: usize, bit: usize, take: &mut impl FnMut(&Record<'_>, Option<&str>) -> Take) -> Take {
-        self.members[at].take(bit, take)
-    }
-
-    /// True if there is a record for the sink.
-    pub fn has_next(&mut self, identity: u64) -> bool {
-        self.read(identity, |_, _| Take::Leave)
     }
 
     fn moved(&self, identity: u64) -> impl Iterator<Item = (usize, usize)> + '_ {
@@ -314,9 +251,13 @@ impl Source {
         Ok(())
     }
 
-    /// Forces to the disk how far the sinks have come.
+    /// Forces to the disk how far the sinks have come; where one segment fails, the others all the same.
     pub fn sync(&mut self, sync: &dyn Fn(&Held) -> std::io::Result<()>) -> Result<()> {
-        self.members.iter_mut().try_for_each(|member| member.sync(sync))
+        let mut all = Ok(());
+        for member in &mut self.members {
+            all = all.and(member.sync(sync));
+        }
+        all
     }
 
     /// Adopts positions that another leader had reached; returns those in segments of a newer version, which only a leader
@@ -458,6 +399,12 @@ impl Source {
         self.scope.directory().is_some_and(Directory::is_blind)
     }
 
+    /// True if a process lives that wrote records for this sink.
+    pub fn has_living_writer(&self, identity: u64) -> bool {
+        let mut named = self.members.iter().filter(|member| member.reader.bit(identity).is_some());
+        named.any(|member| !member.reader.is_unlocked())
+    }
+
     /// How many segments there are.
     pub fn len(&self) -> usize {
         self.members.len()
@@ -487,14 +434,6 @@ impl Source {
     }
 }
 
-#[derive(Clone, Copy)]
-struct Chain {
-    member: usize,
-    bit: usize,
-    end: usize,
-    time: i64,
-}
-
 /// Counts records that damage took in the folder's own counter; returns how many more there are.
 pub fn count_damage(shared: &Shared, source: &mut Source) -> u64 {
     let damaged = std::mem::take(&mut source.damaged);
@@ -512,6 +451,7 @@ pub fn open_folder(path: &Path) -> Result<Source> {
     Ok(source)
 }
 
+mod merge;
 mod shared;
 pub use shared::Reached;
 #[cfg(test)]

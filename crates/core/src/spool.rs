@@ -30,6 +30,8 @@ const SHARE: u64 = 8;
 pub const MEMORY_SHARE: u64 = 4;
 const CUT: &str =
     "a segment of the spool was cut by somebody else; what it held and was not delivered is lost, and counted";
+const DELETED: &str = "the spool folder was deleted by somebody else, and another is made: until what was in it is \
+    delivered, records wait in memory, which a crash of this process would lose";
 /// How often a process whose records are in memory looks whether the folder takes them again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -150,8 +152,11 @@ impl Spool {
             if self.shared.folder.path.is_some() {
                 self.ask_at = 0;
             }
-        } else if self.tried.take().is_some() {
-            self.shared.tell("the spool folder takes records again".into());
+        } else {
+            self.shared.set_current(Some(&segment));
+            if self.tried.take().is_some() {
+                self.shared.tell("the spool folder takes records again".into());
+            }
         }
         self.current = Some(segment);
         self.capacity = (self.capacity * 2).min(LARGEST.min((self.max_bytes / 16) as usize).max(SMALLEST));
@@ -197,10 +202,10 @@ impl Spool {
         Ok(Some(prepared))
     }
 
-    /// True while the process has records in memory and another leads the folder: that one would deliver what comes after
-    /// them first.
+    /// True while the process has records in memory and another leads the folder, or they are not its own to deliver yet:
+    /// what comes after them would be delivered first.
     fn must_stay(&self) -> bool {
-        self.tried.is_some() && !self.shared.leads() && self.shared.has_memory()
+        self.tried.is_some() && (self.shared.awaits_former() || !self.shared.leads() && self.shared.has_memory())
     }
 
     /// Half of the segment is used, or it is in memory: asks the delivery thread for the next one.
@@ -273,6 +278,7 @@ impl Spool {
     pub fn retire(&mut self) {
         if let Some(segment) = self.current.take() {
             segment.seal();
+            self.shared.set_current(None);
             if segment.is_damaged() {
                 self.abandon(segment);
             } else {
@@ -281,11 +287,18 @@ impl Spool {
         }
     }
 
-    /// The folder is another's now, or gone: nothing more is written here. What a leader may not have seen yet stays within
-    /// reach of this process's own.
-    pub fn leave(&mut self) {
-        self.retire();
-        self.shared.lend_nameless();
+    /// Goes on where a folder was deleted, as the same writer: its records come first.
+    pub fn succeed(&mut self, former: &mut Self) {
+        former.retire();
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.writer = former.shared.writer;
+        }
+        (self.ordinal, self.next_sequence) = (former.ordinal, former.next_sequence);
+        self.shared.succeed(&former.shared);
+        if self.shared.folder.path.is_some() {
+            self.tried = Some(Instant::now());
+            self.shared.tell(DELETED.into());
+        }
     }
 
     /// Somebody cut the segment's file: its readers count what they miss, and the next record begins another.

@@ -62,7 +62,9 @@ impl Writer {
             "max_bytes": 0, "backup_count": 0, "when": null, "naming": "number", "compress": null, "mode": 384,
             "group": null, "sync": "interval"});
         folder.describe_sink(identity(SINK), &spec.to_string()).unwrap();
-        Self::with(folder, max_bytes)
+        let writer = Self::with(folder, max_bytes);
+        writer.spool.shared.keep_spec(identity(SINK), &spec.to_string(), true);
+        writer
     }
 
     pub fn with(folder: Folder, max_bytes: u64) -> Self {

@@ -21,6 +21,8 @@ const IDLE: Duration = Duration::from_secs(1);
 const BUSY: u64 = 16;
 const NAP: Duration = Duration::from_micros(200);
 const STALLED: Duration = Duration::from_millis(20);
+/// How often it is looked whether a deleted folder's leader has ended.
+const AWAITING: Duration = Duration::from_millis(5);
 /// Somebody waits for room for so long already: sinks of this process that lag give their oldest segment up.
 const PATIENCE: Duration = Duration::from_millis(50);
 /// A thread whose writer went on elsewhere ends when nothing came for so long.
@@ -71,6 +73,7 @@ impl Worker {
     pub fn start(shared: Arc<Shared>) -> std::io::Result<Self> {
         let (say, ended) = mpsc::channel::<()>();
         shared.stop.store(false, Ordering::Release);
+        let about = About::new(&shared);
         {
             let mut live = LIVE.lock().unwrap_or_else(PoisonError::into_inner);
             live.retain(|known| known.strong_count() > 0 && !std::ptr::eq(known.as_ptr(), Arc::as_ptr(&shared)));
@@ -80,6 +83,7 @@ impl Worker {
         let thread = std::thread::Builder::new().name("cordwood".into()).stack_size(256 << 10).spawn(move || {
             block_signals();
             Loop::new(of_thread).run();
+            drop(about);
             drop(say);
         })?;
         Ok(Self { shared, thread, ended })
@@ -107,6 +111,22 @@ impl Worker {
     /// In a forked child, where the thread does not exist.
     pub fn forget(self) {
         std::mem::forget(self);
+    }
+}
+
+/// Says that a thread is about a folder, until it has let go of everything there.
+struct About(Arc<Shared>);
+
+impl About {
+    fn new(shared: &Arc<Shared>) -> Self {
+        shared.has_thread.store(true, Ordering::Release);
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for About {
+    fn drop(&mut self) {
+        self.0.has_thread.store(false, Ordering::Release);
     }
 }
 
@@ -153,31 +173,47 @@ impl Loop {
     }
 
     fn has_drained(&self) -> bool {
-        let (mut drained, mut failing) = (true, false);
-        if let Some(leader) = &self.leader {
-            (drained, failing) = (leader.is_drained(), leader.is_failing());
-        }
+        let failing = self.leader.as_ref().is_some_and(Leader::is_failing);
         let stalled = self.pipes.iter().any(Pipe::is_stalled);
-        // What was lent a moment ago may not have been looked at yet.
-        (drained && !stalled && !self.shared.has_memory()) || (!failing && self.active.elapsed() > LEAVE)
+        (self.leader.is_none() && !stalled && !self.shared.has_memory()) || (!failing && self.active.elapsed() > LEAVE)
+    }
+
+    /// Whether the folder was deleted, or the writer went on elsewhere for that.
+    fn is_gone(&mut self) -> bool {
+        let shared = &self.shared;
+        if shared.folder.control.is_damaged() && !shared.lost.swap(true, Ordering::AcqRel) {
+            shared.tell("the spool's control page was cut by somebody else: another is made".into());
+        }
+        let is_time = self.looked.elapsed() > IDLE;
+        if !shared.folder.is_there() || (is_time && (shared.has_lost_current() || shared.folder.can_return())) {
+            shared.lost.store(true, Ordering::Release);
+        }
+        let gone = shared.lost.load(Ordering::Acquire) || shared.leaving.load(Ordering::Acquire);
+        if gone || is_time {
+            shared.lend_nameless();
+        }
+        if is_time {
+            self.looked = Instant::now();
+            if !gone {
+                shared.describe_again();
+            }
+        }
+        gone
     }
 
     fn round(&mut self) -> u64 {
         self.shared.housekeeping();
         let mut delivered = self.deliver_locally();
-        if self.shared.folder.control.is_damaged() && !self.shared.lost.swap(true, Ordering::AcqRel) {
-            self.shared.tell("the spool's control page was cut by somebody else: another is made".into());
-        }
-        let gone = self.shared.lost.load(Ordering::Acquire) || self.shared.leaving.load(Ordering::Acquire);
+        let gone = self.is_gone();
         if let Some(leader) = self.leader.as_mut().filter(|_| gone) {
             leader.bring_to_an_end();
         }
-        self.leader = self.leader.take().filter(|leader| !gone || !leader.is_drained() || self.shared.has_memory());
-        let yields = self.turn.gives_way(&self.shared, self.leader.is_some());
+        let has_memory = self.shared.has_memory();
+        let yields = !gone && self.turn.gives_way(&self.shared, self.leader.is_some(), has_memory);
         if yields {
             self.leader = None;
         }
-        let may_lead = !gone || self.shared.has_memory();
+        let may_lead = (!gone || has_memory) && !self.shared.awaits_former();
         if self.leader.is_none() && may_lead && !yields && self.tried.is_none_or(|at| at.elapsed() >= FOLLOW) {
             self.tried = Some(Instant::now());
             if let Some(lock) = Lock::take(&self.shared) {
@@ -192,13 +228,9 @@ impl Loop {
             delivered += found;
             self.said.say(&leader.take_notices());
         }
+        // Those who went on elsewhere wait for the lock.
+        self.leader = self.leader.take().filter(|leader| !gone || !leader.is_at_rest());
         self.said.say(&self.shared.take_notices());
-        if self.looked.elapsed() > IDLE {
-            self.looked = Instant::now();
-            if !self.shared.folder.is_there() {
-                self.shared.lost.store(true, Ordering::Release);
-            }
-        }
         delivered
     }
 
@@ -256,6 +288,9 @@ impl Loop {
         if self.pipes.iter().any(Pipe::is_stalled) {
             return STALLED;
         }
+        if self.shared.awaits_former() {
+            return AWAITING;
+        }
         let Some(leader) = &self.leader else { return FOLLOW };
         let next = leader.next_retry().into_iter().chain(leader.next_sync()).min();
         let retry = next.map_or(IDLE, |at| at.saturating_duration_since(Instant::now()));
@@ -283,171 +318,4 @@ fn give_up_local(source: &mut Source, pipes: &[Pipe], shared: &Shared) {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-    use crate::segment::VERSION;
-    use crate::spec::identity;
-    use crate::trial::{lines, segments, spool_path, Writer, SINK};
-
-    /// Waits for what the thread does; the bound is for a thread that hangs.
-    fn until(mut done: impl FnMut() -> bool) {
-        let end = Instant::now() + Duration::from_secs(20);
-        while !done() {
-            assert!(Instant::now() < end, "it did not come");
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    }
-
-    #[test]
-    fn the_thread_delivers_and_leaves_no_segment_when_it_ends() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut writer = Writer::new(folder.path(), 1 << 24);
-        let worker = Worker::start(Arc::clone(&writer.spool.shared)).unwrap();
-        assert!((0..100).all(|n| writer.log(&n.to_string())));
-        until(|| writer.spool.is_delivered(u32::MAX, writer.spool.mark()));
-        assert_eq!(lines(folder.path()).len(), 100);
-        writer.spool.retire();
-        worker.stop(Duration::from_secs(20));
-        assert!(segments(folder.path()).is_empty());
-    }
-
-    #[test]
-    fn a_thread_begins_again_after_it_was_stopped() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut writer = Writer::new(folder.path(), 1 << 24);
-        for n in 1..4 {
-            let worker = Worker::start(Arc::clone(&writer.spool.shared)).unwrap();
-            assert!(writer.log("line"));
-            until(|| lines(folder.path()).len() == n);
-            worker.stop(Duration::from_secs(20));
-        }
-    }
-
-    #[test]
-    fn a_deleted_folders_records_are_delivered_and_its_thread_ends() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut writer = Writer::new(folder.path(), 1 << 24);
-        let worker = Worker::start(Arc::clone(&writer.spool.shared)).unwrap();
-        writer.log("before");
-        until(|| lines(folder.path()).len() == 1);
-        std::fs::remove_dir_all(spool_path(folder.path())).unwrap();
-        writer.log("after");
-        writer.spool.retire();
-        worker.leave();
-        until(|| worker.has_ended());
-        assert_eq!(lines(folder.path()), ["before", "after"]);
-    }
-
-    #[test]
-    fn a_leader_gives_way_to_who_has_records_in_its_memory() {
-        let folder = tempfile::tempdir().unwrap();
-        let (mut a, mut b) = (Writer::new(folder.path(), 1 << 24), Writer::new(folder.path(), 1 << 24));
-        let first = Worker::start(Arc::clone(&a.spool.shared)).unwrap();
-        a.log("a");
-        until(|| lines(folder.path()).len() == 1);
-        b.spool.shared.folder.full.store(true, Ordering::Relaxed);
-        b.log("b");
-        let second = Worker::start(Arc::clone(&b.spool.shared)).unwrap();
-        until(|| lines(folder.path()).len() == 2);
-        assert!(b.spool.shared.leads() && !a.spool.shared.leads());
-        // And the other way round.
-        a.spool.retire();
-        a.spool.shared.folder.full.store(true, Ordering::Relaxed);
-        a.log("a again");
-        until(|| lines(folder.path()).len() == 3);
-        first.stop(Duration::from_secs(20));
-        second.stop(Duration::from_secs(20));
-    }
-
-    #[test]
-    fn a_folder_deleted_before_anybody_led_it_is_delivered_by_its_writer() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut writer = Writer::new(folder.path(), 1 << 24);
-        let spec = std::fs::read_to_string(writer.spool.shared.folder.sink_path(identity(SINK)).unwrap()).unwrap();
-        writer.spool.shared.keep_spec(identity(SINK), &spec);
-        writer.log("before");
-        std::fs::remove_dir_all(spool_path(folder.path())).unwrap();
-        writer.log("after");
-        writer.spool.leave();
-        let worker = Worker::start(Arc::clone(&writer.spool.shared)).unwrap();
-        worker.leave();
-        until(|| worker.has_ended());
-        assert_eq!(lines(folder.path()), ["before", "after"]);
-    }
-
-    #[test]
-    fn who_writes_a_newer_format_than_the_leader_gets_the_lead() {
-        let folder = tempfile::tempdir().unwrap();
-        let (mut a, mut b) = (Writer::new(folder.path(), 1 << 24), Writer::new(folder.path(), 1 << 24));
-        let older = Worker::start(Arc::clone(&a.spool.shared)).unwrap();
-        a.log("a");
-        until(|| lines(folder.path()).len() == 1);
-        a.spool.shared.folder.control.leader_format().store(VERSION - 1, Ordering::Relaxed);
-        let newer = Worker::start(Arc::clone(&b.spool.shared)).unwrap();
-        until(|| b.spool.shared.leads());
-        assert!(a.log("a again") && b.log("b"));
-        until(|| lines(folder.path()).len() == 3);
-        assert!(!a.spool.shared.leads());
-        newer.stop(Duration::from_secs(20));
-        a.log("a alone");
-        until(|| lines(folder.path()).len() == 4);
-        older.stop(Duration::from_secs(20));
-    }
-
-    #[test]
-    fn a_folder_that_was_emptied_is_led_by_its_own_leader_and_what_it_had_by_the_former() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut former = Writer::new(folder.path(), 1 << 24);
-        let first = Worker::start(Arc::clone(&former.spool.shared)).unwrap();
-        former.log("before");
-        until(|| lines(folder.path()).len() == 1);
-        for file in std::fs::read_dir(spool_path(folder.path())).unwrap().map(|entry| entry.unwrap().path()) {
-            let _ = std::fs::remove_file(file);
-        }
-        former.log("unseen by the next");
-        let mut later = Writer::new(folder.path(), 1 << 24);
-        let second = Worker::start(Arc::clone(&later.spool.shared)).unwrap();
-        former.spool.leave();
-        former.spool.shared.lost.store(true, Ordering::Release);
-        first.leave();
-        assert!((0..100).all(|n| later.log(&n.to_string())));
-        until(|| first.has_ended() && later.spool.is_delivered(u32::MAX, later.spool.mark()));
-        second.stop(Duration::from_secs(20));
-        assert_eq!(lines(folder.path()).len(), 102);
-    }
-
-    #[test]
-    fn what_is_lent_when_the_former_leader_has_just_ended_is_delivered() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut writer = Writer::new(folder.path(), 1 << 24);
-        let spec = std::fs::read_to_string(writer.spool.shared.folder.sink_path(identity(SINK)).unwrap()).unwrap();
-        writer.spool.shared.keep_spec(identity(SINK), &spec);
-        writer.log("unseen");
-        std::fs::remove_dir_all(spool_path(folder.path())).unwrap();
-        let worker = Worker::start(Arc::clone(&writer.spool.shared)).unwrap();
-        until(|| writer.spool.shared.leads());
-        writer.spool.shared.lost.store(true, Ordering::Release);
-        writer.spool.shared.wake();
-        until(|| !writer.spool.shared.leads());
-        writer.spool.leave();
-        worker.leave();
-        until(|| worker.has_ended());
-        assert_eq!(lines(folder.path()), ["unseen"]);
-    }
-
-    #[test]
-    fn another_thread_takes_over_where_one_ended() {
-        let folder = tempfile::tempdir().unwrap();
-        let (mut a, mut b) = (Writer::new(folder.path(), 1 << 24), Writer::new(folder.path(), 1 << 24));
-        let first = Worker::start(Arc::clone(&a.spool.shared)).unwrap();
-        a.log("a");
-        until(|| lines(folder.path()).len() == 1);
-        let second = Worker::start(Arc::clone(&b.spool.shared)).unwrap();
-        b.log("b");
-        until(|| lines(folder.path()).len() == 2);
-        first.stop(Duration::from_secs(20));
-        b.log("b again");
-        until(|| lines(folder.path()).len() == 3);
-        second.stop(Duration::from_secs(20));
-    }
-}
+mod tests;

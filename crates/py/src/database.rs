@@ -114,7 +114,12 @@ impl PyReader {
 impl PyReader {
     #[new]
     fn new(py: Python<'_>, spool: &PySpool, identity: &str) -> PyResult<Self> {
-        let shared = spool.shared(py)?;
+        let mut shared = spool.shared(py)?;
+        if !shared.folder.is_there() {
+            // Nobody can have its lock: on to the next.
+            shared.lost.store(true, Ordering::Release);
+            shared = spool.shared(py)?;
+        }
         let source = Source::leading(Arc::clone(&shared));
         let (identity, turn) = (spec::identity(identity), Turn::new(&shared));
         let inner = Inner { shared, source, identity, lock: None, turn, standing: HashMap::new(), pressed: None };
@@ -125,8 +130,9 @@ impl PyReader {
     fn lead(&self, py: Python<'_>) -> bool {
         py.detach(|| {
             let mut inner = self.inner();
-            let Inner { turn, shared, lock, .. } = &mut *inner;
-            if turn.gives_way(shared, lock.is_some()) {
+            let Inner { turn, shared, lock, identity, .. } = &mut *inner;
+            let has_memory = shared.has_memory_for(*identity);
+            if turn.gives_way(shared, lock.is_some(), has_memory) {
                 *lock = None;
                 return false;
             }

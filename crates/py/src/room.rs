@@ -23,7 +23,7 @@ impl PySpool {
         let mut deadline = None;
         loop {
             let Some(mut state) = self.state.borrow(py) else { return self.refuse() };
-            if !state.fork.holds() || state.spool.shared.lost.load(Ordering::Relaxed) {
+            if state.has_ended() {
                 drop(state);
                 if !self.begin_anew(py) {
                     return self.refuse();

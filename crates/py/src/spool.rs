@@ -29,10 +29,12 @@ const FALLBACK_BATCH: usize = 64 << 10;
 /// A process's end of a spool.
 ///
 /// `folder` is made if it is not there; None stands for memory that survives nothing. `max_bytes` bounds all
-/// segments of the folder, `max_message_bytes` a message's UTF-8 length.
+/// segments of the folder, `max_message_bytes` a message's UTF-8 length. Files below `log_dir` may be written, wherever
+/// the folder is.
 #[pyclass(module = "cordwood._native", frozen, name = "Spool")]
 pub struct PySpool {
     folder: Option<PathBuf>,
+    log_dir: Option<PathBuf>,
     max_bytes: u64,
     #[pyo3(get)]
     pub max_message_bytes: usize,
@@ -51,11 +53,10 @@ pub fn os_error(error: &Error) -> PyErr {
     }
 }
 
-fn open(folder: Option<&PathBuf>) -> Result<Folder, Error> {
-    match folder {
-        Some(path) => Folder::open(path),
-        None => Folder::anonymous(),
-    }
+fn open(folder: Option<&PathBuf>, log_dir: Option<&PathBuf>) -> Result<Folder, Error> {
+    let folder = folder.map_or_else(Folder::anonymous, |path| Folder::open(path))?;
+    log_dir.map_or(Ok(()), |log_dir| folder.serve(log_dir))?;
+    Ok(folder)
 }
 
 impl PySpool {
@@ -67,9 +68,10 @@ impl PySpool {
         if forked && cordwood_core::fork::in_child() {
             cordwood_core::worker::forget_parent();
         }
-        let opened = open(self.folder.as_ref());
+        let opened = open(self.folder.as_ref(), self.log_dir.as_ref());
         let failed = opened.as_ref().err().map(ToString::to_string);
-        let Ok(folder) = opened.or_else(|_| Folder::anonymous()) else { return false };
+        let memory = || self.folder.as_deref().map_or_else(Folder::anonymous, Folder::instead_of);
+        let Ok(folder) = opened.or_else(|_| memory()) else { return false };
         let Ok(mut fresh) = State::new(py, folder, self.max_bytes) else { return false };
         {
             let Some(mut state) = self.state.borrow(py) else { return false };
@@ -78,20 +80,19 @@ impl PySpool {
                 return true;
             }
             fresh.take_over(&mut state, forked);
-            let old = std::mem::replace(&mut *state, fresh);
-            old.end(&mut state, forked);
+            std::mem::replace(&mut *state, fresh).end(forked);
         }
         if let Some(error) = failed {
-            runtime::report(py, &format!("{error}: records are kept in memory alone"));
+            runtime::report(py, &format!("{error}: records are kept in memory alone until it can be used"));
         }
         true
     }
 
     fn with_state<R>(&self, py: Python<'_>, act: impl FnOnce(&mut State) -> R) -> PyResult<R> {
-        let forked = self.state.borrow(py).is_some_and(|state| !state.fork.holds());
+        let ended = self.state.borrow(py).is_some_and(|state| state.has_ended());
         // A child must not touch what it shares with its parent: not a lock, not a segment.
-        if forked && !self.begin_anew(py) {
-            return Err(PyOSError::new_err("no spool can be opened in this forked process"));
+        if ended && !self.begin_anew(py) {
+            return Err(PyOSError::new_err("no spool can be opened in this process"));
         }
         match self.state.borrow(py) {
             Some(mut state) => Ok(act(&mut state)),
@@ -138,10 +139,11 @@ impl PySpool {
             (Arc::clone(&state.spool.shared), waited_for, state.spool.appended())
         })?;
         Ok(py.detach(|| {
+            let is_known = !shared.awaits_former();
             let mut source = Source::own(shared);
             let left = waited_for.into_iter().map(|identity| source.count(identity)).max().unwrap_or(0);
             // Where the spool cannot be looked into, none of them is known to be delivered.
-            if source.is_whole() {
+            if is_known && source.is_whole() {
                 left
             } else {
                 left.max(appended)
@@ -162,9 +164,10 @@ impl PySpool {
         })
     }
 
-    fn put_source(&self, py: Python<'_>, bit: usize, source: Source) -> PyResult<()> {
+    fn put_source(&self, py: Python<'_>, bit: usize, mut source: Source) -> PyResult<()> {
         self.with_state(py, |state| {
             if let Some(slot) = state.sources.get_mut(bit) {
+                source.follow(&state.spool.shared);
                 *slot = Some(source);
             }
         })
@@ -174,23 +177,25 @@ impl PySpool {
 #[pymethods]
 impl PySpool {
     #[new]
-    #[pyo3(signature = (folder, *, max_bytes=256 << 20, max_message_bytes=1 << 20, sync="interval"))]
+    #[pyo3(signature = (folder, *, max_bytes=256 << 20, max_message_bytes=1 << 20, sync="interval", log_dir=None))]
     fn new(
         py: Python<'_>,
         folder: Option<PathBuf>,
         max_bytes: u64,
         max_message_bytes: usize,
         sync: &str,
+        log_dir: Option<PathBuf>,
     ) -> PyResult<Self> {
         let sync = match sync {
             "level" => Sync::Level,
             "always" => Sync::Always,
             _ => Sync::Interval,
         };
-        let opened = py.detach(|| open(folder.as_ref())).map_err(|e| os_error(&e))?;
+        let opened = py.detach(|| open(folder.as_ref(), log_dir.as_ref())).map_err(|e| os_error(&e))?;
         let state = State::new(py, opened, max_bytes)?;
         Ok(Self {
             folder,
+            log_dir,
             max_bytes,
             max_message_bytes,
             sync,
@@ -245,14 +250,13 @@ impl PySpool {
     #[pyo3(signature = (timeout=5.0))]
     fn close(&self, py: Python<'_>, timeout: f64) -> PyResult<u64> {
         let left = self.flush(py, timeout)?;
-        let workers = self.with_state(py, |state| {
+        let worker = self.with_state(py, |state| {
             state.spool.retire();
-            let workers = [state.worker.take(), state.former.take().and_then(|(_, worker)| worker)];
             // For the thread that a later record begins.
             state.announce_pipes();
-            workers
+            state.worker.take()
         })?;
-        py.detach(|| workers.into_iter().flatten().for_each(|worker| worker.stop(Duration::from_secs(1))));
+        py.detach(|| worker.into_iter().for_each(|worker| worker.stop(Duration::from_secs(1))));
         Ok(left)
     }
 

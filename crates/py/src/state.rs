@@ -43,13 +43,15 @@ impl Sink {
     }
 }
 
+fn is_file(spec: &str) -> bool {
+    Spec::parse(spec).is_ok_and(|spec| spec.kind == Kind::File)
+}
+
 /// What changes with a fork.
 pub struct State {
     pub spool: Spool,
     pub fork: ForkFlag,
     pub worker: Option<Worker>,
-    /// The end of a folder that was deleted while in use, until all that it has is delivered.
-    pub former: Option<(Spool, Option<Worker>)>,
     pub sinks: Vec<Sink>,
     /// A reader for each sink that Python delivers, by bit.
     pub sources: Vec<Option<Source>>,
@@ -77,7 +79,6 @@ impl State {
             spool: Spool::new(folder, max_bytes, process),
             fork,
             worker: None,
-            former: None,
             sinks: Vec::new(),
             sources: Vec::new(),
             terminals: 0,
@@ -88,7 +89,7 @@ impl State {
 
     pub fn add(&mut self, id: SinkId, spec: &str, terminal: Option<Terminal>) -> Result<usize, Error> {
         if !id.local {
-            self.spool.shared.keep_spec(id.identity, spec);
+            self.spool.shared.keep_spec(id.identity, spec, is_file(spec));
             if let Some(error) = self.spool.shared.folder.describe_sink(id.identity, spec)? {
                 self.spool.shared.tell(format!("{error}: records for this sink may not survive a loss of power"));
             }
@@ -149,15 +150,14 @@ impl State {
         }
     }
 
-    /// True when what was appended before the mark is delivered, here and where this process wrote before.
-    pub fn is_delivered(&mut self, mark: Mark) -> bool {
-        let left = self.former.as_ref().is_some_and(|(spool, worker)| {
-            !spool.is_delivered(u32::MAX, spool.mark()) && worker.as_ref().is_some_and(|worker| !worker.has_ended())
-        });
-        if !left {
-            self.former = None;
-        }
-        !left && self.spool.is_delivered(u32::MAX, mark)
+    /// True when what was appended before the mark is delivered.
+    pub fn is_delivered(&self, mark: Mark) -> bool {
+        self.spool.is_delivered(u32::MAX, mark)
+    }
+
+    /// True where nothing can be kept as it is: in a forked child, and when the folder was deleted.
+    pub fn has_ended(&self) -> bool {
+        !self.fork.holds() || self.spool.shared.lost.load(Ordering::Relaxed)
     }
 
     /// Whether frames of so many bytes can be appended as everything stands: the usual case, without looking further.
@@ -188,10 +188,13 @@ impl State {
 
     /// Takes the sinks of a state that ends, each with its bit.
     pub fn take_over(&mut self, old: &mut Self, forked: bool) {
+        if !forked {
+            self.spool.succeed(&mut old.spool);
+        }
         for (bit, sink) in old.sinks.drain(..).enumerate() {
             if !sink.id.local {
-                self.spool.shared.keep_spec(sink.id.identity, &sink.spec);
-                // Where it cannot be written now, the one that stands there is as good.
+                self.spool.shared.keep_spec(sink.id.identity, &sink.spec, is_file(&sink.spec));
+                // Where it cannot be written now, it is tried again each second.
                 let _ = self.spool.shared.folder.describe_sink(sink.id.identity, &sink.spec);
             }
             let removed = sink.removed;
@@ -205,28 +208,21 @@ impl State {
             // What Python has not read of the old segments comes first.
             for (fresh, source) in self.sources.iter_mut().zip(old.sources.drain(..)) {
                 *fresh = source.map(|mut source| {
-                    source.follow(Arc::clone(&self.spool.shared));
+                    source.follow(&self.spool.shared);
                     source
                 });
             }
         }
     }
 
-    /// The end of a state: in a forked child nothing of it is touched; else its thread delivers what it has.
-    pub fn end(mut self, fresh: &mut Self, forked: bool) {
-        if forked {
+    /// The end of a state: in a forked child nothing of it is touched; else its thread lets go of the folder.
+    pub fn end(self, forked: bool) {
+        match self.worker {
             // Its thread does not exist here: joining it would never end.
-            for worker in [self.worker.take(), self.former.take().and_then(|(_, worker)| worker)].into_iter().flatten()
-            {
-                worker.forget();
-            }
-            return;
+            Some(worker) if forked => worker.forget(),
+            Some(worker) => worker.leave(),
+            None => {}
         }
-        self.spool.leave();
-        if let Some(worker) = &self.worker {
-            worker.leave();
-        }
-        fresh.former = Some((self.spool, self.worker));
     }
 
     /// Errors: no thread can be had. Records wait in the spool until one can, or for another process.

@@ -163,6 +163,7 @@ class Sender:
         self._wake.clear()
         if not self._reader.lead():
             self._leads = False
+            self._move_on()
             self._print_if_down()
             if stopping:
                 return True
@@ -202,7 +203,7 @@ class Sender:
         self._told = 0.0
 
     def _move_on(self) -> None:
-        """Where the folder was deleted and made anew, read there; what was open of the old one has been read."""
+        """Where the folder was deleted, read what comes in its place; what was open of the old one has been read."""
         if not self._reader.is_there():
             self._reader.release()
             self._reader = _native.Reader(self._spool, self._sink.identity)
@@ -220,6 +221,7 @@ class Sender:
             self._reader.commit(batch)
             return batch.more
         due = all_of_it or batch.more or rows >= sink.batch_size or batch.age >= sink.flush_interval
+        due = due or not self._reader.is_there()  # nobody else can read what is open of a deleted folder
         if not due and not self._reader.make_room():
             self._reader.rewind()
             return False

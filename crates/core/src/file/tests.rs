@@ -278,3 +278,26 @@ fn any_failing_call_is_an_error_and_the_next_try_succeeds() {
         assert!(read(&dir, "app.log").ends_with("x\n"));
     }
 }
+
+#[test]
+fn what_could_not_be_forced_to_the_disk_is_written_again_before_that_is_said_to_have_succeeded() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("app.log");
+    fs::write(&path, "old\n").unwrap();
+    // Which call forces it is found by trying.
+    let faulty = (1..).map(|at| Arc::new(Faulty::new(at, Fault::Once(Errno::IO.raw_os_error())))).find_map(|faulty| {
+        let mut log = LogFile::new(Arc::clone(&faulty) as Arc<dyn FileSystem>, options(&path));
+        let written = log.lock().and_then(|mut locked| locked.write(b"new\n", 0));
+        let refused = written.is_ok() && log.sync().is_err();
+        refused.then_some((faulty, log))
+    });
+    let (faulty, mut log) = faulty.unwrap();
+    assert_eq!(faulty.in_place(), 0);
+    let length = fs::metadata(&path).unwrap().len();
+    log.sync().unwrap();
+    assert_eq!(faulty.in_place(), 4);
+    log.sync().unwrap();
+    assert_eq!(faulty.in_place(), 4);
+    assert_eq!(fs::metadata(&path).unwrap().len(), length);
+    assert!(read(&dir, "app.log").ends_with("new\n"));
+}

@@ -62,3 +62,14 @@ fn a_sinks_options_are_read_from_a_small_file_and_from_nothing_else() {
         assert_ne!(error.kind(), std::io::ErrorKind::NotFound);
     }
 }
+
+#[test]
+fn a_folder_of_which_only_the_lock_was_deleted_is_not_the_one_that_was_opened() {
+    let outer = tempfile::tempdir().unwrap();
+    let path = spool_path(outer.path());
+    let folder = Folder::open(&path).unwrap();
+    std::fs::remove_file(path.join("leader.lock")).unwrap();
+    assert!(!folder.is_there());
+    let other = Folder::open(&path).unwrap();
+    assert!(other.is_there() && !folder.is_there() && !other.shares_lock(&folder));
+}

@@ -21,11 +21,17 @@ pub struct Faulty {
     fault: Fault,
     calls: AtomicU64,
     dead: AtomicBool,
+    in_place: AtomicU64,
 }
 
 impl Faulty {
     pub fn new(at: u64, fault: Fault) -> Self {
-        Self { at, fault, calls: AtomicU64::new(0), dead: AtomicBool::new(false) }
+        Self { at, fault, calls: AtomicU64::new(0), dead: AtomicBool::new(false), in_place: AtomicU64::new(0) }
+    }
+
+    /// How many bytes were written in place.
+    pub fn in_place(&self) -> u64 {
+        self.in_place.load(Ordering::Relaxed)
     }
 
     /// How many calls were made.
@@ -75,6 +81,7 @@ impl FileSystem for Faulty {
     }
 
     fn write_at(&self, file: &Handle, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        self.in_place.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         self.write_with(bytes, |part| Real.write_at(file, part, offset))
     }
 

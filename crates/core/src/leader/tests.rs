@@ -32,12 +32,30 @@ fn records_for_a_removed_sink_are_counted_and_hold_nothing_up() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = Writer::new(folder.path(), 1 << 24);
     assert!((0..3).all(|_| writer.log("for nobody")));
-    let control = &writer.spool.shared.folder.control;
-    std::fs::remove_file(writer.spool.shared.folder.sink_path(identity(SINK)).unwrap()).unwrap();
+    let shared = Arc::clone(&writer.spool.shared);
+    let dropped = || shared.folder.control.dropped(Reason::SinkRemoved).load(Ordering::Relaxed);
+    std::fs::remove_file(shared.folder.sink_path(identity(SINK)).unwrap()).unwrap();
     let mut leader = lead(folder.path());
     leader.round();
-    assert_eq!(control.dropped(Reason::SinkRemoved).load(Ordering::Relaxed), 3);
+    assert_eq!(dropped(), 0); // Its writer lives, and may write the options again.
+    drop(writer);
+    leader.round();
+    assert_eq!(dropped(), 3);
     assert_eq!(leader.take_notices().len(), 1);
+}
+
+#[test]
+fn a_living_process_describes_its_sinks_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 1 << 24);
+    let shared = Arc::clone(&writer.spool.shared);
+    let path = shared.folder.sink_path(identity(SINK)).unwrap();
+    std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    let mut leader = lead(folder.path());
+    writer.log("kept");
+    leader.round();
+    shared.describe_again();
+    assert_eq!(leader.round(), 1);
 }
 
 #[test]

@@ -145,6 +145,7 @@ fn what_is_dropped_is_counted_by_reason() {
     let mut removed = writer(folder.path(), 2);
     std::fs::remove_file(removed.spool.shared.folder.sink_path(identity(SINK)).unwrap()).unwrap();
     removed.spool.retire();
+    drop(removed);
     deliver(folder.path());
     let all = sum(folder.path());
     assert_eq!((all.accepted, all.delivered, all.dropped[Loss::Removed as usize], all.holds()), (5, 0, 2, true));
