@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from cordwood.delivery.maintenance import segments
 from cordwood.errors import ConfigError, DatabaseError
-from cordwood.sinks.database.connection import Link
+from cordwood.sinks.database.connection import Link, settings
 from cordwood.sinks.database.schema import Schema
 from cordwood.sinks.postgres import PostgresSink
 
@@ -259,6 +259,17 @@ def test_a_quoted_prefix_is_one_table(postgres: str, tmp_path: Path) -> None:
 def test_a_prefix_that_is_no_plain_word_is_refused(prefix: str) -> None:
     with pytest.raises(ConfigError, match="table_prefix"):
         PostgresSink("postgresql://h/d", prefix)
+
+
+def test_a_connection_has_the_documented_limits_where_its_address_says_nothing_else(postgres: str) -> None:
+    made = settings(postgres, "cordwood test", connect_timeout=10, query_timeout=30)
+    with psycopg.connect(postgres, **made) as connection:
+        known = connection.info.get_parameters()
+    assert (known["connect_timeout"], known["tcp_user_timeout"], known["keepalives"]) == ("10", "30000", "1")
+    assert int(known["keepalives_idle"]) + 3 * int(known["keepalives_interval"]) <= 60
+    assert known["application_name"] == "cordwood test"
+    given = settings(f"{postgres}&connect_timeout=3&application_name=mine", "cordwood test", 10, 30)
+    assert not {"connect_timeout", "application_name"} & given.keys()
 
 
 def test_a_connection_that_was_idle_is_asked_for_a_sign_of_life(postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:

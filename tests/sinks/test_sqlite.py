@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import subprocess
 import sys
@@ -202,3 +203,16 @@ def test_recover_delivers_what_a_killed_process_left(tmp_path: Path) -> None:
     assert report["remaining"] == 0
     assert time.monotonic() - began < 30
     assert stored(tmp_path / "logs.db") == [("first",), ("left",)]
+
+
+def test_recover_passes_over_a_database_that_only_a_newer_version_knows(tmp_path: Path) -> None:
+    from cordwood.views.recover import recover
+
+    cordwood.configure(log_dir=tmp_path, console_output=False)
+    cordwood.get_logger("shop").info("x")
+    assert cordwood.shutdown(20) == 0
+    spec = {"kind": "python", "sink": "newer", "identity": "newer://host#app_logs"}
+    (tmp_path / ".cordwood" / "sinks" / f"{7:016x}.json").write_text(json.dumps(spec))
+    report = recover(str(tmp_path))
+    assert any("newer://host#app_logs: this version knows no newer" in notice for notice in report["notices"])
+    assert report["remaining"] == 0

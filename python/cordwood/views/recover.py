@@ -39,9 +39,12 @@ def recover(folder: str) -> dict[str, Any]:
 def _recover_databases(folder: str) -> Iterator[str]:
     """Deliver to the databases too; a password comes from where the driver looks for one (PGPASSWORD, ~/.pgpass)."""
     for spec in shared_sinks(folder).values():
-        kind = SINKS[str(spec["sink"])]
-        options = {option.name for option in dataclasses.fields(kind) if option.init}  # type: ignore[arg-type]
+        kind = SINKS.get(str(spec["sink"]))
         identity = str(spec["identity"])
+        if kind is None:
+            yield f"{identity}: this version knows no {spec['sink']}; a newer one delivers there"
+            continue
+        options = {option.name for option in dataclasses.fields(kind) if option.init}  # type: ignore[arg-type]
         try:
             sink = kind(**{name: value for name, value in spec.items() if name in options})
             sender = Sender(_native.Spool(folder), 0, sink)
