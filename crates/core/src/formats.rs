@@ -14,8 +14,12 @@ pub mod layout;
 pub mod level;
 pub mod logfmt;
 mod quick;
+mod strings;
 pub mod table;
 pub mod timed;
+mod vocabulary;
+
+pub use strings::unescape;
 
 /// Where a record has no time of its own.
 pub const NO_TIME: i64 = i64::MIN;
@@ -30,6 +34,12 @@ pub struct Span {
 impl Span {
     pub fn new(start: usize, end: usize) -> Self {
         Self { start: start as u32, end: end as u32 }
+    }
+
+    /// The same part of a longer line, in which it stands so far behind.
+    #[must_use]
+    pub fn after(self, offset: usize) -> Self {
+        Self { start: self.start + offset as u32, end: self.end + offset as u32 }
     }
 
     pub fn of(self, line: &[u8]) -> &[u8] {

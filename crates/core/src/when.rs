@@ -68,15 +68,6 @@ pub fn days(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
-fn month_length(year: i64, month: i64) -> i64 {
-    match month {
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
-}
-
 /// Reads times one after the other, mostly of the same hour.
 #[derive(Debug, Clone)]
 pub struct Clock {
@@ -112,7 +103,8 @@ impl Clock {
         // Nanoseconds since the epoch reach from 1677 to 2262.
         if !(1678..2262).contains(&year)
             || !(1..=12).contains(&month)
-            || !(1..=month_length(year, month)).contains(&day)
+            // 30 February is 2 March, as for C's mktime: a record with a wrong day is still a record.
+            || !(1..=31).contains(&day)
             || hour > 23
         {
             return None;

@@ -2,6 +2,10 @@
 //!
 //! `%(asctime)s [%(levelname)-8s] %(message)s`, the same in `{}` and `$` style, and the table's own patterns, whose times
 //! may have directives: `{ip} - {user} [{time:%d/%b/%Y:%H:%M:%S %z}] …`.
+mod event;
+mod pattern;
+mod syslog;
+
 use std::borrow::Cow;
 
 use memchr::memmem;
@@ -10,21 +14,8 @@ use super::quick::{Kind, Quick};
 use super::{level, Head, Span, NO_TIME};
 use crate::error::{Error, Result};
 use crate::when::{Clock, TimeFormat};
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum What {
-    Time(TimeFormat),
-    Level,
-    /// syslog's `<13>`: facility and severity in one number.
-    Priority,
-    Logger,
-    Message,
-    /// Digits, or `-`.
-    Number(String),
-    /// No space within.
-    Word(String),
-    Text(String),
-}
+pub use pattern::is_pattern;
+use pattern::{tokens, what, What};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Part {
@@ -43,83 +34,6 @@ pub struct Layout {
     lenient: bool,
     /// The same, where it is of the common kind.
     quick: Option<Quick>,
-}
-
-/// Whether a text holds fields of a format string.
-pub fn is_pattern(text: &str) -> bool {
-    text.contains("%(")
-        || (text.contains('{') && text.contains('}'))
-        || text.contains("$message")
-        || text.contains("${")
-}
-
-/// One field of a pattern, and what is around it.
-struct Token<'a> {
-    before: String,
-    name: &'a str,
-    argument: &'a str,
-}
-
-/// Cuts a pattern into fields and the text between; the last text is the rest.
-fn tokens(pattern: &str) -> Option<(Vec<Token<'_>>, String)> {
-    let percent = pattern.contains("%(");
-    let braces = !percent && pattern.contains('{') && !pattern.contains("${");
-    let mut found = Vec::new();
-    let mut before = String::new();
-    let mut rest = pattern;
-    while let Some(byte) = rest.chars().next() {
-        let (name, argument, length) = if percent && rest.starts_with("%(") {
-            let close = rest.find(')')?;
-            let end = rest[close..].find(|c: char| c.is_ascii_alphabetic())? + close + 1;
-            (&rest[2..close], "", end)
-        } else if percent && rest.starts_with("%%") || braces && (rest.starts_with("{{") || rest.starts_with("}}")) {
-            before.push(byte);
-            rest = &rest[2..];
-            continue;
-        } else if braces && byte == '{' {
-            let close = rest.find('}')?;
-            let (name, argument) = rest[1..close].split_once(':').unwrap_or((&rest[1..close], ""));
-            (name.split('!').next()?, argument, close + 1)
-        } else if !percent && !braces && byte == '$' {
-            let closed = usize::from(rest.starts_with("${"));
-            let start = 1 + closed;
-            let length =
-                rest[start..].find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len() - start);
-            (&rest[start..start + length], "", start + length + closed)
-        } else {
-            before.push(byte);
-            rest = &rest[byte.len_utf8()..];
-            continue;
-        };
-        found.push(Token { before: std::mem::take(&mut before), name, argument });
-        rest = rest.get(length..)?;
-    }
-    Some((found, before))
-}
-
-fn what(token: &Token<'_>, date_format: Option<&str>) -> What {
-    let own = |name: &str| name.to_owned();
-    match token.name {
-        "asctime" => What::Time(TimeFormat::compile(date_format)),
-        "time" | "timestamp" => What::Time(TimeFormat::compile(Some(token.argument))),
-        "created" => What::Time(TimeFormat::compile(Some("%s")).with_fraction()),
-        "levelname" | "level" | "levelno" | "levelprefix" => What::Level,
-        "priority" => What::Priority,
-        "name" | "logger" => What::Logger,
-        "message" => What::Message,
-        "process" | "pid" => What::Number(own("pid")),
-        "lineno" | "line" => What::Number(own("line")),
-        "thread" => What::Number(own("thread_id")),
-        "threadName" => What::Text(own("thread")),
-        "processName" => What::Text(own("process")),
-        "taskName" => What::Text(own("task")),
-        "status" | "bytes" | "msecs" | "relativeCreated" => What::Number(own(token.name)),
-        "funcName" | "function" => What::Word(own("function")),
-        "filename" => What::Word(own("filename")),
-        "module" | "host" | "ip" | "user" | "method" | "client" => What::Word(own(token.name)),
-        "pathname" | "file" => What::Text(own("file")),
-        name => What::Text(own(name)),
-    }
 }
 
 impl Layout {
@@ -167,7 +81,9 @@ impl Layout {
             let after = &mut parts[cut].after;
             after.truncate(memchr::memchr(b'\n', after).unwrap_or(0));
         }
-        let known = parts.iter().any(|part| matches!(part.what, What::Time(_) | What::Level | What::Priority));
+        let known = parts
+            .iter()
+            .any(|part| matches!(part.what, What::Time(_) | What::Level | What::LowerLevel | What::Priority));
         known.then(|| Self { name: pattern.to_owned(), before, parts, lenient: false, quick: None })
     }
 
@@ -233,6 +149,11 @@ impl Layout {
             match part.what {
                 What::Logger => head.logger = span,
                 What::Message => head.message = Span::new(start, start + length),
+                What::Tag => head.logger = syslog::tag(field).map_or(Span::default(), |(name, _)| name.after(start)),
+                What::Event => {
+                    let parts = event::split(field);
+                    (head.message, head.logger) = (parts.message.after(start), parts.logger.after(start));
+                }
                 _ => {}
             }
             take(&part.what, span);
@@ -248,6 +169,7 @@ impl Layout {
             What::Number(_) | What::Priority => {
                 rest.iter().take_while(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'.')).count()
             }
+            What::Structured => syslog::structured(rest),
             What::Level if !last => {
                 // uvicorn's `levelprefix`: "INFO:     ".
                 let word = rest.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
@@ -266,6 +188,10 @@ impl Layout {
                 head.level = level::beside_time(word, self.lenient)?;
                 (head.level != 0 || head.time != NO_TIME).then_some(())
             }
+            What::LowerLevel => {
+                head.level = level::named(field);
+                (head.level != 0 && field.iter().all(u8::is_ascii_lowercase)).then_some(())
+            }
             What::Priority => {
                 let number: i64 = std::str::from_utf8(field).ok()?.parse().ok()?;
                 head.level = level::of_syslog(number);
@@ -276,9 +202,9 @@ impl Layout {
                 (!field.is_empty() && field.iter().all(all)).then_some(())
             }
             What::Word(name) if name == "filename" => (field.contains(&b'.') && !field.contains(&b' ')).then_some(()),
-            What::Word(_) => (!field.is_empty() && !field.contains(&b' ')).then_some(()),
+            What::Word(_) | What::Tag => (!field.is_empty() && !field.contains(&b' ')).then_some(()),
             What::Logger => (self.lenient || !field.is_empty() && !field.contains(&b' ')).then_some(()),
-            What::Message | What::Text(_) | What::Time(_) => Some(()),
+            What::Message | What::Text(_) | What::Time(_) | What::Structured | What::Event => Some(()),
         }
     }
 
@@ -293,7 +219,7 @@ impl Layout {
     fn slow_head(&self, line: &[u8], clock: &mut Clock) -> Option<Head> {
         let mut head = Head::message_only(Span::default());
         self.walk(line, clock, &mut head, |_, _| {})?;
-        if !self.parts.iter().any(|part| matches!(part.what, What::Message)) {
+        if !self.parts.iter().any(|part| matches!(part.what, What::Message | What::Event)) {
             head.message = Span::new(0, line.len());
         }
         if head.level == 0 {
@@ -324,8 +250,20 @@ impl Layout {
     pub fn fields<'a>(&self, line: &'a [u8], clock: &mut Clock, take: &mut dyn FnMut(&str, Cow<'a, [u8]>)) {
         let mut head = Head::message_only(Span::default());
         let _ = self.walk(line, clock, &mut head, |what, span| {
-            if let What::Number(name) | What::Word(name) | What::Text(name) = what {
-                take(name, Cow::Borrowed(span.of(line)));
+            let field = span.of(line);
+            match what {
+                // What stands for nothing is no field.
+                What::Number(name) | What::Word(name) | What::Text(name) if field != b"-" => {
+                    take(name, Cow::Borrowed(field));
+                }
+                What::Tag => {
+                    if let Some((_, Some(pid))) = syslog::tag(field) {
+                        take("pid", Cow::Borrowed(pid.of(field)));
+                    }
+                }
+                What::Structured => syslog::parameters(field, take),
+                What::Event => event::fields(field, take),
+                _ => {}
             }
         });
     }

@@ -1,7 +1,8 @@
 //! logfmt: `time=2026-11-20T10:00:00Z level=info msg="it is" user_id=42`.
 use std::borrow::Cow;
 
-use super::json::{unescape, Vocabulary};
+use super::strings::{string_end, unescape};
+use super::vocabulary::Vocabulary;
 use super::{Head, Span};
 use crate::when::Clock;
 
@@ -18,7 +19,7 @@ fn pair(line: &[u8], from: usize) -> Option<(&[u8], Span, bool, usize)> {
     let key = &line[start..equals];
     let value = equals + 1;
     if line.get(value) == Some(&b'"') {
-        let end = value + 1 + super::json::string_end(&line[value + 1..])?;
+        let end = value + 1 + string_end(&line[value + 1..])?;
         return Some((key, Span::new(value + 1, end), true, end + 1));
     }
     let end = value + line[value..].iter().take_while(|byte| **byte != b' ').count();

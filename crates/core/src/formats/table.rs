@@ -19,6 +19,7 @@ pub const PATTERNS: &[(&str, &str)] = &[
     ("loguru", "{time} | {level} | {name}:{function}:{line} - {message}"),
     ("pipes", "{time} | {level} | {name} | {message}"),
     ("nginx-error", "{time} [{level}] {pid}#{tid}: {message}"),
+    ("structlog-console", "{time} [{@lowerlevel} ] {@event}"),
     ("structlog", "{time} [{level}] {message}"),
     ("brackets", "[{time}] [{level}] [{name}] {message}"),
     ("gunicorn", "[{time}] [{pid}] [{level}] {message}"),
@@ -28,16 +29,21 @@ pub const PATTERNS: &[(&str, &str)] = &[
     ("colon", "{time} {level} {name}: {message}"),
     // Web servers and system logs.
     (
+        "vhost-combined",
+        "{vhost}:{@port} {ip} - {user} [{time:%d/%b/%Y:%H:%M:%S %z}] \"{message}\" {status} {bytes} \"{referer}\" \"{agent}\"",
+    ),
+    (
         "combined",
         "{ip} - {user} [{time:%d/%b/%Y:%H:%M:%S %z}] \"{message}\" {status} {bytes} \"{referer}\" \"{agent}\"",
     ),
     ("common", "{ip} - {user} [{time:%d/%b/%Y:%H:%M:%S %z}] \"{message}\" {status} {bytes}"),
+    ("apache-error-thread", "[{time:%a %b %d %H:%M:%S.%f %Y}] [{module}:{level}] [pid {pid}:tid {thread}] {message}"),
     ("apache-error", "[{time:%a %b %d %H:%M:%S.%f %Y}] [{module}:{level}] [pid {process_id}] {message}"),
     ("apache-error-2.2", "[{time:%a %b %d %H:%M:%S %Y}] [{level}] {message}"),
-    ("syslog-5424", "<{priority}>1 {time} {host} {name} {process_id} {message_id} {message}"),
-    ("syslog-priority", "<{priority}>{time:%b %e %H:%M:%S} {host} {name}: {message}"),
+    ("syslog-5424", "<{priority}>1 {time} {host} {@tag} {process_id} {message_id} {@structured}{message}"),
+    ("syslog-priority", "<{priority}>{time:%b %e %H:%M:%S} {host} {@tag}: {message}"),
     ("syslog-iso", "{time} {host} {name}[{pid}]: {message}"),
-    ("syslog", "{time:%b %e %H:%M:%S} {host} {name}: {message}"),
+    ("syslog", "{time:%b %e %H:%M:%S} {host} {@tag}: {message}"),
     ("postgresql", "{time} [{pid}] {level}:  {message}"),
     // Without a time.
     ("uvicorn-access", "{level}:     {client} - \"{message}\" {status} {phrase}"),

@@ -31,7 +31,24 @@ const SAMPLES: &[(&str, &str, i64, i32, &str, &str)] = &[
         "__main__",
         "hi | x",
     ),
-    ("structlog", "2026-11-20T14:03:07Z [info     ] hello", 0, 20, "", "hello"),
+    ("structlog", "2026-11-20T14:03:07Z [info] hello", 0, 20, "", "hello"),
+    (
+        "structlog",
+        "2026-11-20 14:03:07,000 [WARNING ] a message of more than thirty letters, a=1",
+        0,
+        30,
+        "",
+        "a message of more than thirty letters, a=1",
+    ),
+    ("structlog-console", "2026-11-20T14:03:07Z [info     ] hello", 0, 20, "", "hello"),
+    (
+        "structlog-console",
+        "2026-11-20 14:03:07 [error    ] it failed                      [app.http] user_id=42 path='/a b'",
+        0,
+        40,
+        "app.http",
+        "it failed",
+    ),
     ("celery", "[2026-11-20 14:03:07,001: WARNING/ForkPoolWorker-1] hello", 1_000_000, 30, "", "hello"),
     ("gunicorn", "[2026-11-20 14:03:07 +0000] [12] [INFO] Booting worker", 0, 20, "", "Booting worker"),
     ("flask", "[2026-11-20 14:03:07,000] ERROR in app: Exception on / [GET]", 0, 40, "", "Exception on / [GET]"),
@@ -48,6 +65,14 @@ const SAMPLES: &[(&str, &str, i64, i32, &str, &str)] = &[
     ("console", "INFO:     Started server process [7]", NO_TIME, 20, "", "    Started server process [7]"),
     // Servers and systems.
     (
+        "vhost-combined",
+        "example.com:443 10.0.0.1 - bob [20/Nov/2026:15:03:07 +0100] \"GET /x HTTP/1.1\" 404 12 \"-\" \"curl\"",
+        0,
+        30,
+        "",
+        "GET /x HTTP/1.1",
+    ),
+    (
         "combined",
         "10.0.0.1 - bob [20/Nov/2026:15:03:07 +0100] \"GET /x HTTP/1.1\" 404 12 \"-\" \"curl\"",
         0,
@@ -58,10 +83,20 @@ const SAMPLES: &[(&str, &str, i64, i32, &str, &str)] = &[
     ("common", "10.0.0.1 - - [20/Nov/2026:14:03:07 +0000] \"GET /x HTTP/1.1\" 503 -", 0, 40, "", "GET /x HTTP/1.1"),
     ("nginx-error", "2026/11/20 14:03:07 [error] 31#31: *1 open() failed", 0, 40, "", "*1 open() failed"),
     ("apache-error", "[Fri Nov 20 14:03:07.000001 2026] [core:error] [pid 9] AH1: x", 1000, 40, "", "AH1: x"),
+    (
+        "apache-error-thread",
+        "[Fri Nov 20 14:03:07.000001 2026] [core:error] [pid 9:tid 140] AH1: x",
+        1000,
+        40,
+        "",
+        "AH1: x",
+    ),
     ("apache-error-2.2", "[Fri Nov 20 14:03:07 2026] [notice] x", 0, 20, "", "x"),
-    ("syslog", "Nov 20 14:03:07 host sshd[7]: Accepted", 0, 0, "sshd[7]", "Accepted"),
+    ("syslog", "Nov 20 14:03:07 host sshd[7]: Accepted", 0, 0, "sshd", "Accepted"),
     ("syslog-priority", "<11>Nov 20 14:03:07 host app: x", 0, 40, "app", "x"),
-    ("syslog-5424", "<14>1 2026-11-20T14:03:07Z host app 7 - - x", 0, 20, "app", "- x"),
+    ("syslog-5424", "<14>1 2026-11-20T14:03:07Z host app 7 - - x", 0, 20, "app", "x"),
+    ("syslog-5424", r#"<14>1 2026-11-20T14:03:07Z host - - ID4 [a@1 b="\"]"][c] x"#, 0, 20, "", "x"),
+    ("syslog-5424", "<14>1 2026-11-20T14:03:07Z host app 7 - -", 0, 20, "app", ""),
     ("postgresql", "2026-11-20 14:03:07.000 UTC [7] FATAL:  no", 0, 50, "", "no"),
     // JSON and logfmt.
     (
@@ -89,6 +124,7 @@ const SAMPLES: &[(&str, &str, i64, i32, &str, &str)] = &[
         "x",
     ),
     ("json", r#"{"time":"2026-11-20T14:03:07Z","severity":"WARNING","message":"x","logger":"g"}"#, 0, 30, "g", "x"),
+    ("json", r#"{"timestamp":{"seconds":1795183387,"nanos":5},"severity":"ERROR","message":"x"}"#, 5, 40, "", "x"),
     ("json", r#"{"event":"x","level":"info","timestamp":"2026-11-20T14:03:07Z"}"#, 0, 20, "", "x"),
     (
         "json",
@@ -191,6 +227,27 @@ fn fields_are_opened_and_bags_leave_no_trace() {
 }
 
 #[test]
+fn fields_of_lines_have_the_names_that_every_record_has() {
+    let named = |name: &str, line: &'static str| {
+        let mut found = Vec::new();
+        Format::named(name).unwrap().fields(line.as_bytes(), &mut clock(), &mut |name, value| {
+            found.push(format!("{name}={}", String::from_utf8_lossy(&value)));
+        });
+        found
+    };
+    assert_eq!(named("syslog", "Nov 20 14:03:07 box sshd[7]: x"), ["host=box", "pid=7"]);
+    let line = r#"<14>1 2026-11-20T14:03:07Z box app 7 - [a@1 user_id="42" q="\""] x"#;
+    assert_eq!(named("syslog-5424", line), ["host=box", "pid=7", "user_id=42", "q=\""]);
+    let line = "2026-11-20 14:03:07 [error    ] it failed                      [app] user_id=42 path='/a b'";
+    assert_eq!(named("structlog-console", line), ["user_id=42", "path=/a b"]);
+    let line = r#"a.org:80 10.0.0.1 - - [20/Nov/2026:14:03:07 +0000] "GET / HTTP/1.1" 200 5 "-" "curl""#;
+    assert_eq!(
+        named("vhost-combined", line),
+        ["vhost=a.org", "port=80", "ip=10.0.0.1", "status=200", "bytes=5", "agent=curl"]
+    );
+}
+
+#[test]
 fn fields_that_every_record_has_have_one_name_in_every_vocabulary() {
     let otel = br#"{"Body":"x","Resource":{"host.name":"box","process.pid":7},"Attributes":{"code.line.number":3}}"#;
     let gcp = br#"{"message":"x","logging.googleapis.com/sourceLocation":{"file":"a.py","line":"3","function":"f"}}"#;
@@ -214,7 +271,7 @@ fn several_formats_in_one_text_are_all_found() {
 
 #[test]
 fn json_strings_are_unescaped() {
-    let text = json::unescape(br#"a\"b\\c\/d\n\u00e9\ud83d\ude00\ud83dx"#);
+    let text = unescape(br#"a\"b\\c\/d\n\u00e9\ud83d\ude00\ud83dx"#);
     assert_eq!(std::str::from_utf8(&text).unwrap(), "a\"b\\c/d\n\u{e9}\u{1f600}\u{fffd}x");
 }
 
@@ -234,7 +291,7 @@ proptest! {
             if let Ok(text) = std::str::from_utf8(text) {
                 let _ = Format::given(text, Some(text));
             }
-            json::unescape(text);
+            unescape(text);
         }
     }
 }

@@ -9,7 +9,7 @@ use memchr::{memchr, memmem, memrchr};
 
 use super::{Input, Record};
 use crate::columnar::Asked;
-use crate::formats::{json, Format, Head, NO_TIME};
+use crate::formats::{unescape, Format, Head, NO_TIME};
 use crate::when::Clock;
 
 /// What is read at once: small enough to stay in the processor's cache between reading and looking.
@@ -357,7 +357,7 @@ impl Records {
 
 /// A JSON string's text, in `scratch` where it holds escapes.
 fn decoded<'a>(text: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a [u8] {
-    match json::unescape(text) {
+    match unescape(text) {
         Cow::Borrowed(text) => text,
         Cow::Owned(text) => {
             *scratch = text;

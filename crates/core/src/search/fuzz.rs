@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::formats::{json, table, Format};
+use crate::formats::{table, unescape, Format};
 use crate::scan::Input;
 
 const SAMPLES: &[&str] = &[
@@ -88,7 +88,7 @@ fn one(seed: u64) {
         format.head(&text, &mut clock);
         format.fields(&text, &mut clock, &mut |_, _| {});
     }
-    json::unescape(&text);
+    unescape(&text);
     let line = String::from_utf8_lossy(&text);
     let _ = Format::given(&line, Some(&line));
     let _ = compile(&line);

@@ -1,5 +1,5 @@
 //! How a format writes its time, by the directives of `strftime`.
-use super::{days, fraction, month_length, offset, Clock, DAY, NS};
+use super::{days, fraction, offset, Clock, DAY, NS};
 
 /// How a format writes its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,7 +162,10 @@ impl Parts {
         }
         let day = match (self.year, self.month, self.day) {
             (Some(year), None, None) => days(year, 1, 1) + self.day_of_year.unwrap_or(1) - 1,
-            (Some(year), month, day) => date(year, month.unwrap_or(1), day.unwrap_or(1))?,
+            (Some(year), month, day) => {
+                let (month, day) = (month.unwrap_or(1), day.unwrap_or(1));
+                ((1678..2262).contains(&year) && (1..=31).contains(&day)).then(|| days(year, month, day))?
+            }
             (None, Some(month), Some(day)) => {
                 // Without a year: the last such day that is not after tomorrow. 29 February may be years back.
                 let now = crate::civil::Civil::new(clock.today.checked_mul(DAY * NS)?, 0);
@@ -177,6 +180,16 @@ impl Parts {
     }
 }
 
+fn month_length(year: i64, month: i64) -> i64 {
+    match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// A day that there is.
 fn date(year: i64, month: i64, day: i64) -> Option<i64> {
     let valid =
         (1678..2262).contains(&year) && (1..=12).contains(&month) && (1..=month_length(year, month)).contains(&day);

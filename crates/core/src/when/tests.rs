@@ -39,7 +39,7 @@ fn what_is_no_time_is_none() {
         "",
         "2026-11-20",
         "2026-13-20 15:03:07",
-        "2026-02-30 15:03:07",
+        "2026-02-32 15:03:07",
         "2026-11-20 25:03:07",
         "2026-11-20 15:61:07",
         "2026-11-20 15.03.07",
@@ -50,6 +50,15 @@ fn what_is_no_time_is_none() {
     ] {
         assert_eq!(iso(text), None, "{text}");
     }
+}
+
+#[test]
+fn a_day_that_its_month_has_not_is_of_the_next_month() {
+    let second = |text: &str| clock(0).iso(text.as_bytes()).unwrap().0 / NS;
+    assert_eq!(second("2026-02-30 15:03:07"), second("2026-03-02 15:03:07"));
+    let directives = TimeFormat::compile(Some("%d.%m.%Y %H:%M:%S"));
+    let told = directives.parse(b"31.11.2026 15:03:07", &mut clock(0)).unwrap();
+    assert_eq!(told.0 / NS, second("2026-12-01 15:03:07"));
 }
 
 #[test]
