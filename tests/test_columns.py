@@ -10,6 +10,7 @@ import duckdb
 import pytest
 from click.testing import CliRunner
 from cordwood.archive import archive, restore
+from cordwood.errors import NoLogsError
 from cordwood.query import open_source, parse
 from cordwood.views.archive import archive as command
 
@@ -71,7 +72,10 @@ def test_A9_restore_by_command_says_what_came_back_and_replaces_nothing(logs: Pa
     (logs / "shop.log.1").write_text("another")
     refused = CliRunner().invoke(command, ["--restore", packed], standalone_mode=False)
     assert refused.return_value == 1
+    assert refused.stderr == f"cordwood: {packed}: shop.log.1 is there already; move it away first\n"
     assert (logs / "shop.log.1").read_text() == "another"
+    with pytest.raises(NoLogsError, match=r"shop.log.1 is no packed log, whose name ends with .gz, .zst, .parquet"):
+        command.main(["--restore", str(logs / "shop.log.1")], standalone_mode=False)
     (logs / "shop.log.1").unlink()
     done = CliRunner().invoke(command, ["--restore", packed], standalone_mode=False)
     assert (done.return_value, done.output) == (0, f"restored {logs / 'shop.log.1'}\n")

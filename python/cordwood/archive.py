@@ -95,7 +95,10 @@ def restore(path: str | os.PathLike[str]) -> Path:
         os.fsync(made)
         with _locked(packed):
             _still(packed, seen)
-            os.link(temporary, target)  # replaces nothing
+            try:
+                os.link(temporary, target)  # replaces nothing
+            except FileExistsError:
+                raise OSError(errno.EEXIST, f"{target.name} is there already; move it away first") from None
             packed.unlink()
     finally:
         os.close(made)

@@ -29,6 +29,8 @@ NOW = 1_795_183_387 * SECOND
         ("level:>=error", Field("level", ">=", "40")),
         ("level:ERROR,critical", AnyOf((Field("level", "=", "40"), Field("level", "=", "50")))),
         ("level<25", Field("level", "<", "25")),
+        ("level:success", Field("level", "=", "25")),
+        ("level>=Trace", Field("level", ">=", "5")),
         ("logger:services.*", Field("logger", "~", "services.*")),
         ('logger:"services.*"', Field("logger", "=", "services.*")),
         ("path:'a b' don't", All((Field("path", "=", "a b"), Text("don't")))),

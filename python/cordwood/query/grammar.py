@@ -25,6 +25,8 @@ _CLOCK = re.compile(r"\s+(\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)
 _DAY = re.compile(r"\d{4}[-/]\d\d?[-/]\d\d?|today|yesterday|[a-z]+day", re.IGNORECASE)
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _TIMES = ("since", "until")
+# Levels of others' logs; their numbers as the core reads them.
+_LEVELS = {"TRACE": 5, "VERBOSE": 10, "NOTICE": 20, "SUCCESS": 25}
 # Those that every source knows. All else is looked for among the record's own.
 FIELDS = (
     "level", "logger", "message", "exception", "pid", "process", "thread", "thread_id", "function", "file", "line",
@@ -215,7 +217,7 @@ class _Parser:
         nodes: list[Node] = []
         for word in value.split(","):
             try:
-                number = level_number(word)
+                number = _LEVELS.get(word.upper()) or level_number(word)
             except ConfigError:
                 hint = closest(word, LEVELS)
                 meant = f" (did you mean {hint.lower()}?)" if hint else ""

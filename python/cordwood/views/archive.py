@@ -69,6 +69,8 @@ def prune(folder: str, days: float, *, dry_run: bool, as_json: bool) -> int:
 def _restored(path: str, *, as_json: bool) -> int:
     if not Path(path).is_file():
         raise NoLogsError(f"{path} is not a file; name the packed log")
+    if Path(path).suffix not in ENDINGS.values():
+        raise NoLogsError(f"{path} is no packed log, whose name ends with {', '.join(ENDINGS.values())}")
     try:
         log = unpack(path)
     except OSError as error:
