@@ -79,6 +79,8 @@ impl Tally {
 struct Pattern {
     tally: Tally,
     logger: u32,
+    /// The first message of what is, where that is compared with what was.
+    example: Vec<u8>,
 }
 
 /// Something with an example.
@@ -90,6 +92,22 @@ pub struct Shown {
     pub example: Vec<u8>,
     pub logger: Vec<u8>,
     pub level: i32,
+    /// Whether the example is of what is.
+    is_now: bool,
+}
+
+impl Shown {
+    /// Shows a record as the example: the first of what is, until that comes the first of what was.
+    fn show(&mut self, record: &Record<'_>, side: Side) -> bool {
+        let better = self.example.is_empty() || side == Side::Now && !self.is_now;
+        if better {
+            self.is_now = side == Side::Now;
+            self.example = record.raw[..record.raw.len().min(EXAMPLE)].to_vec();
+            self.logger = record.logger.to_vec();
+            self.level = record.level;
+        }
+        better
+    }
 }
 
 #[derive(Default)]
@@ -114,6 +132,8 @@ pub struct Analyzer {
     /// The hour of the last record, and when it begins.
     hour: (i64, i64),
     records: u64,
+    /// Something was.
+    compares: bool,
 }
 
 const HOUR: i64 = 3_600_000_000_000;
@@ -139,6 +159,7 @@ impl Analyzer {
             shift: i64::from(utc_offset) * 1_000_000_000,
             hour: (0, i64::MAX),
             records: 0,
+            compares: false,
         })
     }
 
@@ -183,9 +204,13 @@ impl Analyzer {
         let number = self.miner.add(record.message) as usize;
         if number >= self.patterns.len() {
             let logger = self.logger(record.logger);
-            self.patterns.resize(number + 1, Pattern { tally: Tally::default(), logger });
+            self.patterns.resize(number + 1, Pattern { logger, ..Pattern::default() });
         }
+        self.compares |= side == Side::Before;
         let pattern = &mut self.patterns[number];
+        if self.compares && side == Side::Now && pattern.example.is_empty() {
+            pattern.example = record.message[..record.message.len().min(EXAMPLE)].to_vec();
+        }
         pattern.tally.add(side, record.time, hour, level);
         let mut logger = pattern.logger;
         if *self.loggers[logger as usize].0 != *record.logger {
@@ -240,11 +265,7 @@ impl Analyzer {
         for rule in &self.rules.matches(record.raw) {
             let issue = &mut self.issues[rule];
             issue.tally.add(side, record.time, hour, level);
-            if issue.example.is_empty() && side == Side::Now {
-                issue.example = record.raw[..record.raw.len().min(EXAMPLE)].to_vec();
-                issue.logger = record.logger.to_vec();
-                issue.level = record.level;
-            }
+            issue.show(record, side);
         }
     }
 
@@ -253,14 +274,12 @@ impl Analyzer {
         let full = self.errors.len() >= MOST;
         let key = traceback.fingerprint();
         let key = if full && !self.errors.contains_key(&key) { hash(OTHERS) } else { key };
-        let error = self.errors.entry(key).or_insert_with(|| Shown {
-            title: if full { OTHERS.to_vec() } else { traceback.title().to_vec() },
-            frames: traceback.own().collect(),
-            example: record.raw[..record.raw.len().min(EXAMPLE)].to_vec(),
-            logger: record.logger.to_vec(),
-            level: record.level.max(ERROR),
-            tally: Tally::default(),
-        });
+        let error = self.errors.entry(key).or_default();
+        if error.show(record, side) {
+            error.title = if key == hash(OTHERS) { OTHERS.to_vec() } else { traceback.title().to_vec() };
+            error.frames = traceback.own().collect();
+            error.level = record.level.max(ERROR);
+        }
         error.tally.add(side, record.time, hour, level);
     }
 }

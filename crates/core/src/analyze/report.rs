@@ -150,19 +150,24 @@ impl Analyzer {
 
     fn told_patterns(&self, templates: Vec<Template>, of: &[u32]) -> Vec<Counted> {
         let mut tallies = vec![(Tally::default(), 0); templates.len()];
+        let mut examples: Vec<&[u8]> = vec![b""; templates.len()];
         for (pattern, template) in self.patterns.iter().zip(of) {
             let (tally, logger) = &mut tallies[*template as usize];
             merge(tally, &pattern.tally);
+            let example = &mut examples[*template as usize];
+            if example.is_empty() {
+                *example = &pattern.example;
+            }
             if pattern.tally.before > 0 || pattern.tally.hours.total() > 0 {
                 *logger = pattern.logger;
             }
         }
-        let told_one = |(template, (tally, logger)): (Template, (Tally, u32))| Counted {
-            example: template.example,
+        let told_one = |(template, ((tally, logger), example)): (Template, ((Tally, u32), &[u8]))| Counted {
+            example: if example.is_empty() { template.example } else { told(example) },
             logger: self.loggers.get(logger as usize).map(|(name, _)| told(name)).unwrap_or_default(),
             variables: template.variables.iter().map(Variable::of).collect(),
             ..Counted::of(&tally, template.text)
         };
-        templates.into_iter().zip(tallies).map(told_one).collect()
+        templates.into_iter().zip(tallies.into_iter().zip(examples)).map(told_one).collect()
     }
 }

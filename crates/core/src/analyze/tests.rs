@@ -72,6 +72,21 @@ fn what_was_before_the_boundary_is_only_compared_with() {
 }
 
 #[test]
+fn examples_are_of_what_is_where_that_is_compared_with_what_was() {
+    let boundary = analyzed(LOG, Options::default()).now.first.unwrap() + 2 * HOUR;
+    let rules = vec!["ValueError".into(), "SMTP slow".into()];
+    let report = analyzed(LOG, Options { boundary: Some(boundary), rules, ..Options::default() });
+    let failed = report.patterns.iter().find(|pattern| pattern.text == "Order <*> failed").unwrap();
+    assert_eq!((failed.before, failed.count, &*failed.example), (1, 1, "Order 4 failed"));
+    let error = &report.errors[0];
+    assert_eq!((error.before, error.count, &*error.text), (1, 1, "ValueError: 4"));
+    assert!(error.example.contains("Order 4 failed"));
+    assert!(report.issues[0].example.contains("Order 4 failed"));
+    let paid = report.patterns.iter().find(|pattern| pattern.text == "Order <*> paid").unwrap();
+    assert_eq!(paid.example, "Order 1 paid", "what is no more is shown as it was");
+}
+
+#[test]
 fn the_level_asked_for_is_the_least() {
     assert_eq!(analyzed(LOG, Options { level: 40, ..Options::default() }).levels, [0, 0, 0, 0, 2, 0]);
 }

@@ -1,13 +1,17 @@
 //! Python's tracebacks: which are the same error.
 //!
 //! Two are, where the exceptions' types and the functions of the application's own files are; line numbers, messages and the
-//! libraries' frames do not count. Each exception of a chain does.
+//! libraries' frames do not count. Each exception of a chain does, and so does each of a group, in whatever order and however
+//! often.
 use crate::mine::hash;
 
 /// Folders of files that are not the application's own.
 const OTHERS: &[&[u8]] = &[b"site-packages", b"dist-packages", b"/lib/python3", b"\\lib\\", b"\\Lib\\"];
 const LEADS: [&[u8]; 2] =
     [b"Traceback (most recent call last):", b"Exception Group Traceback (most recent call last):"];
+
+/// How far the drawing of a group itself is indented; its exceptions stand further in.
+const GROUP: usize = 2;
 
 /// A frame: its file and its function.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,12 +32,27 @@ struct Raised<'a> {
     frames: Vec<Frame<'a>>,
     /// `ValueError: no such thing`.
     line: &'a [u8],
+    /// Whether a group holds it.
+    inner: bool,
 }
 
 impl<'a> Raised<'a> {
     fn kind(&self) -> &'a [u8] {
         let end = self.line.iter().position(|b| *b == b':' || *b == b' ').unwrap_or(self.line.len());
         &self.line[..end]
+    }
+
+    /// What makes it the same as another one.
+    fn told(&self) -> Vec<u8> {
+        let mut told = self.kind().to_vec();
+        for frame in self.own() {
+            told.push(b'\n');
+            told.extend_from_slice(frame.file);
+            told.push(b'\t');
+            told.extend_from_slice(frame.function);
+        }
+        told.push(0);
+        told
     }
 
     /// The application's frames; of an exception that passed none of them, the last frame.
@@ -62,46 +81,67 @@ impl<'a> Traceback<'a> {
             let bare = line.trim_ascii_start();
             let bare = bare.strip_prefix(b"| ").or_else(|| bare.strip_prefix(b"+ ")).unwrap_or(bare);
             let last = chain.len() - 1;
-            if LEADS.iter().any(|lead| bare.starts_with(lead)) {
+            let inner = drawn(line) > GROUP;
+            if is_rule(bare) {
+                // The next exception of a group, which may have no traceback of its own.
+                if !chain[last].line.is_empty() {
+                    chain.push(Raised::default());
+                }
+            } else if LEADS.iter().any(|lead| bare.starts_with(lead)) {
                 if !chain[last].line.is_empty() {
                     chain.push(Raised::default());
                 }
             } else if let Some(frame) = frame(bare.trim_ascii_start()) {
                 chain[last].frames.push(frame);
             } else if chain[last].line.is_empty() && is_exception(line, bare) {
-                chain[last].line = bare;
+                (chain[last].line, chain[last].inner) = (bare, inner);
             }
         }
+        chain.retain(|raised| !raised.line.is_empty() || !raised.frames.is_empty());
         Self { chain }
+    }
+
+    /// The last exception; of a group, the group.
+    fn last(&self) -> Option<&Raised<'a>> {
+        self.chain.iter().rev().find(|raised| !raised.inner).or(self.chain.last())
     }
 
     /// The last exception's own line.
     pub fn title(&self) -> &'a [u8] {
-        self.chain.last().map_or(b"", |raised| raised.line)
+        self.last().map_or(b"", |raised| raised.line)
     }
 
     /// The own frames of the last exception, outermost first: `path in function`.
     pub fn own(&self) -> impl Iterator<Item = String> + '_ {
-        let frames = self.chain.last().map(Raised::own).unwrap_or_default();
+        let frames = self.last().map(Raised::own).unwrap_or_default();
         frames.into_iter().map(|frame| {
             format!("{} in {}", String::from_utf8_lossy(frame.file), String::from_utf8_lossy(frame.function))
         })
     }
 
     pub fn fingerprint(&self) -> u64 {
-        let mut told: Vec<u8> = Vec::new();
-        for raised in &self.chain {
-            told.extend_from_slice(raised.kind());
-            for frame in raised.own() {
-                told.push(b'\n');
-                told.extend_from_slice(frame.file);
-                told.push(b'\t');
-                told.extend_from_slice(frame.function);
-            }
-            told.push(0);
-        }
+        let (inner, outer): (Vec<_>, Vec<_>) = self.chain.iter().partition(|raised| raised.inner);
+        let mut told: Vec<Vec<u8>> = inner.into_iter().map(Raised::told).collect();
+        told.sort();
+        told.dedup();
+        let told: Vec<u8> = outer.into_iter().map(Raised::told).chain(told).flatten().collect();
         hash(&told)
     }
+}
+
+/// How far a line of a group's drawing is indented; 0 for any other.
+fn drawn(line: &[u8]) -> usize {
+    let indent = line.iter().take_while(|byte| **byte == b' ').count();
+    if matches!(line.get(indent), Some(b'|' | b'+')) {
+        indent
+    } else {
+        0
+    }
+}
+
+/// `+---------------- 2 ----------------`, or the first one's `-+-…`, of which the first bar is gone.
+fn is_rule(bare: &[u8]) -> bool {
+    bare.starts_with(b"+----") || bare.starts_with(b"+-+--")
 }
 
 /// `File "/srv/app.py", line 7, in view`.
@@ -162,6 +202,36 @@ TimeoutError: no reply within 3 s
         assert_ne!(key.fingerprint(), value.fingerprint());
         assert_eq!(key.title(), b"TimeoutError: no reply within 3 s");
         assert_eq!(key.own().collect::<Vec<_>>(), ["/srv/app/api.py in view"]);
+    }
+
+    const GROUP_OF_TWO: &str = "  + Exception Group Traceback (most recent call last):
+  |   File \"/srv/app/jobs.py\", line 9, in run
+  |     raise ExceptionGroup(\"failed\", errors)
+  | ExceptionGroup: failed (2 sub-exceptions)
+  +-+---------------- 1 ----------------
+    | Traceback (most recent call last):
+    |   File \"/srv/app/jobs.py\", line 4, in fetch
+    |     raise KeyError(3)
+    | KeyError: 3
+    +---------------- 2 ----------------
+    | ValueError: 4
+    +------------------------------------
+";
+
+    #[test]
+    fn a_group_is_told_by_its_own_line_and_known_by_what_it_holds() {
+        let group = Traceback::read(GROUP_OF_TWO.as_bytes());
+        assert_eq!(group.title(), b"ExceptionGroup: failed (2 sub-exceptions)");
+        assert_eq!(group.own().collect::<Vec<_>>(), ["/srv/app/jobs.py in run"]);
+        let fingerprint = |text: &str| Traceback::read(text.as_bytes()).fingerprint();
+        let same = GROUP_OF_TWO.replace("KeyError: 3", "KeyError: 5").replace("line 4", "line 8");
+        assert_eq!(fingerprint(&same), fingerprint(GROUP_OF_TWO));
+        for (from, to) in [("ValueError:", "OSError:"), ("KeyError:", "OSError:"), ("in fetch", "in send")] {
+            assert_ne!(fingerprint(&GROUP_OF_TWO.replace(from, to)), fingerprint(GROUP_OF_TWO), "{from}");
+        }
+        let third = "    | ValueError: 4\n    +---------------- 3 ----------------\n    | ValueError: 5\n";
+        let more = GROUP_OF_TWO.replace("    | ValueError: 4\n", third);
+        assert_eq!(fingerprint(&more), fingerprint(GROUP_OF_TWO), "how many of a kind does not count");
     }
 
     #[test]
