@@ -107,6 +107,38 @@ def test_rotated_and_packed_siblings_are_read_with_their_log(tmp_path: Path) -> 
     assert analyze([str(tmp_path / "shop.log")]).now.records == 300
 
 
+def test_a_traceback_that_goes_on_in_the_next_file_is_one(tmp_path: Path) -> None:
+    """A rotation came between its lines."""
+    first = "2026-11-20 09:00:00,000 - shop.pay - ERROR - it failed\n" + TRACEBACK.format(line=7)
+    cut = first.index("  File")
+    head, tail = first[:cut], first[cut:]
+    (tmp_path / "shop.log.1").write_text(log(range(1)) + head)
+    (tmp_path / "shop.log").write_text(tail + log(range(10, 11)))
+    report = analyze([str(tmp_path)])
+    assert report.levels == [0, 100, 100, 0, 1, 0]
+    assert [(one.count, one.text) for one in report.errors] == [(1, "TimeoutError: timed out after 7 s")]
+    assert sum(one.count for one in report.patterns) == 201
+
+
+def test_times_without_a_year_are_of_the_files_last_change(tmp_path: Path) -> None:
+    log = tmp_path / "system.log"
+    log.write_text("Nov 20 09:00:00 box app[7]: begun\n")
+    os.utime(log, (1_700_500_000, 1_700_500_000))  # 2023-11-20
+    report = analyze([str(log)])
+    assert report.now.first is not None
+    assert abs(report.now.first / 1e9 - 1_700_500_000) < 2 * 86_400
+    assert [one.text for one in report.loggers] == ["app"]
+
+
+def test_what_was_too_long_is_said_in_the_right_number(tmp_path: Path) -> None:
+    line = "2026-11-20 09:00:00,000 - x - INFO - " + "y" * 9_000_000 + "\n"
+    (tmp_path / "x.log").write_text(line)
+    said = "1 record was too long and is counted by its first part"
+    assert analyze([str(tmp_path)]).notices == [f"{tmp_path / 'x.log'}: {said}"]
+    (tmp_path / "x.log").write_text(line * 2)
+    assert "2 records were too long and are counted by their first parts" in analyze([str(tmp_path)]).notices[0]
+
+
 def test_what_is_new_vanished_or_spiking_is_told_beside_another_file(tmp_path: Path) -> None:
     gone = "2026-11-20 09:00:00,000 - shop.old - INFO - Nightly sync of shard 7 done\n"
     rare = "2026-11-20 09:00:00,000 - shop.db - WARNING - Retry number 3\n"

@@ -215,6 +215,44 @@ def test_a_line_of_many_megabytes_is_cut_and_said(search: Search, logs: Path) ->
     assert "1 record longer than 8 MB cut" in done.stderr
 
 
+def test_a_cut_record_is_counted_once_by_the_last_ones(search: Search, logs: Path) -> None:
+    """However often the end of the file is looked at."""
+    with (logs / "huge.log").open("w") as file:
+        file.write(line(0, "before") + line(1, "x" * 20_000_000) + line(2, "after"))
+    done = search("-n", "3", "", logs / "huge.log", status=2)
+    assert done.stdout.startswith(line(0, "before"))
+    assert done.stdout.endswith(line(2, "after"))
+    assert done.stderr == f"cordwood: {logs / 'huge.log'}: 1 record longer than 8 MB cut\n"
+    assert search("-n", "1", "", logs / "huge.log").stderr == ""
+
+
+def test_utf16_is_searched_like_any_other_text(search: Search, logs: Path) -> None:
+    """As Windows writes it, with its byte order mark."""
+    (logs / "windows.log").write_text(line(0, "größer", "ERROR") + line(1, "b"), encoding="utf-16")
+    assert search("level:error größer", logs / "windows.log").stdout == line(0, "größer", "ERROR")
+    assert search("-n1", "", logs / "windows.log").stdout == line(1, "b")
+
+
+def test_the_collectors_json_is_found_record_by_record(search: Search, logs: Path) -> None:
+    """A line of the file exporter holds many; each is shown as a line."""
+    records = [
+        {"timeUnixNano": f"179518338{n}000000000", "severityNumber": 9 + 8 * (n % 2), "body": {"stringValue": f"m{n}"},
+         "attributes": [{"key": "user_id", "value": {"intValue": str(n)}}]}
+        for n in range(6)
+    ]  # fmt: skip
+    lines = [{"resourceLogs": [{"scopeLogs": [{"logRecords": records[:4]}]}]}, records[4], records[5]]
+    (logs / "otlp.jsonl").write_text("".join(json.dumps(one) + "\n" for one in lines))
+    found = [json.loads(one) for one in search("level:error", "--json", logs / "otlp.jsonl").stdout.splitlines()]
+    assert [(one["message"], one["fields"]) for one in found] == [(f"m{n}", {"user_id": str(n)}) for n in (1, 3, 5)]
+    assert search("-c", "user_id>=2", logs / "otlp.jsonl").stdout == "4\n"
+    tail = Tail([str(logs / "otlp.jsonl")])
+    assert [entry.message for entry in tail.last(2)] == ["m4", "m5"]
+    with (logs / "otlp.jsonl").open("a") as file:
+        file.write(json.dumps(lines[0]) + "\n")
+    assert [entry.message for entry in [*tail.new(), *tail.new()]] == ["m0", "m1", "m2", "m3"]
+    tail.close()
+
+
 def test_memory_is_bounded_however_large_the_file(logs: Path) -> None:
     """A file of 200 MB, packed and plain, below 64 MB."""
     block = "".join(line(n % 3600, "y" * 100) for n in range(2000))

@@ -308,6 +308,17 @@ def test_following_a_busy_rotating_file_sees_every_record_once(tmp_path: Path, s
     assert sorted(map(int, seen)) == list(range(3000))
 
 
+def test_a_file_in_utf16_is_said_and_the_others_are_followed(tmp_path: Path) -> None:
+    (tmp_path / "windows.log").write_text(stamp(1, "w"), encoding="utf-16")
+    write(tmp_path / "app.log", stamp(2, "a"))
+    following = Tailing(tmp_path)
+    assert texts(following.last(5)) == ["a"]
+    said = f"{tmp_path / 'windows.log'}: this is UTF-16, which can be searched and not followed"
+    assert following.notices() == [said]
+    write(tmp_path / "app.log", stamp(3, "b"))
+    assert drain(following) == ["b"]
+
+
 def test_tail_writes_and_stops(tmp_path: Path) -> None:
     """First the last records, then those that come, until it is told to stop."""
     path = tmp_path / "app.log"

@@ -4,11 +4,16 @@
 //! time begins. A source is a file, read with `pread` (a mapping would end the process when somebody cuts the file), or a
 //! stream: compressed files, standard input.
 pub mod bisect;
+pub mod changed;
 pub mod colours;
+pub mod copies;
 pub mod input;
+pub mod otlp;
 pub mod record;
 pub mod records;
+pub mod utf16;
 
+pub use copies::Copies;
 pub use input::Input;
 pub use record::Record;
 pub use records::Records;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use crate::error::Result;
 use crate::filter::{value, Filter};
 use crate::formats::Format;
-use crate::scan::{Input, Record};
+use crate::scan::{Copies, Input, Record};
 use crate::when::{Clock, Zone};
 use current::Current;
 pub use found::Found;
@@ -64,15 +64,17 @@ impl Search {
         Self { filter, options, zone, now, files: Vec::new(), chains: Vec::new(), clock, notices: Vec::new() }
     }
 
-    /// Adds one log: its files from the oldest to the newest, each with the formats that are known for it.
+    /// Adds one log: its files from the oldest to the newest, each with the formats that are known for it. `copies` are
+    /// found in another log.
     ///
     /// A file that is gone is returned as an error, and the caller looks again; any other trouble is noted.
-    pub fn add_chain(&mut self, paths: &[PathBuf], known: &[Format]) -> io::Result<()> {
+    pub fn add_chain(&mut self, paths: &[PathBuf], known: &[Format], copies: &Copies) -> io::Result<()> {
         let mut files = Vec::new();
         for path in paths {
             match Opened::file(path, known) {
                 Ok(mut opened) => {
                     opened.has_older = !files.is_empty();
+                    opened.copies = copies.clone();
                     if let Some(older) = files.last() {
                         let newer = self.files.len();
                         let older: &mut Opened = &mut self.files[*older];
@@ -126,7 +128,7 @@ impl Search {
         match started {
             Ok((mut records, end)) => {
                 records.go_on(leading.unwrap_or_default());
-                Some(Current { records, file, end })
+                Some(Current { records, file, end, copies: self.files[file].copies.clone() })
             }
             Err(error) => {
                 self.note(file, &error);
@@ -313,6 +315,7 @@ impl Search {
         loop {
             let from = if size.is_some() { end.saturating_sub(window).max(begin) } else { begin };
             let mut found = VecDeque::new();
+            current.records.forget_cut(); // They are read again.
             let done = current.records.align(from, begin).and_then(|()| {
                 let filter = Arc::clone(&self.filter);
                 let (file, fields) = (current.file, self.options.fields);

@@ -1,20 +1,34 @@
 //! The analysis, as Python sees it.
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cordwood_core::analyze::{Analyzer, Options, Side, Wanted};
 use cordwood_core::filter::Filter;
 use cordwood_core::formats::Format;
-use cordwood_core::scan::{Input, Record, Records};
+use cordwood_core::scan::{Copies, Input, Record, Records};
 use cordwood_core::when::{Clock, Zone};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::search::changed;
 use crate::spool::os_error;
 
 const SECOND: i64 = 1_000_000_000;
+
+/// A format's text and date format, as `formats` take them.
+type Given = (String, Option<String>);
+
+/// How a file hangs together with others.
+#[derive(Default)]
+struct Seam {
+    /// None where it is no file.
+    path: Option<PathBuf>,
+    copies: Copies,
+    older: bool,
+    newer: Option<PathBuf>,
+}
 
 /// The places of those rules that find something in a text. ValueError: a rule is no regular expression.
 #[pyfunction]
@@ -55,17 +69,25 @@ impl PyAnalysis {
     }
 
     /// Count a file's records; `before`: as what is compared with. Returns what was odd about it, a line each.
-    #[pyo3(signature = (path, formats, *, before=false))]
+    ///
+    /// `copies` as for a search. `older`: the lines at its begin may be those of another file's last record, and are not
+    /// counted; `newer` is the file whose such lines are its own.
+    #[pyo3(signature = (path, formats, copies, *, before=false, older=false, newer=None))]
+    #[allow(clippy::too_many_arguments)]
     fn read_file(
         &self,
         py: Python<'_>,
         path: PathBuf,
-        formats: Vec<(String, Option<String>)>,
+        formats: Vec<Given>,
+        copies: Vec<(i64, i32)>,
         before: bool,
+        older: bool,
+        newer: Option<PathBuf>,
     ) -> PyResult<Vec<String>> {
         let input = Input::open(&path).map_err(|error| os_error(&error))?;
         let name = path.display().to_string();
-        self.read(py, input, &name, &formats, before)
+        let seam = Seam { path: Some(path), copies: Copies::new(&copies), older, newer };
+        self.read(py, input, &name, &formats, before, &seam)
     }
 
     /// The same of text in memory; None is standard input.
@@ -75,11 +97,11 @@ impl PyAnalysis {
         py: Python<'_>,
         name: &str,
         data: Option<Vec<u8>>,
-        formats: Vec<(String, Option<String>)>,
+        formats: Vec<Given>,
         before: bool,
     ) -> PyResult<Vec<String>> {
         let input = data.map_or_else(|| Input::Stream(Box::new(std::io::stdin())), Input::memory);
-        self.read(py, input, name, &formats, before)
+        self.read(py, input, name, &formats, before, &Seam::default())
     }
 
     /// Bytes of the current file that are read.
@@ -102,27 +124,43 @@ impl PyAnalysis {
         py: Python<'_>,
         input: Input,
         name: &str,
-        formats: &[(String, Option<String>)],
+        formats: &[Given],
         before: bool,
+        seam: &Seam,
     ) -> PyResult<Vec<String>> {
-        let compile = |(text, date): &(String, Option<String>)| {
+        let compile = |(text, date): &Given| {
             Format::given(text, date.as_deref()).map_err(|error| PyValueError::new_err(error.to_string()))
         };
         let known: Vec<Format> = formats.iter().map(compile).collect::<PyResult<_>>()?;
         let side = if before { Side::Before } else { Side::Now };
-        let odd = py.detach(|| self.count(input, &known, side))?;
+        let odd = py.detach(|| self.count(input, &known, side, seam))?;
         Ok(odd.into_iter().map(|what| format!("{name}: {what}")).collect())
     }
 
-    fn count(&self, input: Input, known: &[Format], side: Side) -> std::io::Result<Vec<String>> {
+    /// The lines of a newer file that go on with this one; none where it cannot be read, which is said in its turn.
+    fn leading(&self, newer: &Path, known: &[Format]) -> Vec<u8> {
+        let zone = Arc::clone(&self.zone);
+        let input = Input::open(newer).ok();
+        let records = input.and_then(|input| Records::new(input, known, zone, changed(newer, self.now)).ok());
+        records.and_then(|mut records| records.leading().ok()).unwrap_or_default()
+    }
+
+    fn count(&self, input: Input, known: &[Format], side: Side, seam: &Seam) -> std::io::Result<Vec<String>> {
         self.done.store(0, Ordering::Relaxed);
-        let mut records = Records::new(input, known, Arc::clone(&self.zone), self.now)?;
+        let now = seam.path.as_deref().map_or(self.now / SECOND, |path| changed(path, self.now));
+        let mut records = Records::new(input, known, Arc::clone(&self.zone), now)?;
         if records.is_binary() {
             return Ok(vec!["this is no text; it is left out".to_owned()]);
         }
+        if seam.older {
+            records.leading()?;
+        }
+        if let Some(newer) = &seam.newer {
+            records.go_on(self.leading(newer, known));
+        }
         let mut clock = Clock::new(Arc::clone(&self.zone), self.now / SECOND);
         let mut wanted = |record: &Record<'_>| {
-            if self.filter.matches(record, &mut clock) {
+            if !seam.copies.has(record) && self.filter.matches(record, &mut clock) {
                 Wanted::Yes
             } else {
                 Wanted::No
@@ -131,10 +169,10 @@ impl PyAnalysis {
         let mut analyzer = self.analyzer.lock().unwrap_or_else(PoisonError::into_inner);
         analyzer.read(&mut records, side, &self.done, &mut wanted)?;
         let cut = records.cut();
-        Ok(if cut > 0 {
-            vec![format!("{cut} records were too long and are counted by their first part")]
-        } else {
-            vec![]
+        Ok(match cut {
+            0 => vec![],
+            1 => vec!["1 record was too long and is counted by its first part".to_owned()],
+            _ => vec![format!("{cut} records were too long and are counted by their first parts")],
         })
     }
 }

@@ -1,16 +1,19 @@
 //! Queries over files, and the recognition of formats, as Python sees them.
-use std::path::PathBuf;
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cordwood_core::error::Error;
 use cordwood_core::filter::Filter;
 use cordwood_core::formats::{self, Format, NO_TIME};
-use cordwood_core::scan::{colours, Input, Record, Records};
+use cordwood_core::scan::{colours, otlp, Copies, Input, Record, Records};
 use cordwood_core::search::{Found, Options, Search};
 use cordwood_core::when::{Clock, Zone};
 use pyo3::exceptions::{PyFileNotFoundError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
+
+use crate::spool::os_error;
 
 /// A format's text and date format, as `formats` take them.
 type Given = (String, Option<String>);
@@ -40,9 +43,12 @@ pub fn check_query(query: &str) -> PyResult<()> {
     Filter::compile(query).map(|_| ()).map_err(|error| refused(&error))
 }
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
 }
+
+/// Bytes of records that are handed over at once, at most one more than that.
+const AT_ONCE: usize = 1 << 20;
 
 fn to_python<'py>(py: Python<'py>, found: &Found, path: &str) -> PyResult<Bound<'py, PyTuple>> {
     let fields = PyDict::new(py);
@@ -83,9 +89,17 @@ impl PySearch {
     }
 
     /// Adds a log: its files, the oldest first. `FileNotFoundError`: one is gone, look again.
-    fn add_chain(&mut self, py: Python<'_>, paths: Vec<PathBuf>, formats: Vec<Given>) -> PyResult<()> {
+    ///
+    /// `copies`: from which time and level on its records are in another log too, and are found there.
+    fn add_chain(
+        &mut self,
+        py: Python<'_>,
+        paths: Vec<PathBuf>,
+        formats: Vec<Given>,
+        copies: Vec<(i64, i32)>,
+    ) -> PyResult<()> {
         let known = known(&formats)?;
-        py.detach(|| self.search.add_chain(&paths, &known))
+        py.detach(|| self.search.add_chain(&paths, &known, &Copies::new(&copies)))
             .map_err(|error| PyFileNotFoundError::new_err(error.to_string()))
     }
 
@@ -102,20 +116,21 @@ impl PySearch {
     /// The next answers, at most `limit`; none left: an empty list. Streams give what they have.
     fn next<'py>(&mut self, py: Python<'py>, limit: usize) -> PyResult<Bound<'py, PyList>> {
         let found = py.detach(|| {
-            let mut found = Vec::new();
-            while found.len() < limit {
+            let (mut found, mut size) = (Vec::new(), 0);
+            while found.len() < limit && size < AT_ONCE {
                 let Some(next) = self.search.next_found() else { break };
+                size += next.raw.len();
                 found.push(next);
             }
             found
         });
-        self.list(py, &found)
+        self.list(py, found)
     }
 
     /// The last `count` answers, in order of time.
     fn last<'py>(&mut self, py: Python<'py>, count: usize) -> PyResult<Bound<'py, PyList>> {
         let found = py.detach(|| self.search.last(count));
-        self.list(py, &found)
+        self.list(py, found)
     }
 
     fn count(&mut self, py: Python<'_>) -> u64 {
@@ -134,10 +149,11 @@ impl PySearch {
 }
 
 impl PySearch {
-    fn list<'py>(&self, py: Python<'py>, found: &[Found]) -> PyResult<Bound<'py, PyList>> {
+    /// Each is let go as soon as Python has it.
+    fn list<'py>(&self, py: Python<'py>, found: Vec<Found>) -> PyResult<Bound<'py, PyList>> {
         let list = PyList::empty(py);
         for one in found {
-            list.append(to_python(py, one, &self.search.path(one.file).to_string_lossy())?)?;
+            list.append(to_python(py, &one, &self.search.path(one.file).to_string_lossy())?)?;
         }
         Ok(list)
     }
@@ -204,7 +220,7 @@ impl Cutter {
 
     /// Whole lines in, the answers among the records they complete out; the newest record waits for `end`.
     fn feed<'py>(&mut self, py: Python<'py>, data: &[u8], name: &str, end: bool) -> PyResult<Bound<'py, PyList>> {
-        let stripped = if self.coloured { colours::without(data) } else { None };
+        let stripped = if self.coloured { colours::without(data) } else { otlp::expanded(data) };
         self.open.extend_from_slice(stripped.as_deref().unwrap_or(data));
         if self.formats.is_empty() || self.formats == [Format::Plain] {
             self.detect();
@@ -257,6 +273,38 @@ impl Cutter {
             }
         }
     }
+}
+
+/// The second at which a file was last changed, at the latest `now`: it dates times that have no day or year.
+pub fn changed(path: &Path, now: i64) -> i64 {
+    let modified = std::fs::metadata(path).and_then(|metadata| metadata.modified());
+    let age = modified.ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+    age.map_or(i64::MAX, |age| age.as_secs() as i64).min(now / 1_000_000_000)
+}
+
+/// The time of the first record of a file that has one, in nanoseconds; it is looked for among the first thousand.
+#[pyfunction]
+pub fn first_time(
+    py: Python<'_>,
+    path: PathBuf,
+    formats: Vec<Given>,
+    zone: Vec<(i64, i32)>,
+    now: i64,
+) -> PyResult<Option<i64>> {
+    let known = known(&formats)?;
+    let input = Input::open(&path).map_err(|error| os_error(&error))?;
+    let found = py.detach(|| -> std::io::Result<Option<i64>> {
+        let mut records = Records::new(input, &known, Arc::new(Zone::new(zone)), changed(&path, now))?;
+        for _ in 0..1000 {
+            match records.next_record()? {
+                Some(record) if record.time != NO_TIME => return Ok(Some(record.time)),
+                Some(_) => {}
+                None => break,
+            }
+        }
+        Ok(None)
+    });
+    Ok(found?)
 }
 
 /// The names of the formats a text is in, the commonest first.

@@ -17,7 +17,7 @@ from cordwood.level import level_number
 from cordwood.plain import Frozen
 from cordwood.sinks import DatabaseSink, Sink, is_database
 from cordwood.sinks.console import ConsoleSink, wants_colour
-from cordwood.sinks.file import FileSink
+from cordwood.sinks.file import FileSink, absolute
 from cordwood.spool import SpoolOptions, spool_folder, state_folder
 
 if TYPE_CHECKING:
@@ -121,8 +121,25 @@ def _file(config: LogConfig, file: FileConfig) -> Planned:
     for name in ("max_bytes", "backup_count", "when", "naming", "compress", "file_mode", "file_group"):
         value = getattr(file, name)
         own[name.removeprefix("file_")] = getattr(config, name) if value is None else value
-    sink = FileSink(os.path.join(config.log_dir, file.name), spec, sync=config.sync, **own)
+    also_in = tuple(_also_in(config, file))
+    sink = FileSink(os.path.join(config.log_dir, file.name), spec, sync=config.sync, also_in=also_in, **own)
     return Planned(sink, _level(file.level), file.logger, formatter)
+
+
+def _also_in(config: LogConfig, file: FileConfig) -> Iterator[tuple[str, int]]:
+    """The files that get a file's records too, and the least level of those that they get; 0: all of them.
+
+    Of two files the one for more loggers, then for more levels, then the first has the other's, never each the other's.
+    """
+    own = _level(file.level)
+    for place, other in enumerate(config.files):
+        least = _level(other.level)
+        if other.logger == file.logger:
+            wider = (least, place) < (own, config.files.index(file))
+        else:
+            wider = not other.logger or file.logger.startswith(f"{other.logger}.")
+        if wider:
+            yield absolute(os.path.join(config.log_dir, other.name)), 0 if least <= own else least
 
 
 def _console(config: LogConfig, console: ConsoleConfig, environ: Mapping[str, str]) -> Planned:

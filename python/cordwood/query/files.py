@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from cordwood import _native
 from cordwood.errors import ConfigError, NoLogsError
+from cordwood.query.copies import Copies, also_in, by_path, first_time
 from cordwood.query.entries import Entry, entries
 from cordwood.query.logs import chain, logs_in
 from cordwood.query.model import Query
@@ -99,10 +100,20 @@ class Files:
 
     def known(self, path: str) -> list[Format]:
         """The formats given, and the one by which this file is written, if Cordwood writes it."""
-        whole = str(Path(path).resolve())
-        specs = [spec for spool in spools_of(str(Path(whole).parent)) for spec in file_sinks(spool).values()]
-        own = [format_of(spec) for spec in specs if spec.get("path") == whole]
-        return [*self.formats, *filter(None, own)]
+        return [*self.formats, *filter(None, map(format_of, _options(path)))]
+
+    def copies(self, path: str, empty: int | None = None) -> Copies:
+        """Which of a file's records are in another of the files too; none where the file was named.
+
+        Args:
+            path: a live file.
+            empty: from when on they are in one that has no record yet; None: they are not.
+        """
+        told = [] if path in self.files else list(also_in(_options(path)))
+        lives = by_path(self.live()) if told else {}
+        found = [(first_time(lives[other], self.known(lives[other])), level) for other, level in told if other in lives]
+        begins = ((empty if first is None else first, level) for first, level in found)
+        return [(first, level) for first, level in begins if first is not None]
 
     # -- questions ---------------------------------------------------------------------------------------------------
 
@@ -153,7 +164,7 @@ class Files:
     def _around(self, entry: Entry, near: Query, before: int, after: int) -> list[Entry]:
         search = self._search(near, before=0, after=0)
         try:
-            search.add_chain([entry.source], self.known(entry.source))
+            search.add_chain([entry.source], self.known(entry.source), [])
         except FileNotFoundError:
             self._notices.append(f"{entry.source}: it is not there any more")
             return []
@@ -188,13 +199,14 @@ class Files:
         """Each file, spool and stream. Rotated files that are older than what is asked for are left out."""
         found: list[Part] = []
         for live in self.live():
-            known = self.known(live)
-            for path in chain(live):
+            read = functools.partial(_read_file, self.known(live), self.copies(live))
+            paths = chain(live)
+            for place, path in enumerate(paths):
                 status = Path(path).stat()
                 # What was named is read in any case.
                 if path == live or query.since is None or status.st_mtime + _DAY >= query.since / SECOND:
-                    read = functools.partial(_read_file, path, known)
-                    found.append(Part(path, status.st_size, read))
+                    newer = paths[place + 1] if path != paths[-1] else None
+                    found.append(Part(path, status.st_size, functools.partial(read, path, place > 0, newer)))
         for spool in self.spools:
             if records := undelivered(spool):
                 data, own = as_lines(records, spool)
@@ -225,7 +237,7 @@ class Files:
             search = self._search(query, before=before, after=after)
             try:
                 for live, paths in chains.items():
-                    search.add_chain(paths, self.known(live))
+                    search.add_chain(paths, self.known(live), self.copies(live))
             except FileNotFoundError:
                 continue
             same = identities == _identities(chain(live) for live in self.live())
@@ -241,8 +253,23 @@ class Files:
         return search
 
 
-def _read_file(path: str, formats: list[Format], analysis: _native.Analysis, before: bool) -> list[str]:
-    return analysis.read_file(path, formats, before=before)
+def _options(path: str) -> list[dict[str, object]]:
+    """The options of a file that Cordwood writes; two where it was written from two spools."""
+    whole = str(Path(path).resolve())
+    specs = (spec for spool in spools_of(str(Path(whole).parent)) for spec in file_sinks(spool).values())
+    return [spec for spec in specs if spec.get("path") == whole]
+
+
+def _read_file(
+    formats: list[Format],
+    copies: Copies,
+    path: str,
+    older: bool,
+    newer: str | None,
+    analysis: _native.Analysis,
+    before: bool,
+) -> list[str]:
+    return analysis.read_file(path, formats, copies, before=before, older=older, newer=newer)
 
 
 def _read_input(

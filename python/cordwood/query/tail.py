@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 from cordwood import _native
 from cordwood.errors import NoLogsError
+from cordwood.query.copies import Copies
 from cordwood.query.entries import Entry, by_time
 from cordwood.query.entries import entries as native_entries
 from cordwood.query.files import Files
@@ -42,12 +45,17 @@ class Tail:
         for path in self._source.files:
             if path.endswith(COMPRESSED):
                 raise NoLogsError(f"{path}: nothing comes to a packed log; name the one that grows")
-        self._files = {path: self._file(path) for path in self._source.live()}
+        self._copies: dict[str, Copies] = {}
         self._shown: set[str] = set()  # first lines shown from a spool, until they come out of the file
         self._next_look = 0.0
         self._notices: dict[str, str] = {}  # by file: a look may be repeated
+        self._left = {path for path in self._source.live() if _is_utf16(path)}
+        for path in self._left:
+            self._notices[path] = f"{path}: this is UTF-16, which can be searched and not followed"
+        self._files = {path: self._file(path) for path in self._source.live() if path not in self._left}
 
     def _file(self, path: str, *, whole: bool = False) -> LogFile:
+        self._copies[path] = self._source.copies(path, empty=time.time_ns())
         return LogFile(path, self._query, self._source.known(path), whole=whole)
 
     def before(self) -> Iterator[Entry]:
@@ -80,7 +88,7 @@ class Tail:
 
     def _last(self, file: LogFile, count: int) -> list[Entry]:
         try:
-            return file.last(count)
+            return self._once(file, file.last(count))
         except OSError as error:
             self._notices[file.path] = f"{file.path}: {error.strerror}"
             return []
@@ -94,9 +102,15 @@ class Tail:
         cutter = _native.Cutter(self._query.as_json(), local_zone(), time.time_ns(), formats)
         return native_entries(cutter.feed(lines, spool, end=True))
 
+    def _once(self, file: LogFile, found: list[Entry]) -> list[Entry]:
+        """Without what is in another file too."""
+        copies = self._copies[file.path]
+        return [e for e in found if not any(by_time(e) >= begin and e.level >= level for begin, level in copies)]
+
     def new(self) -> list[Entry]:
         """What came since the last call, in order of time."""
-        entries = [entry for file in self._files.values() for entry in file.new() if not self._was_shown(entry)]
+        found = (entry for file in self._files.values() for entry in self._once(file, file.new()))
+        entries = [entry for entry in found if not self._was_shown(entry)]
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + _LATE
             entries += [*self._late(), *self._new_files()]
@@ -119,14 +133,22 @@ class Tail:
 
     def _new_files(self) -> Iterator[Entry]:
         for name in self._source.live():
-            if name not in self._files:
+            if name not in self._files and name not in self._left:
                 self._files[name] = self._file(name, whole=True)
-                yield from self._files[name].new()
+                yield from self._once(self._files[name], self._files[name].new())
 
     def close(self) -> None:
         """Let go of the files."""
         for file in self._files.values():
             file.close()
+
+
+def _is_utf16(path: str) -> bool:
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    except OSError:  # it is said when it is read
+        return False
 
 
 def _first_line(entry: Entry) -> str:

@@ -16,6 +16,12 @@ from cordwood.plain import Frozen
 MEGABYTE = 1024 * 1024
 
 
+def absolute(path: str) -> str:
+    """A log file's path as a spool knows it."""
+    folder, name = os.path.split(path)
+    return os.path.join(os.path.realpath(folder), name)
+
+
 class FileSink(Frozen):
     """One log file and its backups.
 
@@ -30,6 +36,8 @@ class FileSink(Frozen):
         mode: permission bits of files made anew.
         group: numeric group of files made anew; None leaves it to the system.
         sync: when bytes are forced to the disk: at an `interval`, at once for ERROR and up (`level`), or `always`.
+        also_in: files of the same configuration that get this one's records too, each with the least level of those:
+            whoever reads all of them counts a record once.
     """
 
     path: str
@@ -42,13 +50,13 @@ class FileSink(Frozen):
     mode: int = 0o600
     group: int | None = None
     sync: Literal["interval", "level", "always"] = "interval"
+    also_in: tuple[tuple[str, int], ...] = ()
 
     local = False
 
     def __post_init__(self) -> None:
         # The file itself may not be a link (the core refuses it); its folders may.
-        folder, name = os.path.split(self.path)
-        vars(self)["path"] = os.path.join(os.path.realpath(folder), name)
+        vars(self)["path"] = absolute(self.path)
 
     @property
     def identity(self) -> str:

@@ -202,17 +202,18 @@ class _Printer:
                     sys.stdout.write("--\n")
                 ended = entry.source, entry.place + len(entry.text.encode("utf-8", "replace")) + 1
             sys.stdout.write(self._line(entry))
+            sys.stdout.write("\n")
             if entry.source == STDIN_NAME:
                 sys.stdout.flush()
         return 0 if any_found else 1
 
     def _line(self, entry: Entry) -> str:
         if self.as_json:
-            return json.dumps(entry.as_json(), ensure_ascii=False) + "\n"
+            return json.dumps(entry.as_json(), ensure_ascii=False)
         text = entry.text
         if self._mark is not None and entry.answers:
             text = self._mark.sub(lambda found: click.style(found[0], fg="red", bold=True) if found[0] else "", text)
-        return text + "\n"
+        return text
 
     def count(self, count: int) -> int:
         """Print the number."""

@@ -5,6 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use super::changed::Changed;
 use super::colours::Coloured;
 use crate::columnar::{Asked, Restored, MAGIC};
 use crate::error::{Error, Result};
@@ -35,6 +36,8 @@ pub enum Input {
     },
     /// Any of these without its terminal codes.
     Coloured(Box<Coloured>),
+    /// Any of these as other text.
+    Changed(Box<Changed>),
 }
 
 impl Input {
@@ -81,7 +84,7 @@ impl Input {
         match self {
             Self::File { file, .. } => file.metadata().ok().map(|metadata| metadata.len()),
             Self::Memory { bytes, .. } => Some(bytes.len() as u64),
-            Self::Stream(_) | Self::Columns(_) | Self::Coloured(_) => None,
+            Self::Stream(_) | Self::Columns(_) | Self::Coloured(_) | Self::Changed(_) => None,
         }
     }
 
@@ -94,7 +97,7 @@ impl Input {
                 Self::Memory { bytes, .. } => {
                     bytes.get(position as usize..).map_or(Ok(0), |mut rest| rest.read(buffer))?
                 }
-                Self::Stream(_) | Self::Columns(_) | Self::Coloured(_) => {
+                Self::Stream(_) | Self::Columns(_) | Self::Coloured(_) | Self::Changed(_) => {
                     return Err(io::Error::from(io::ErrorKind::Unsupported))
                 }
             };
@@ -113,7 +116,7 @@ impl Input {
         match self {
             Self::File { position, .. } => *position = to,
             Self::Memory { position, bytes } => *position = (to as usize).min(bytes.len()),
-            Self::Stream(_) | Self::Columns(_) | Self::Coloured(_) => {}
+            Self::Stream(_) | Self::Columns(_) | Self::Coloured(_) | Self::Changed(_) => {}
         }
     }
 
@@ -140,6 +143,7 @@ impl Input {
             }
             Self::Stream(stream) => retry(|| stream.read(buffer)),
             Self::Coloured(coloured) => coloured.read(buffer),
+            Self::Changed(changed) => changed.read(buffer),
             Self::Columns(columns) => columns.get_mut().unwrap_or_else(PoisonError::into_inner).read(buffer),
             Self::Memory { bytes, position } => {
                 let read = (&bytes[*position..]).read(buffer)?;

@@ -53,6 +53,8 @@ pub struct Records {
     /// What stands behind the source's end, and whether it was appended.
     more: Vec<u8>,
     more_given: bool,
+    /// NULs at its begin, which were passed over.
+    nulls: u64,
 }
 
 impl Records {
@@ -66,14 +68,14 @@ impl Records {
         &self.formats
     }
 
-    /// Whether the source's beginning holds NUL bytes: no text.
-    pub fn is_binary(&self) -> bool {
-        self.base == 0 && memchr(0, &self.buffer[..self.filled.min(SAMPLE)]).is_some()
-    }
-
     /// Records that were too long and were cut.
     pub fn cut(&self) -> u64 {
         self.cut
+    }
+
+    /// Counts them anew.
+    pub fn forget_cut(&mut self) {
+        self.cut = 0;
     }
 
     pub fn input(&self) -> &Input {
@@ -177,7 +179,6 @@ impl Records {
     /// Passes over what is left of a line that was cut.
     fn pass(&mut self) -> io::Result<()> {
         self.passing = false;
-        self.cut += 1;
         loop {
             if let Some(found) = memchr(b'\n', &self.buffer[self.at..self.filled]) {
                 self.at += found + 1;
@@ -233,6 +234,7 @@ impl Records {
             end = line_end;
             next = line_end + 1;
         }
+        self.cut += u64::from(self.passing && self.ahead.is_none());
         Ok(Some(self.record(&first, end, next)))
     }
 
@@ -289,13 +291,15 @@ impl Records {
             message = decoded(message, &mut self.message);
             exception = decoded(exception, &mut self.exception);
         } else if raw.len() > first.end {
-            let whole = raw.get(head.message.start as usize..).unwrap_or_default();
             // The message's other lines, and the traceback after them.
-            message = whole;
-            if let Some(found) = self.traceback.find(&raw[first.end..]).map(|found| first.end + found) {
-                let from = head.message.start as usize;
-                message = raw.get(from..found).unwrap_or_default().trim_ascii_end();
-                exception = &raw[found..];
+            let found = self.traceback.find(&raw[first.end..]);
+            let end = found.map_or(raw.len(), |found| group_start(raw, first.end + found));
+            exception = &raw[end..];
+            if found.is_none() || !raw[first.end..end].trim_ascii().is_empty() {
+                message = raw.get(head.message.start as usize..end).unwrap_or_default();
+            }
+            if found.is_some() {
+                message = message.trim_ascii_end();
             }
         }
         Record { raw, offset, time: self.last_time, level: head.level, logger, message, exception, format }
@@ -329,7 +333,7 @@ impl Records {
                 self.ahead = None;
             }
             if self.filled - self.at > LONGEST {
-                self.passing = true;
+                self.cut += 1;
                 self.ahead = None;
                 self.pass()?;
             } else {
@@ -353,6 +357,12 @@ impl Records {
             end = start - 1;
         }
     }
+}
+
+/// Where the traceback begins whose first line has its words at `found`: a group's has a bar and more words before them.
+fn group_start(raw: &[u8], found: usize) -> usize {
+    let Some(bar) = raw[..found].strip_suffix(b"+ Exception Group ") else { return found };
+    bar.len() - bar.iter().rev().take_while(|byte| **byte == b' ').count()
 }
 
 /// A JSON string's text, in `scratch` where it holds escapes.

@@ -2,13 +2,15 @@
 use std::io;
 
 use crate::filter::Filter;
-use crate::scan::{Record, Records};
+use crate::scan::{Copies, Record, Records};
 use crate::when::Clock;
 
 pub struct Current {
     pub records: Records,
     pub file: usize,
     pub end: u64,
+    /// What is found elsewhere.
+    pub copies: Copies,
 }
 
 impl Current {
@@ -35,6 +37,9 @@ impl Current {
                 return Ok(true);
             }
             let Some(record) = self.records.next_record()? else { return Ok(true) };
+            if self.copies.has(&record) {
+                continue;
+            }
             let answers = filter.matches(&record, clock);
             if (answers || !only_answers) && !take(&record, answers, clock) {
                 return Ok(false);

@@ -125,7 +125,7 @@ fn archived(text: &[u8], chance: &mut Chance) {
         let new = || Search::new(compile(query).unwrap(), Options::default(), Arc::new(Zone::fixed(0)), NOW);
         let count = |name: &str| {
             let mut search = new();
-            search.add_chain(&[path(name)], &[]).ok().map(|()| search.count())
+            search.add_chain(&[path(name)], &[], &crate::scan::Copies::default()).ok().map(|()| search.count())
         };
         if memchr::memchr(0, text).is_none() {
             assert_eq!(count("packed"), count("log"), "{query}");

@@ -8,7 +8,7 @@ use std::time::UNIX_EPOCH;
 use crate::columnar::Asked;
 use crate::filter::Filter;
 use crate::formats::Format;
-use crate::scan::{bisect, Input, Records};
+use crate::scan::{bisect, Copies, Input, Records};
 use crate::when::Zone;
 
 /// A time without a zone may be of another machine's: so far from this one's, in nanoseconds.
@@ -32,6 +32,7 @@ pub struct Opened {
     pub newer: Option<usize>,
     /// Whether it has an older one, whose the lines at its begin may be.
     pub has_older: bool,
+    pub copies: Copies,
 }
 
 impl Opened {
@@ -59,6 +60,7 @@ impl Opened {
             known: known.to_vec(),
             newer: None,
             has_older: false,
+            copies: Copies::default(),
         }
     }
 
@@ -107,7 +109,8 @@ impl Opened {
     ) -> Option<io::Result<(Records, u64)>> {
         let records = self.records(zone, now)?;
         Some(records.and_then(|mut records| {
-            let (start, end) = bisect::range(&mut records, filter.since, filter.until)?;
+            let until = filter.until.min(self.copies.until());
+            let (start, end) = bisect::range(&mut records, filter.since, until)?;
             if start > records.position() {
                 records.seek(start);
             }

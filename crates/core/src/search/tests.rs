@@ -36,15 +36,15 @@ fn chains_are_merged_by_time_and_siblings_come_first() {
     std::fs::write(path("b.log"), line(1, "b1") + &line(5, "b5")).unwrap();
     let open = |query: &str| {
         let mut search = search(query, Options::default());
-        search.add_chain(&[path("a.log.2.gz"), path("a.log.1"), path("a.log")], &[]).unwrap();
-        search.add_chain(&[path("b.log")], &[]).unwrap();
+        search.add_chain(&[path("a.log.2.gz"), path("a.log.1"), path("a.log")], &[], &Copies::default()).unwrap();
+        search.add_chain(&[path("b.log")], &[], &Copies::default()).unwrap();
         search
     };
     assert_eq!(messages(&mut open("{}")), ["a0", "b1", "a2", "a4", "b5", "a6"]);
     assert_eq!(open("{}").count(), 6);
     assert_eq!(open("{}").last(3).iter().map(|found| found.time / SECOND - BEGIN).collect::<Vec<_>>(), [4, 5, 6]);
     assert_eq!(messages(&mut open(r#"{"where":{"text":"a4"}}"#)), ["a4"]);
-    assert!(open("{}").add_chain(&[path("gone.log")], &[]).is_err());
+    assert!(open("{}").add_chain(&[path("gone.log")], &[], &Copies::default()).is_err());
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn a_bomb_and_a_binary_are_said_and_the_rest_is_done() {
     std::fs::write(path("good.log"), line(0, "good")).unwrap();
     let mut search = search("{}", Options::default());
     for name in ["bomb.log", "binary.log", "good.log"] {
-        search.add_chain(&[path(name)], &[]).unwrap();
+        search.add_chain(&[path(name)], &[], &Copies::default()).unwrap();
     }
     let mut found = 0;
     search.each(&mut |record, _, _| {
@@ -107,7 +107,7 @@ fn the_last_records_of_a_large_file_are_found_from_its_end() {
     std::fs::write(&path, text).unwrap();
     let last = |query: &str, count: usize| {
         let mut search = search(query, Options::default());
-        search.add_chain(std::slice::from_ref(&path), &[]).unwrap();
+        search.add_chain(std::slice::from_ref(&path), &[], &Copies::default()).unwrap();
         let found = search.last(count);
         found.into_iter().map(|found| String::from_utf8(found.message).unwrap()).collect::<Vec<_>>()
     };
@@ -123,26 +123,50 @@ fn a_record_that_a_rotation_cut_is_whole_again() {
     let path = |name: &str| folder.path().join(name);
     let (head, tail) =
         ("Traceback (most recent call last):\n  File \"x.py\", line 3, in f\n", "    f()\nValueError: no\n");
-    gzip(&path("a.log.1"), &(line(0, "early") + &line(1, "failed") + head));
-    std::fs::write(path("a.log"), tail.to_owned() + &line(2, "late")).unwrap();
-    let open = |query: &str| {
-        let mut search = search(query, Options::default());
-        search.add_chain(&[path("a.log.1"), path("a.log")], &[]).unwrap();
-        search
+    let older = line(0, "early") + &line(1, "failed") + head;
+    for packed in [false, true] {
+        if packed {
+            gzip(&path("a.log.1"), &older);
+        } else {
+            std::fs::write(path("a.log.1"), &older).unwrap();
+        }
+        std::fs::write(path("a.log"), tail.to_owned() + &line(2, "late")).unwrap();
+        let open = |query: &str| {
+            let mut search = search(query, Options::default());
+            search.add_chain(&[path("a.log.1"), path("a.log")], &[], &Copies::default()).unwrap();
+            search
+        };
+        let exceptions = |found: Vec<Found>| -> Vec<String> {
+            found.into_iter().map(|found| String::from_utf8(found.exception).unwrap()).collect()
+        };
+        let whole = (head.to_owned() + tail).trim_end().to_owned();
+        let mut all = open("{}");
+        let found = std::iter::from_fn(|| all.next_found()).collect();
+        assert_eq!(exceptions(found), ["", &whole, ""]);
+        assert_eq!(exceptions(open("{}").last(2)), [&whole, ""]);
+        assert_eq!(open(r#"{"where":{"text":"ValueError"}}"#).count(), 1);
+        assert_eq!(open(r#"{"where":{"text":"failed"}}"#).count(), 1);
+        let mut alone = search("{}", Options::default());
+        alone.add_chain(&[path("a.log")], &[], &Copies::default()).unwrap();
+        assert_eq!(alone.count(), 2, "what nobody else has stands for itself");
+    }
+}
+
+#[test]
+fn what_another_file_has_too_is_found_there() {
+    let text: String = (0..10).map(|i| line(i, &format!("m{i}"))).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.log");
+    std::fs::write(&path, text).unwrap();
+    let found = |copies: &[(i64, i32)]| {
+        let mut search = search("{}", Options::default());
+        search.add_chain(std::slice::from_ref(&path), &[], &Copies::new(copies)).unwrap();
+        messages(&mut search)
     };
-    let exceptions = |found: Vec<Found>| -> Vec<String> {
-        found.into_iter().map(|found| String::from_utf8(found.exception).unwrap()).collect()
-    };
-    let whole = (head.to_owned() + tail).trim_end().to_owned();
-    let mut all = open("{}");
-    let found = std::iter::from_fn(|| all.next_found()).collect();
-    assert_eq!(exceptions(found), ["", &whole, ""]);
-    assert_eq!(exceptions(open("{}").last(2)), [&whole, ""]);
-    assert_eq!(open(r#"{"where":{"text":"ValueError"}}"#).count(), 1);
-    assert_eq!(open(r#"{"where":{"text":"failed"}}"#).count(), 1);
-    let mut alone = search("{}", Options::default());
-    alone.add_chain(&[path("a.log")], &[]).unwrap();
-    assert_eq!(alone.count(), 2, "what nobody else has stands for itself");
+    let begin = |second: i64| (BEGIN + second) * SECOND;
+    assert_eq!(found(&[(begin(3), 0)]), ["m0", "m1", "m2"]);
+    assert_eq!(found(&[(begin(3), 30)]).len(), 10, "the other has only records of a higher level");
+    assert_eq!(found(&[(begin(3), 30), (begin(1), 20)]), ["m0"]);
 }
 
 #[test]
@@ -156,7 +180,7 @@ fn an_old_packed_file_is_left_out_unless_it_was_named() {
     let since = format!(r#"{{"since":{}}}"#, BEGIN * SECOND);
     let found = |paths: &[PathBuf]| {
         let mut search = search(&since, Options::default());
-        search.add_chain(paths, &[]).unwrap();
+        search.add_chain(paths, &[], &Copies::default()).unwrap();
         messages(&mut search)
     };
     assert_eq!(found(&[path("a.log.1"), path("a.log")]), ["new"]);

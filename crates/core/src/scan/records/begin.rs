@@ -2,11 +2,14 @@
 use std::io;
 use std::sync::Arc;
 
-use memchr::{memmem, memrchr};
+use memchr::{memchr, memmem, memrchr};
 
 use super::{Records, SAMPLE, TRACEBACK};
 use crate::formats::{self, Format, NO_TIME};
+use crate::scan::changed::{Change, Changed};
 use crate::scan::colours::{Coloured, ESCAPE};
+use crate::scan::otlp::{self, Otlp};
+use crate::scan::utf16::Utf16;
 use crate::scan::Input;
 use crate::when::{Clock, Zone};
 
@@ -21,11 +24,42 @@ impl Records {
             records.formats = told;
             return Ok(records);
         }
+        records.fill()?;
+        if let Some(change) = Utf16::of(&records.buffer[..records.filled]) {
+            records.change(Box::new(change));
+        }
+        records.pass_hole()?;
         records.look(known)?;
+        if otlp::is_in(records.sample()) {
+            records.change(Box::new(Otlp::default()));
+            records.look(known)?;
+        }
         if memmem::find(records.sample(), ESCAPE).is_some() {
             records.without_colours(known);
         }
         Ok(records)
+    }
+
+    /// From here on the source is what `change` makes of it.
+    fn change(&mut self, change: Box<dyn Change>) {
+        let begun = self.buffer[self.at..self.filled].to_vec();
+        let input = std::mem::replace(&mut self.input, Input::memory(Vec::new()));
+        self.input = Input::Changed(Box::new(Changed::new(input, begun, change)));
+        (self.at, self.filled, self.base, self.ended) = (0, 0, 0, false);
+    }
+
+    /// Passes over NULs at the begin: what logrotate's copytruncate leaves where the writer does not append.
+    fn pass_hole(&mut self) -> io::Result<()> {
+        let nulls = |bytes: &[u8]| bytes.iter().take_while(|byte| **byte == 0).count();
+        loop {
+            let passed = nulls(&self.buffer[self.at..self.filled]);
+            self.nulls += passed as u64;
+            self.at += passed;
+            if self.at < self.filled || self.ended {
+                return Ok(());
+            }
+            self.fill()?;
+        }
     }
 
     /// As [`Records::new`], but all bytes are left as they are.
@@ -55,6 +89,7 @@ impl Records {
             traceback: memmem::Finder::new(TRACEBACK),
             more: Vec::new(),
             more_given: false,
+            nulls: 0,
         }
     }
 
@@ -62,10 +97,10 @@ impl Records {
     fn look(&mut self, known: &[Format]) -> io::Result<()> {
         // A pipe may give a line now and the next one in an hour: what is there must do.
         let enough = if self.input.size().is_some() { SAMPLE } else { 1 };
-        while self.filled < enough && !self.ended {
+        while self.filled - self.at < enough && !self.ended {
             self.fill()?;
         }
-        if self.buffer[..self.filled].starts_with(b"\xef\xbb\xbf") {
+        if self.base == 0 && self.at == 0 && self.buffer[..self.filled].starts_with(b"\xef\xbb\xbf") {
             self.at = 3;
         }
         let (from, to) = self.sampled();
@@ -101,6 +136,12 @@ impl Records {
         self.filled = length;
         self.formats = formats;
         self.input = Input::Coloured(Box::new(coloured));
+    }
+
+    /// Whether it is no text: NUL bytes at its beginning, and no format recognised. To be asked before records are read.
+    pub fn is_binary(&self) -> bool {
+        let sample = &self.buffer[self.at..self.filled.min(self.at + SAMPLE)];
+        self.formats == [Format::Plain] && (self.nulls > 0 || memchr(0, sample).is_some())
     }
 
     /// Names that tell its formats, a line each; empty where names do not say it all.

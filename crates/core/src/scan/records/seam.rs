@@ -28,6 +28,8 @@ impl Records {
 
     /// Lines that stand behind the end of the source: those that [`Records::leading`] took from the next one.
     pub fn go_on(&mut self, lines: Vec<u8>) {
+        // A small source was read to its end when its formats were found out.
+        self.ended &= lines.is_empty();
         self.more = lines;
     }
 
