@@ -24,6 +24,26 @@ use crate::value::text_of;
 /// An exception: kind, message, text, fingerprint, frames.
 pub type ExceptionTexts = (String, String, String, u64, String);
 
+/// An exception to be described.
+pub struct Raised<'py> {
+    pub value: Bound<'py, PyAny>,
+    pub traceback: Bound<'py, PyAny>,
+}
+
+impl Raised<'_> {
+    /// What the Python half says of it. Its texts may hold what no encoding has.
+    pub fn describe(&self) -> PyResult<ExceptionTexts> {
+        let py = self.value.py();
+        let hook = runtime::HOOKS.get(py).map(|hooks| hooks.describe_exception.bind(py));
+        let Some(Ok(described)) = hook.map(|hook| hook.call1((&self.value, &self.traceback))) else {
+            let kind = text_of(self.value.get_type().as_any());
+            return Ok((kind, String::new(), text_of(&self.value), 0, String::new()));
+        };
+        let text = |at: usize| described.get_item(at).map(|part| text_of(&part));
+        Ok((text(0)?, text(1)?, text(2)?, described.get_item(3)?.extract()?, text(4)?))
+    }
+}
+
 /// What follows message and fields.
 #[derive(Default)]
 pub struct Rest {
@@ -169,6 +189,7 @@ fn define(
 }
 
 /// The native path of one call: the plan says that nothing but our handlers is in reach.
+#[allow(clippy::too_many_arguments)]
 pub fn take<'py>(
     py: Python<'py>,
     plan: &Plan,
@@ -176,6 +197,7 @@ pub fn take<'py>(
     mut draft: Draft<'py>,
     args: Arguments<'_, 'py>,
     mut fields: FieldSources<'py>,
+    raised: Option<Raised<'py>>,
     site: &Site,
 ) -> PyResult<()> {
     let Some(message) = args.get(0) else { return Ok(()) };
@@ -185,8 +207,10 @@ pub fn take<'py>(
     let rendered = put_message(py, &mut draft, &redactor, site, &given, most);
     fields.add_surroundings(py);
     put_fields(&mut draft, &redactor, &fields, most);
-    if plan.wants_task {
-        let rest = Rest { task_name: task_name(py), ..Rest::default() };
+    if plan.wants_task || raised.is_some() {
+        let exception = raised.map(|raised| raised.describe()).transpose()?;
+        let task_name = if plan.wants_task { task_name(py) } else { String::new() };
+        let rest = Rest { exception, task_name, ..Rest::default() };
         put_rest(&mut draft, &redactor, &rest, most);
     }
     let thread = thread::running(py)?;

@@ -1,14 +1,14 @@
 //! Entry points: `Logger.debug` … `Logger.log`, and the `__setattr__` that watches loggers and handlers.
 use std::rc::Rc;
 
-use pyo3::exceptions::PyKeyError;
+use pyo3::exceptions::{PyBaseException, PyKeyError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyString, PyTuple, PyType};
+use pyo3::types::{PyBool, PyDict, PyString, PyTuple, PyType};
 use pyo3::Borrowed;
 
-use crate::capture;
+use crate::capture::{self, Raised};
 use crate::draft::Draft;
 use crate::ffi::{self, types, watch, Arguments, Entry};
 use crate::fields::FieldSources;
@@ -20,8 +20,10 @@ use crate::usual;
 /// `Logger.info` and its siblings: `METHOD` is an index into [`runtime::METHODS`].
 pub struct Log<const METHOD: usize>;
 
-const LEVELS: [i32; 6] = [10, 20, 30, 40, 50, 0];
+const LEVELS: [i32; 7] = [10, 20, 30, 40, 50, 0, 40];
+const ERROR: usize = 3;
 const LOG: usize = 5;
+const EXCEPTION: usize = 6;
 
 /// Python ints of the five levels, made once.
 fn level_object(py: Python<'_>, method: usize) -> PyResult<&Bound<'_, PyAny>> {
@@ -47,14 +49,14 @@ impl<const METHOD: usize> Entry for Log<METHOD> {
         }
         let plan = plan::of(py, this)?;
         // The gate is stdlib's own cache; where it has no answer yet, stdlib is asked and fills it.
-        match plan.gate(py, &level, METHOD) {
+        match plan.gate(py, &level, if METHOD == EXCEPTION { ERROR } else { METHOD }) {
             Some(false) if plan::class_is_itself(py)? => return Ok(()),
             Some(_) => {}
             None if this.call_method1(intern!(py, "isEnabledFor"), (&level,))?.is_truthy()? => {}
             None => return Ok(()),
         }
         let Some(caller) = ffi::caller(py) else { return standard(py, METHOD, this, args) };
-        if METHOD != LOG && args.keywords() == 0 && usual::take(py, &plan, METHOD, &level, &caller, args) {
+        if METHOD < LOG && args.keywords() == 0 && usual::take(py, &plan, METHOD, &level, &caller, args) {
             return Ok(());
         }
         log(py, METHOD, &plan, &level, &caller, this, args, rest)
@@ -72,7 +74,7 @@ fn log<'a, 'py>(
     args: Arguments<'a, 'py>,
     rest: Arguments<'a, 'py>,
 ) -> PyResult<()> {
-    let mut keywords = Keywords::read(rest)?;
+    let mut keywords = Keywords::read(py, rest, method == EXCEPTION)?;
     let straight = !keywords.standard && capture::may_go_straight(py, plan)?;
     let Some(number) = ffi::small_int(level).and_then(|level| i32::try_from(level).ok()).filter(|_| straight) else {
         return standard(py, method, this, args);
@@ -86,7 +88,7 @@ fn log<'a, 'py>(
     if !keywords.limits.is_empty() && !passes_limit(py, caller, &mut keywords)? {
         return Ok(());
     }
-    if method != LOG && args.keywords() == 0 {
+    if method < LOG && args.keywords() == 0 {
         usual::remember(py, plan, method, number, caller, &site);
     }
     let Some(draft) = Draft::new(py) else {
@@ -94,7 +96,8 @@ fn log<'a, 'py>(
         return Ok(());
     };
     keywords.check_reserved()?;
-    capture::take(py, plan, number, draft, rest, keywords.into_sources(), &site)
+    let raised = keywords.raised.take();
+    capture::take(py, plan, number, draft, rest, keywords.into_sources(), raised, &site)
 }
 
 fn count_recursion(py: Python<'_>, plan: &Plan) {
@@ -110,18 +113,19 @@ struct Keywords<'py> {
     extra: Option<Bound<'py, PyDict>>,
     /// What `logging` does not know: fields.
     fields: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>,
-    /// `exc_info`, `stack_info`, `stacklevel`, an odd `extra`: stdlib's path deals with them.
+    /// What `exc_info` asks for.
+    raised: Option<Raised<'py>>,
+    /// `stack_info`, `stacklevel`, an odd `extra` or `exc_info`: stdlib's path deals with them.
     standard: bool,
     /// `once`, `every_n`, `every_seconds`.
     limits: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>,
 }
 
 impl<'py> Keywords<'py> {
-    fn read(args: Arguments<'_, 'py>) -> PyResult<Self> {
+    /// `exception`: its `exc_info` is true unless it is given.
+    fn read(py: Python<'py>, args: Arguments<'_, 'py>, exception: bool) -> PyResult<Self> {
         let mut found = Self::default();
-        if args.keywords() == 0 {
-            return Ok(found);
-        }
+        let mut exc_info = exception.then(|| PyBool::new(py, true).to_owned().into_any());
         for index in 0..args.keywords() {
             let Some((name, value)) = args.keyword(index) else { break };
             let value = value.to_owned();
@@ -130,11 +134,36 @@ impl<'py> Keywords<'py> {
                 "extra" if value.is_none() => {}
                 "extra" if ffi::type_address(&value) == types::dict() => found.extra = Some(value.cast_into()?),
                 "extra" | "stacklevel" => found.standard = true,
-                "exc_info" | "stack_info" => found.standard |= value.is_truthy()?,
+                "exc_info" => exc_info = Some(value),
+                "stack_info" => found.standard |= value.is_truthy()?,
                 "once" | "every_n" | "every_seconds" => found.limits.push((name, value)),
                 _ => found.fields.push((name, value)),
             }
         }
+        if let Some(exc_info) = exc_info.filter(|_| !found.standard) {
+            found.standard = !found.ask(py, &exc_info)?;
+        }
+        Ok(found)
+    }
+
+    /// Finds the exception that `exc_info` means; false for what is rare.
+    fn ask(&mut self, py: Python<'py>, exc_info: &Bound<'py, PyAny>) -> PyResult<bool> {
+        if exc_info.cast::<PyBaseException>().is_ok() {
+            if exc_info.is_truthy()? {
+                let traceback = exc_info.getattr(intern!(py, "__traceback__"))?;
+                self.raised = Some(Raised { value: exc_info.clone(), traceback });
+            }
+            return Ok(true);
+        }
+        let is_true = exc_info.cast_exact::<PyBool>().ok().map(|wanted| wanted.is_true());
+        if exc_info.is_none() || is_true == Some(false) {
+            return Ok(true);
+        }
+        let info = if is_true.is_some() { names(py)?.exc_info.bind(py).call0()? } else { exc_info.clone() };
+        let Some(info) = info.cast_exact::<PyTuple>().ok().filter(|info| info.len() == 3) else { return Ok(false) };
+        let raised = Raised { value: info.get_item(1)?, traceback: info.get_item(2)? };
+        let found = !raised.value.is_none();
+        self.raised = found.then_some(raised);
         Ok(found)
     }
 
@@ -256,6 +285,7 @@ pub fn install_logger(py: Python<'_>, class: &Bound<'_, PyType>) -> PyResult<()>
     ffi::put_method::<Log<4>>(class, c"critical")?;
     ffi::put_method::<Log<LOG>>(class, c"log")?;
     ffi::put_method::<Log<4>>(class, c"fatal")?;
+    ffi::put_method::<Log<EXCEPTION>>(class, c"exception")?;
     tell_changes(class)?;
     runtime::classes(py, |classes| {
         classes.loggers.push(class.as_ptr() as usize);

@@ -8,7 +8,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
-use crate::capture::{finish, ExceptionTexts, Rest};
+use crate::capture::{finish, ExceptionTexts, Raised, Rest};
 use crate::draft::{kept, Draft};
 use crate::entry::is_reserved_name;
 use crate::ffi::{self, types};
@@ -230,18 +230,8 @@ impl<'py> Reader<'_, 'py> {
             let text = self.text("exc_text")?;
             return Ok((!text.is_empty()).then(|| (String::new(), String::new(), text, 0, String::new())));
         }
-        let traceback = info.get_item(2)?;
-        match runtime::HOOKS.get(self.py).map(|hooks| hooks.describe_exception.call1(self.py, (&value, traceback))) {
-            Some(Ok(described)) => Ok(Some(exception_parts(described.bind(self.py))?)),
-            _ => Ok(Some((text_of(value.get_type().as_any()), String::new(), text_of(&value), 0, String::new()))),
-        }
+        Raised { value, traceback: info.get_item(2)? }.describe().map(Some)
     }
-}
-
-/// What the hook said of an exception. Its texts may hold what no encoding has.
-fn exception_parts(described: &Bound<'_, PyAny>) -> PyResult<(String, String, String, u64, String)> {
-    let text = |at: usize| described.get_item(at).map(|part| text_of(&part));
-    Ok((text(0)?, text(1)?, text(2)?, described.get_item(3)?.extract()?, text(4)?))
 }
 
 impl PySpool {

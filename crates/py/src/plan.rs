@@ -159,7 +159,14 @@ fn has_overrides(py: Python<'_>, logger: &Bound<'_, PyAny>) -> PyResult<bool> {
             return Ok(true);
         }
     }
-    Ok(false)
+    // Which `Logger.exception` calls.
+    let error = intern!(py, "error");
+    let inherited = class.getattr(error)?;
+    let bound = match inherited.getattr_opt(intern!(py, "__get__"))? {
+        Some(bind) => bind.call1((logger, &class))?,
+        None => inherited,
+    };
+    Ok(!logger.getattr(error)?.eq(bound).unwrap_or(false))
 }
 
 impl Plan {

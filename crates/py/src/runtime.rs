@@ -116,19 +116,22 @@ pub struct Names {
     pub logger_class: Py<PyAny>,
     pub levels: Py<PyAny>,
     pub null_handler: Py<PyAny>,
+    /// `sys.exc_info`
+    pub exc_info: Py<PyAny>,
     pub modules: Py<PyDict>,
 }
 
 static NAMES: PyOnceLock<Names> = PyOnceLock::new();
 
-pub const METHODS: [&str; 6] = ["debug", "info", "warning", "error", "critical", "log"];
+pub const METHODS: [&str; 7] = ["debug", "info", "warning", "error", "critical", "log", "exception"];
 
 pub fn names(py: Python<'_>) -> PyResult<&Names> {
     NAMES.get_or_try_init(py, || {
         let logging = py.import("logging")?;
         watch::dict(logging.dict().as_any());
         watch::dict(&logging.getattr("_levelToName")?);
-        let modules = py.import("sys")?.getattr("modules")?;
+        let sys = py.import("sys")?;
+        let modules = sys.getattr("modules")?;
         watch::dict(&modules);
         Ok(Names {
             record_class: logging.getattr("LogRecord")?.unbind(),
@@ -136,6 +139,7 @@ pub fn names(py: Python<'_>) -> PyResult<&Names> {
             logger_class: logging.getattr("Logger")?.unbind(),
             levels: logging.getattr("_levelToName")?.unbind(),
             null_handler: logging.getattr("NullHandler")?.unbind(),
+            exc_info: sys.getattr("exc_info")?.unbind(),
             modules: modules.cast_into()?.unbind(),
             logging: logging.dict().unbind(),
         })

@@ -4,8 +4,9 @@ The text is what `traceback` prints, to the byte, on every CPython this runs on,
 an exception's own message or notes becomes a newline and two spaces, so that no data can pass for a line of the log.
 
 `traceback` reads source files and computes carets for each frame on each call. Here a frame is rendered by it once
-for each place in the program and kept; `traceback` is asked again only for what is rare or depends on more than the
-place: groups, syntax errors, "Did you mean".
+for each place in the program and kept, and so is what the frames of a whole traceback come to: the same error comes the
+same way as a rule. `traceback` is asked again only for what is rare or depends on more than the place: groups, syntax
+errors, "Did you mean".
 """
 
 # ruff: noqa: PTH100, PTH117, PTH118, PTH119, PTH120  code objects hold their file as text, and text is what is compared
@@ -25,6 +26,8 @@ _CAUSE = "\nThe above exception was the direct cause of the following exception:
 _CONTEXT = "\nDuring handling of the above exception, another exception occurred:\n\n"
 _RECURSIVE_CUTOFF = 3  # as in `traceback`: equal frames in a row that are printed
 _MAX_KNOWN = 4096  # frames, and types: past it they are learned anew
+_MAX_STACKS = 256  # tracebacks, likewise
+_MAX_DEPTH = 100  # frames of a traceback that is kept
 _MASK = (1 << 64) - 1
 
 _BY_LINE = sys.version_info < (3, 11)  # no columns yet: the line alone decides what is printed
@@ -54,7 +57,18 @@ class _Kind(NamedTuple):
     whole: bool  # `traceback` writes everything
 
 
+class _Stack(NamedTuple):
+    """The frames of a traceback, outermost first, and what they come to."""
+
+    frames: tuple[_Frame, ...]
+    text: str
+    json: str
+    digests: tuple[int, ...]  # of the functions that count for the fingerprint, each once
+    mixed: dict[int, int]  # the fingerprint with these in it, by what it was without
+
+
 _frames_known: dict[tuple[int, int], _Frame] = {}
+_stacks_known: dict[tuple[int, ...], _Stack] = {}
 _kinds_known: dict[type, _Kind] = {}
 
 
@@ -62,7 +76,7 @@ class _Link(NamedTuple):
     """One exception of a chain, and the words between it and the one printed after it."""
 
     value: BaseException
-    frames: list[_Frame]
+    stack: _Stack
     last: TracebackType | None
     joint: str
 
@@ -91,8 +105,7 @@ def _render(value: BaseException, tb: TracebackType | None) -> Rendered:
         text = _by_traceback(value, tb)
     else:
         text = "".join([_link_text(link) for link in reversed(links)])
-    frames = _frames_json(links[0].frames)
-    return _kind(type(value)).name, message, text.rstrip("\n"), _fingerprint(links, set()), frames
+    return _kind(type(value)).name, message, text.rstrip("\n"), _fingerprint(links, set()), links[0].stack.json
 
 
 def _fallback(value: object, failure: BaseException) -> Rendered:
@@ -133,7 +146,7 @@ def _chain(value: BaseException, tb: TracebackType | None, seen: set[int]) -> li
     joint = ""
     while True:
         seen.add(id(value))
-        links.append(_Link(value, *_frames(tb), joint))
+        links.append(_Link(value, *_stack(tb), joint))
         cause, context = value.__cause__, value.__context__
         if cause is not None and id(cause) not in seen:
             value, joint = cause, _CAUSE
@@ -144,18 +157,34 @@ def _chain(value: BaseException, tb: TracebackType | None, seen: set[int]) -> li
         tb = value.__traceback__
 
 
-def _frames(tb: TracebackType | None) -> tuple[list[_Frame], TracebackType | None]:
-    """The frames of a traceback, outermost first, and its last entry."""
-    found = []
-    last = None
-    known = _frames_known.get
+def _stack(tb: TracebackType | None) -> tuple[_Stack, TracebackType | None]:
+    """The frames of a traceback, and its last entry."""
+    places = []
+    at, last = tb, None
+    while at is not None:
+        places.append(id(at.tb_frame.f_code))
+        places.append(at.tb_lineno if _BY_LINE else at.tb_lasti)
+        last = at
+        at = at.tb_next
+    key = tuple(places)
+    return _stacks_known.get(key) or _learn_stack(key, tb), last
+
+
+def _learn_stack(key: tuple[int, ...], tb: TracebackType | None) -> _Stack:
+    """Put the frames together; keep that as long as it is what each place alone tells."""
+    frames, kept = [], True
     while tb is not None:
-        code = tb.tb_frame.f_code
-        key = (id(code), tb.tb_lineno if _BY_LINE else tb.tb_lasti)
-        found.append(known(key) or _learn(key, tb))
-        last = tb
+        place = (id(tb.tb_frame.f_code), tb.tb_lineno if _BY_LINE else tb.tb_lasti)
+        frames.append(_frames_known.get(place) or _learn(place, tb))
+        kept = kept and place in _frames_known
         tb = tb.tb_next
-    return found, last
+    own = [frame.digest for frame in frames if frame.own] or [frame.digest for frame in frames]
+    stack = _Stack(tuple(frames), _stack_text(frames), _frames_json(frames), tuple(dict.fromkeys(own)), {})
+    if kept and len(frames) <= _MAX_DEPTH:
+        if len(_stacks_known) >= _MAX_STACKS:
+            _stacks_known.clear()
+        _stacks_known[key] = stack
+    return stack
 
 
 def _learn(key: tuple[int, int], tb: TracebackType) -> _Frame:
@@ -237,7 +266,7 @@ def _needs_traceback(links: Iterable[_Link]) -> bool:
 
 
 def _link_text(link: _Link) -> str:
-    parts = _stack_text(link.frames)
+    parts = [link.stack.text]
     kind = _kind(type(link.value))
     if kind.last_line:
         shown = _summary(link.value, link.last)
@@ -251,7 +280,7 @@ def _link_text(link: _Link) -> str:
     return "".join(parts)
 
 
-def _stack_text(frames: Sequence[_Frame]) -> list[str]:
+def _stack_text(frames: Sequence[_Frame]) -> str:
     parts = ["Traceback (most recent call last):\n"] if frames else []
     last: tuple[object, ...] = ()
     count = 0
@@ -264,7 +293,7 @@ def _stack_text(frames: Sequence[_Frame]) -> list[str]:
         if count <= _RECURSIVE_CUTOFF:
             parts.append(frame.text)
     _say_repeated(count, parts)
-    return parts
+    return "".join(parts)
 
 
 def _say_repeated(count: int, parts: list[str]) -> None:
@@ -342,17 +371,27 @@ def _fingerprint(links: Iterable[_Link], seen: set[int]) -> int:
     Frames of the standard library and of installed packages count only where there are no others.
     """
     mixed = 0xCBF29CE484222325  # FNV-1a over the digests
-    for value, frames, _, _ in links:
+    for value, stack, _, _ in links:
         seen.add(id(value))
-        own = [frame.digest for frame in frames if frame.own] or [frame.digest for frame in frames]
-        for digest in (_kind(type(value)).digest, *dict.fromkeys(own), *_members(value, seen)):
-            mixed = ((mixed ^ digest) * 0x100000001B3) & _MASK
+        kind = _kind(type(value))
+        before = _mix(mixed, (kind.digest,))
+        mixed = stack.mixed.get(before, -1)
+        if mixed < 0:
+            if len(stack.mixed) >= _MAX_STACKS:
+                stack.mixed.clear()
+            mixed = stack.mixed[before] = _mix(before, stack.digests)
+        if kind.whole:
+            mixed = _mix(mixed, _members(value, seen))
     return mixed or 1
+
+
+def _mix(mixed: int, digests: Iterable[int]) -> int:
+    for digest in digests:
+        mixed = ((mixed ^ digest) * 0x100000001B3) & _MASK
+    return mixed
 
 
 def _members(value: BaseException, seen: set[int]) -> Iterable[int]:
     """The distinct fingerprints of a group's exceptions: how many of each there are does not matter."""
-    if not _kind(type(value)).whole:
-        return ()
     members = getattr(value, "exceptions", ())
     return sorted({_fingerprint(_chain(e, e.__traceback__, seen), seen) for e in members if id(e) not in seen})
