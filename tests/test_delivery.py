@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
+import sys
 import threading
 from collections.abc import Sequence
 
 import pytest
 from cordwood import _native
 from cordwood.delivery import pauses
+from cordwood.delivery.fallback import write
 from cordwood.delivery.loop import Loop
 from cordwood.delivery.pauses import backoff
 from cordwood.record import Record
@@ -112,3 +115,26 @@ def test_a_forked_child_delivers_its_own_records(spool: _native.Spool) -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     loop.stop(10)
     assert sink.seen() == []
+
+
+def test_what_is_printed_to_a_stream_that_takes_parts_of_it_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = socket.socketpair()
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+    ours.setblocking(False)
+    monkeypatch.setattr("cordwood.delivery.fallback.PIECE", 1 << 20)
+    found: list[bytes] = []
+
+    def read() -> None:
+        while piece := theirs.recv(100):
+            found.append(piece)
+
+    reading = threading.Thread(target=read)
+    reading.start()
+    text = bytes(range(256)) * 400
+    with ours, theirs, ours.makefile("w") as stream:
+        monkeypatch.setattr(sys, "stderr", stream)
+        assert write("stderr", text)
+        monkeypatch.undo()
+        ours.shutdown(socket.SHUT_WR)
+        reading.join()
+    assert b"".join(found) == text

@@ -55,11 +55,12 @@ def write(name: str, text: bytes) -> bool:
         return _write_object(stream, text)
     poll = select.poll()
     poll.register(descriptor, select.POLLOUT)
+    rest = memoryview(text)
     try:
-        for start in range(0, len(text), PIECE):
+        while rest:
             if not any(state & select.POLLOUT for _, state in poll.poll(100)):
                 return False
-            os.write(descriptor, text[start : start + PIECE])
+            rest = rest[os.write(descriptor, rest[:PIECE]) :]  # a socket may take less
     except OSError:
         return False
     return True
