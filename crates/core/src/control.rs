@@ -11,7 +11,8 @@ use rustix::fs::OFlags;
 
 use crate::error::{Error, Result, NEWER};
 use crate::failpoint;
-use crate::os::{futex_wake, identity, now_ns, random, Identity, Map};
+use crate::os::{identity, now_ns, random, Identity, Map};
+use crate::words;
 
 /// A wait for room is shorter: a longer one was written before the clock was set back.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
@@ -148,15 +149,12 @@ impl Control {
     /// Bytes were freed: says so to whoever waits for room.
     pub fn release(&self, freed: u64) {
         let _ = self.bytes().fetch_update(Ordering::Relaxed, Ordering::Relaxed, |b| Some(b.saturating_sub(freed)));
-        self.freed().fetch_add(1, Ordering::Release);
-        futex_wake(self.freed());
+        words::tell_change(self.freed());
     }
 
     /// Wakes the leader if it sleeps.
     pub fn wake(&self) {
-        if self.sleeping().swap(0, Ordering::SeqCst) == 1 {
-            futex_wake(self.sleeping());
-        }
+        words::wake(self.sleeping());
     }
 }
 

@@ -390,6 +390,23 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_that_ends_behind_the_segment_is_damage() {
+        let bytes = framed(Kind::Site, 0, b"payload");
+        assert!(matches!(read(9, 4096, &bytes, bytes.len()), Found::Frame(_)));
+        assert!(matches!(read(9, 4096, &bytes, bytes.len() - 1), Found::Damaged));
+    }
+
+    #[test]
+    fn a_frame_of_another_layout_is_damage() {
+        let mut bytes = framed(Kind::Site, 0, b"payload");
+        bytes[14..16].copy_from_slice(&(VERSION + 1).to_le_bytes());
+        let tail = std::array::from_fn(|at| bytes[8 + at]);
+        let crc = checksum(9, 4096, bytes.len() as u32, tail, b"payload");
+        bytes[4..8].copy_from_slice(&crc.to_le_bytes());
+        assert!(matches!(read(9, 4096, &bytes, 1 << 20), Found::Damaged));
+    }
+
+    #[test]
     fn site_and_thread_payloads_come_back() {
         let mut out = Vec::new();
         put_site(&SITE, Some("hi %s"), &mut out);

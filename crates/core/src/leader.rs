@@ -286,7 +286,7 @@ impl Drop for Leader {
         self.sync_ledger(Duration::ZERO);
         let control = &self.shared.folder.control;
         self.shared.leading.store(false, Ordering::Release);
-        control.sleeping().store(0, Ordering::Release);
+        control.sleeping().swap(0, Ordering::SeqCst);
         let _ = control.leader().compare_exchange(std::process::id(), 0, Ordering::Relaxed, Ordering::Relaxed);
     }
 }

@@ -6,6 +6,7 @@
 pub mod error;
 pub mod sigbus;
 pub mod os;
+pub mod words;
 pub mod fork;
 pub mod failpoint;
 pub mod memo;
@@ -74,6 +75,9 @@ pub mod archive;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod fuzz;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod interleave;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod trial;

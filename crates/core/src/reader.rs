@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{fence, Ordering};
 use std::sync::Arc;
 
 use rustix::fs::FlockOperation;
@@ -12,10 +12,10 @@ use crate::account::{Account, End};
 use crate::error::{Error, Result, NEWER};
 use crate::fork::Held;
 use crate::frame::{self, Found, Frame, Kind};
-use crate::os::Map;
 use crate::segment::{
     Header, ACCEPTED, ACCOUNTS, COUNTING, HEADER, MAGIC, ORDINAL, POSITIONS, RECORDS, SEALED, SETTLED, VERSION,
 };
+use crate::words::Lent;
 
 /// No segment is larger; a header that says so lies.
 const LARGEST: u64 = 1 << 31;
@@ -29,7 +29,7 @@ const WINDOW: (usize, usize) = (4 << 10, 256 << 10);
 pub enum Bytes {
     File(Held),
     /// This process's own, in its memory.
-    Memory(Arc<Map>),
+    Memory(Arc<dyn Lent>),
 }
 
 impl Bytes {
@@ -43,7 +43,7 @@ impl Bytes {
     fn len(&self) -> std::io::Result<u64> {
         match self {
             Self::File(file) => Ok(file.metadata()?.len()),
-            Self::Memory(map) => Ok(map.len() as u64),
+            Self::Memory(map) => Ok(map.size() as u64),
         }
     }
 }
@@ -94,19 +94,19 @@ pub enum Step {
 impl Reader {
     /// Opens a segment; None if it was prepared and is not in use (yet).
     pub fn open(bytes: Bytes, path: &Path) -> Result<Option<Self>> {
+        let read = |out: &mut [u8], at| bytes.read_at(out, at).map_err(|e| Error::io("read", path, e));
+        // Stored last, so looked at first: a head that was read while it was written would be none, and never looked at again.
+        let mut ordinal = [0u8; 8];
+        read(&mut ordinal, ORDINAL as u64)?;
         let mut head = [0u8; HEADER];
-        let got = bytes.read_at(&mut head, 0).map_err(|e| Error::io("read", path, e))?;
+        let got = read(&mut head, 0)?;
         if is_newer(&head[..got]) {
             return Err(Error::Format { path: path.to_owned(), offset: 0, why: NEWER });
         }
-        if got < HEADER || head[ORDINAL..ORDINAL + 8] == [0; 8] {
+        let ordinal = u64::from_le_bytes(ordinal);
+        if got < HEADER || ordinal == 0 {
             return Ok(None);
         }
-        let ordinal = u64::from_le_bytes(head[ORDINAL..ORDINAL + 8].try_into().map_err(|_| Error::Format {
-            path: path.to_owned(),
-            offset: ORDINAL as u64,
-            why: "no ordinal",
-        })?);
         let mut header = Header::parse(&head, path)?;
         // What is read at once and kept is bounded by what is there, not by what the header says.
         let len = bytes.len().map_err(|e| Error::io("look at", path, e))?;
@@ -176,8 +176,7 @@ impl Reader {
                 file.write_all_at(&bytes, at as u64).map_err(|e| Error::io("write", &self.path, e))
             }
             Bytes::Memory(map) => {
-                let each = words.iter().enumerate();
-                each.for_each(|(place, word)| map.word64(at + place * 8).store(*word, Ordering::Release));
+                words.iter().enumerate().for_each(|(place, word)| map.put(at + place * 8, *word));
                 Ok(())
             }
         }
@@ -397,6 +396,8 @@ fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> std::io::Result<usize>
             Err(e) => return Err(e),
         }
     }
+    // What is read later is not older than this.
+    fence(Ordering::Acquire);
     Ok(done)
 }
 

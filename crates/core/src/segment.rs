@@ -29,6 +29,7 @@ use crate::fork::Held;
 use crate::frame::{self, Kind};
 use crate::os::Map;
 use crate::record::Process;
+use crate::words::{Memory, Word};
 
 pub const HEADER: usize = 4096;
 pub const MAX_SINKS: usize = 32;
@@ -150,11 +151,11 @@ fn long_text(bytes: &[u8]) -> String {
 }
 
 /// A segment's file and mapping, allocated and touched, not yet in use.
-pub struct Prepared {
+pub struct Prepared<M = Map> {
     /// Held for its lock. None: memory of this process alone.
     pub file: Option<Held>,
     pub path: Option<PathBuf>,
-    map: Arc<Map>,
+    map: Arc<M>,
 }
 
 impl Prepared {
@@ -172,18 +173,26 @@ impl Prepared {
         Ok(Self { file: None, path: None, map: Arc::new(map) })
     }
 
-    pub fn capacity(&self) -> usize {
-        self.map.len()
-    }
-
     /// False if somebody cut or deleted its file since it was made.
     pub fn is_whole(&self) -> bool {
         let found = self.file.as_ref().map(|file| file.metadata());
         found.is_none_or(|found| found.is_ok_and(|found| found.len() >= self.capacity() as u64 && found.nlink() > 0))
     }
+}
+
+impl<M: Memory> Prepared<M> {
+    /// Over memory that a test has.
+    #[cfg(test)]
+    pub fn over(map: Arc<M>) -> Self {
+        Self { file: None, path: None, map }
+    }
+
+    pub fn capacity(&self) -> usize {
+        self.map.size()
+    }
 
     /// Puts the segment in use: from here on readers see it. Nobody reads for the sinks in `passed`: they count as done.
-    pub fn begin(self, header: &Header, ordinal: u64, passed: u32) -> Segment {
+    pub fn begin(self, header: &Header, ordinal: u64, passed: u32) -> Segment<M> {
         let head = Box::new(header.bytes());
         self.map.write(0, &*head);
         for bit in 0..MAX_SINKS {
@@ -228,8 +237,8 @@ impl Unsynced {
 }
 
 /// The writer's end of a segment. One thread at a time appends; there is no lock inside.
-pub struct Segment {
-    prepared: Prepared,
+pub struct Segment<M = Map> {
+    prepared: Prepared<M>,
     pub salt: u64,
     sinks: usize,
     ordinal: u64,
@@ -240,16 +249,7 @@ pub struct Segment {
     head: Box<[u8; STATIC]>,
 }
 
-impl Segment {
-    /// Its bytes, under its salt as a name, for readers in this process.
-    pub fn lent(&self) -> (OsString, Weak<Map>) {
-        (format!("{:016x}", self.salt).into(), Arc::downgrade(&self.prepared.map))
-    }
-
-    pub fn is_in_memory(&self) -> bool {
-        self.prepared.path.is_none()
-    }
-
+impl<M: Memory> Segment<M> {
     pub fn capacity(&self) -> usize {
         self.prepared.capacity()
     }
@@ -300,17 +300,38 @@ impl Segment {
         }
     }
 
-    /// What has to be forced to the disk for all that stands here to survive a loss of power; None for memory.
-    pub fn unsynced(&self) -> Option<Unsynced> {
-        let path = self.prepared.path.clone()?;
-        Some(Unsynced { map: Arc::clone(&self.prepared.map), bytes: self.position, path, salt: self.salt })
-    }
-
     /// Says that nothing more will be written.
     pub fn seal(&self) {
         self.prepared.map.word64(RECORDS).store(self.records, Ordering::Relaxed);
         let _ = failpoint!("segment.full");
         self.prepared.map.word64(SEALED).store(self.position as u64, Ordering::Release);
+    }
+
+    /// How far the sink of this bit has come.
+    pub fn delivered(&self, bit: usize) -> u64 {
+        self.prepared.map.word64(POSITIONS + bit * 8).load(Ordering::Acquire)
+    }
+
+    /// Has the segment count as read by the sink of this bit, whatever is in it.
+    pub fn pass_over(&self, bit: usize) {
+        self.prepared.map.word64(POSITIONS + bit * 8).store(u64::MAX, Ordering::Release);
+    }
+}
+
+impl Segment {
+    /// Its bytes, under its salt as a name, for readers in this process.
+    pub fn lent(&self) -> (OsString, Weak<Map>) {
+        (format!("{:016x}", self.salt).into(), Arc::downgrade(&self.prepared.map))
+    }
+
+    pub fn is_in_memory(&self) -> bool {
+        self.prepared.path.is_none()
+    }
+
+    /// What has to be forced to the disk for all that stands here to survive a loss of power; None for memory.
+    pub fn unsynced(&self) -> Option<Unsynced> {
+        let path = self.prepared.path.clone()?;
+        Some(Unsynced { map: Arc::clone(&self.prepared.map), bytes: self.position, path, salt: self.salt })
     }
 
     /// Where its file is; None for memory.
@@ -334,16 +355,6 @@ impl Segment {
             // What cannot be written is found by nobody: the records are lost, and the disk fails.
             let _ = file.write_all_at(&word.to_le_bytes(), at as u64);
         }
-    }
-
-    /// How far the sink of this bit has come.
-    pub fn delivered(&self, bit: usize) -> u64 {
-        self.prepared.map.word64(POSITIONS + bit * 8).load(Ordering::Acquire)
-    }
-
-    /// Has the segment count as read by the sink of this bit, whatever is in it.
-    pub fn pass_over(&self, bit: usize) {
-        self.prepared.map.word64(POSITIONS + bit * 8).store(u64::MAX, Ordering::Release);
     }
 
     /// True when every sink in `bits` has come to `position`; of a damaged segment nobody knows, nor waits for it.

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::folder::Folder;
-use crate::os::{futex_wake, random, Map};
+use crate::os::{random, Map};
 use crate::segment::{self, Prepared, Segment, VERSION};
+use crate::words;
 
 /// How often a process with records in its memory asks for the lead.
 const ASK: Duration = Duration::from_millis(50);
@@ -211,9 +212,7 @@ impl Shared {
     }
 
     pub fn wake_own(&self) {
-        if self.sleeping.swap(0, Ordering::SeqCst) == 1 {
-            futex_wake(&self.sleeping);
-        }
+        words::wake(&self.sleeping);
     }
 
     /// The delivery thread sleeps on one of two words, depending on whether it leads.

@@ -20,6 +20,7 @@ use crate::os::{futex_wait, now_ns, random};
 use crate::record::Process;
 use crate::segment::{self, Header, Prepared, Segment, SinkId, Unsynced};
 use crate::shared::Shared;
+use crate::words;
 
 /// A process's first segment; each next one is twice as large, up to [`LARGEST`].
 pub const SMALLEST: usize = 256 << 10;
@@ -331,10 +332,10 @@ impl Spool {
         // The length is stored before the look at the flag, in one order for all; the sleeper stores the flag, a fence after
         // it, then looks at the spool.
         let control = &self.shared.folder.control;
-        if control.sleeping().load(Ordering::SeqCst) == 1 {
+        if words::is_asleep(control.sleeping()) {
             control.wake();
         }
-        if self.shared.has_local.load(Ordering::Relaxed) && self.shared.sleeping.load(Ordering::SeqCst) == 1 {
+        if self.shared.has_local.load(Ordering::Relaxed) && words::is_asleep(&self.shared.sleeping) {
             self.shared.wake_own();
         }
     }
@@ -377,10 +378,10 @@ impl Spool {
         self.current.as_ref().is_none_or(has_all) && self.shared.all_sealed(has_all)
     }
 
-    /// Waits for room, at most `timeout`.
-    pub fn wait_for_room(shared: &Shared, timeout: Duration) {
+    /// Waits for room, at most `timeout`, unless some was made since `seen` was the count of [`Control::freed`]: it is
+    /// looked at before there was none.
+    pub fn wait_for_room(shared: &Shared, seen: u32, timeout: Duration) {
         let control = &shared.folder.control;
-        let seen = control.freed().load(Ordering::Acquire);
         control.ask_for_room(timeout);
         shared.wake();
         futex_wait(control.freed(), seen, timeout);

@@ -1,5 +1,5 @@
 //! The delivery thread of a process: its own console, the next segment, and the folder's files when it leads.
-use std::sync::atomic::{fence, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use crate::control::Reason;
 use crate::leader::{Leader, Lock};
-use crate::os::{block_signals, futex_wait};
+use crate::os::block_signals;
 use crate::said::Said;
 use crate::shared::{Shared, Turn};
 use crate::source::Source;
 use crate::spec::Spec;
 use crate::terminal::Pipe;
+use crate::words;
 
 /// A follower looks so often whether the leader's lock is free.
 const FOLLOW: Duration = Duration::from_millis(50);
@@ -269,19 +270,16 @@ impl Loop {
         self.pressed.get_or_insert_with(Instant::now).elapsed() >= PATIENCE
     }
 
-    /// Sleeps until a writer wakes this thread. The flag is raised first and the spool looked at once more, so that a
-    /// record that came in between is not slept on.
+    /// Sleeps until a writer wakes this thread, or for as long as nothing else is due.
     fn sleep(&mut self) {
         let shared = Arc::clone(&self.shared);
         let word = if self.leader.is_some() { shared.folder.control.sleeping() } else { &shared.sleeping };
         let led = self.leader.is_some();
-        word.store(1, Ordering::SeqCst);
-        fence(Ordering::SeqCst);
-        // Who came to lead in this round sleeps on the other word from now on.
-        if self.round() == 0 && self.leader.is_some() == led && !shared.stop.load(Ordering::Acquire) {
-            futex_wait(word, 1, self.until());
-        }
-        word.store(0, Ordering::SeqCst);
+        words::sleep(word, || {
+            // Who came to lead in this round sleeps on the other word from now on.
+            let idle = self.round() == 0 && self.leader.is_some() == led && !shared.stop.load(Ordering::Acquire);
+            idle.then(|| self.until())
+        });
     }
 
     fn until(&self) -> Duration {

@@ -31,6 +31,8 @@ impl PySpool {
                 continue;
             }
             state.check_zone(py, time_ns);
+            // Before the look for room: what is freed after it ends the wait.
+            let freed = state.spool.shared.folder.control.freed().load(Ordering::Acquire);
             let found = state.spool.reserve(bytes);
             // Also where there is no room: it may be this thread that makes some.
             if let Err(error) = state.ensure_worker() {
@@ -58,7 +60,7 @@ impl PySpool {
                 }
                 Room::Full => {
                     drop(state);
-                    if !self.wait(py, &shared, &mut deadline) {
+                    if !self.wait(py, &shared, freed, &mut deadline) {
                         return self.lose(&shared);
                     }
                 }
@@ -67,20 +69,20 @@ impl PySpool {
     }
 
     /// Waits until room may have been made; false once the deadline has passed.
-    fn wait(&self, py: Python<'_>, shared: &Shared, deadline: &mut Option<Instant>) -> bool {
-        let freed = u64::from(shared.folder.control.freed().load(Ordering::Acquire)) + 1;
+    fn wait(&self, py: Python<'_>, shared: &Shared, freed: u32, deadline: &mut Option<Instant>) -> bool {
         let now = Instant::now();
-        if deadline.is_none() && self.vain.load(Ordering::Relaxed) == freed {
+        let since = u64::from(freed) + 1;
+        if deadline.is_none() && self.vain.load(Ordering::Relaxed) == since {
             *deadline = Some(now);
             shared.folder.control.ask_for_room(PATIENCE);
             shared.wake();
         }
         let until = *deadline.get_or_insert(now + PATIENCE);
         if now >= until {
-            self.vain.store(freed, Ordering::Relaxed);
+            self.vain.store(since, Ordering::Relaxed);
             return false;
         }
-        py.detach(|| Spool::wait_for_room(shared, until - now));
+        py.detach(|| Spool::wait_for_room(shared, freed, until - now));
         true
     }
 

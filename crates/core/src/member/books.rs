@@ -148,7 +148,8 @@ impl Member {
         if self.reader.is_passed_over(bit) {
             return None;
         }
-        // In this order: what is appended meanwhile is found uncounted, which is no difference.
+        // In this order: what is appended meanwhile is found uncounted, which is no difference while the segment is open.
+        let end = self.reader.end(self.dead);
         let Some(accepted) = self.reader.accepted(bit) else { return Some(Balance::UNCOUNTED) };
         let position = self.reader.delivered(bit);
         let told = last_account(&self.reader, bit, position);
@@ -156,7 +157,6 @@ impl Member {
             self.books[bit].account = told;
         }
         let (mut account, mut spooled) = (self.books[bit].account, 0);
-        let end = self.reader.end(self.dead);
         if account.position != position || !self.ends_at(end, position) {
             (account, spooled) = self.walked(bit, position);
         }

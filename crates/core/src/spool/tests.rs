@@ -32,6 +32,20 @@ fn memory_is_bounded_as_a_folder_is() {
 }
 
 #[test]
+fn a_segment_takes_no_more_than_its_share_of_what_is_left() {
+    const MOST: u64 = 16 << 20;
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), MOST);
+    let (line, mut before) = ("x".repeat(50_000), 0);
+    while writer.log(&line) {
+        let used = writer.spool.shared.folder.control.bytes().load(Ordering::Relaxed);
+        let share = ((MOST - before) / SHARE).max(SMALLEST as u64);
+        assert!(used - before <= share, "{} of {}", used - before, MOST - before);
+        before = used;
+    }
+}
+
+#[test]
 fn many_writers_find_room_beside_each_other() {
     let folder = tempfile::tempdir().unwrap();
     let mut writers: Vec<_> = (0..70).map(|_| Writer::new(folder.path(), 64 << 20)).collect();
