@@ -1,20 +1,13 @@
-"""Levels by name and number."""
+"""Levels by name and number, as `logging` has them; it is loaded for names of the application's own alone."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 
 from cordwood.errors import ConfigError, closest
 
-LEVELS: Mapping[str, int] = {
-    "DEBUG": logging.DEBUG,
-    "INFO": logging.INFO,
-    "WARNING": logging.WARNING,
-    "ERROR": logging.ERROR,
-    "CRITICAL": logging.CRITICAL,
-}
-_ALIASES: Mapping[str, int] = {"WARN": logging.WARNING, "FATAL": logging.CRITICAL, "NOTSET": logging.NOTSET}
+LEVELS: Mapping[str, int] = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
+_NAMES: Mapping[str, int] = {**LEVELS, "WARN": 30, "FATAL": 50, "NOTSET": 0}
 
 
 def level_number(level: int | str) -> int:
@@ -32,8 +25,13 @@ def level_number(level: int | str) -> int:
         text = level.strip()
         if text.isdecimal():
             return int(text)
+        known = _NAMES.get(text.upper())
+        if known is not None:
+            return known
+        import logging
+
         for name in (text.upper(), text):
-            number = _ALIASES.get(name, logging.getLevelName(name))
+            number = logging.getLevelName(name)
             if isinstance(number, int):
                 return number
     hint = closest(level, LEVELS) if isinstance(level, str) else ""
@@ -42,4 +40,6 @@ def level_number(level: int | str) -> int:
 
 def level_name(number: int) -> str:
     """The name of a level number, as `logging` prints it (`Level 25` where it has none)."""
+    import logging
+
     return logging.getLevelName(number)

@@ -253,14 +253,18 @@ def test_the_collectors_json_is_found_record_by_record(search: Search, logs: Pat
     tail.close()
 
 
-def test_memory_is_bounded_however_large_the_file(logs: Path) -> None:
-    """A file of 200 MB, packed and plain, below 64 MB."""
-    block = "".join(line(n % 3600, "y" * 100) for n in range(2000))
-    with (logs / "large.log").open("w") as plain, gzip.open(logs / "packed.log.1.gz", "wt", compresslevel=1) as packed:
-        for _ in range(400):
-            plain.write(block)
-        for _ in range(50):
-            packed.write(block)
+def test_the_command_loads_what_it_needs_and_no_more() -> None:
+    """Loading takes longer than searching a hundred megabytes."""
+    code = (
+        "import sys, cordwood.views.cli, cordwood.views.search, cordwood.query.files;"
+        "loaded = {'logging', 'yaml', 'msgspec', 'sqlalchemy', 'asyncio', 'cordwood.record'} & set(sys.modules);"
+        "assert not loaded, loaded"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def peak(*words: str) -> tuple[str, int]:
+    """What a search prints, and the most memory it took, in kB."""
     program = r"""if True:
         import re, sys
         from cordwood.views.cli import main
@@ -270,11 +274,31 @@ def test_memory_is_bounded_however_large_the_file(logs: Path) -> None:
             print(re.search(r"VmHWM:\s*(\d+) kB", open("/proc/self/status").read())[1], file=sys.stderr)
     """
     done = subprocess.run(
-        [sys.executable, "-c", program, "search", "-c", "y OR z", str(logs / "large.log"), str(logs / "packed.log")],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert done.stdout == "900000\n"
-    assert int(done.stderr) < 64 * 1024
+        [sys.executable, "-c", program, "search", *words], capture_output=True, text=True, check=False
+    )
+    return done.stdout, int(done.stderr.split()[-1])
+
+
+def test_memory_is_bounded_however_long_a_line(logs: Path) -> None:
+    """One of 100 MB, shown as far as it is kept."""
+    with (logs / "huge.log").open("w") as file:
+        file.write(line(0, "x" * 100_000_000) + line(1, "after"))
+    shown, most = peak("", str(logs / "huge.log"))
+    assert 8 << 20 <= len(shown) < 9 << 20
+    assert most < 64 * 1024
+
+
+def test_memory_is_bounded_however_large_the_file(logs: Path) -> None:
+    """A file of 200 MB, packed and plain, below 64 MB."""
+    block = "".join(line(n % 3600, "y" * 100) for n in range(2000))
+    with (logs / "large.log").open("w") as plain, gzip.open(logs / "packed.log.1.gz", "wt", compresslevel=1) as packed:
+        for _ in range(400):
+            plain.write(block)
+        for _ in range(50):
+            packed.write(block)
+    shown, most = peak("-c", "y OR z", str(logs / "large.log"), str(logs / "packed.log"))
+    assert shown == "900000\n"
+    assert most < 64 * 1024
 
 
 def test_following_gives_what_is_there_and_what_comes_through_rotation(logs: Path) -> None:

@@ -11,7 +11,7 @@ use cordwood_core::search::{Found, Options, Search};
 use cordwood_core::when::{Clock, Zone};
 use pyo3::exceptions::{PyFileNotFoundError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 
 use crate::spool::os_error;
 
@@ -50,7 +50,9 @@ fn text(bytes: &[u8]) -> Cow<'_, str> {
 /// Bytes of records that are handed over at once, at most one more than that.
 const AT_ONCE: usize = 1 << 20;
 
-fn to_python<'py>(py: Python<'py>, found: &Found, path: &str) -> PyResult<Bound<'py, PyTuple>> {
+fn to_python<'py>(py: Python<'py>, mut found: Found, path: &str) -> PyResult<Bound<'py, PyTuple>> {
+    // Messages may be long: one is let go before the whole record is copied.
+    let message = PyString::new(py, &text(&std::mem::take(&mut found.message)));
     let fields = PyDict::new(py);
     for (name, value) in &found.fields {
         fields.set_item(name, text(value))?;
@@ -60,7 +62,7 @@ fn to_python<'py>(py: Python<'py>, found: &Found, path: &str) -> PyResult<Bound<
         time,
         found.level,
         text(&found.logger),
-        text(&found.message),
+        message,
         text(&found.exception),
         text(&found.raw),
         path,
@@ -153,7 +155,8 @@ impl PySearch {
     fn list<'py>(&self, py: Python<'py>, found: Vec<Found>) -> PyResult<Bound<'py, PyList>> {
         let list = PyList::empty(py);
         for one in found {
-            list.append(to_python(py, &one, &self.search.path(one.file).to_string_lossy())?)?;
+            let path = self.search.path(one.file).to_string_lossy();
+            list.append(to_python(py, one, &path)?)?;
         }
         Ok(list)
     }
@@ -236,7 +239,7 @@ impl Cutter {
             if let Some(found) = newest.take() {
                 self.time = found.time;
                 if found.answers {
-                    list.append(to_python(py, &found, name)?)?;
+                    list.append(to_python(py, found, name)?)?;
                 }
             }
             let answers = self.filter.matches(&record, &mut self.clock);
@@ -246,7 +249,7 @@ impl Cutter {
             if end || found.raw.len() > LONGEST {
                 self.time = found.time;
                 if found.answers {
-                    list.append(to_python(py, &found, name)?)?;
+                    list.append(to_python(py, found, name)?)?;
                 }
             } else {
                 self.open = found.raw;

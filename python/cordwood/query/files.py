@@ -19,12 +19,12 @@ from cordwood.query.parts import Part
 from cordwood.query.source import Group
 from cordwood.query.spooled import Format, as_lines, format_of, spools_of, undelivered
 from cordwood.query.times import SECOND, local_zone
-from cordwood.record import Record
 from cordwood.spool import file_sinks
 
 if TYPE_CHECKING:
     from cordwood.query.patterns import Pattern
     from cordwood.query.tail import Tail
+    from cordwood.record import Record
 
 STDIN = "-"
 STDIN_NAME = "standard input"

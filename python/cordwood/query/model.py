@@ -7,14 +7,14 @@ stands in docs/search.md and is the same everywhere (`tests/contract/test_query.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
+
+from cordwood.plain import Frozen, changed
 
 Comparison: TypeAlias = Literal["=", "~", "?", "<", "<=", ">", ">="]
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Frozen):
     """Stands in the message or the traceback. All in lower case it matches any case (ASCII), else exactly."""
 
     text: str
@@ -25,15 +25,13 @@ class Text:
         return any("a" <= c <= "z" for c in self.text) and not any("A" <= c <= "Z" for c in self.text)
 
 
-@dataclass(frozen=True, slots=True)
-class Regex:
+class Regex(Frozen):
     """Is found in the message or the traceback; the syntax is that of Rust's `regex`, which ripgrep uses."""
 
     pattern: str
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Frozen):
     """A field compared: equal, like (`*`, `?`), there, or as a number. `level` has its number as value."""
 
     name: str
@@ -41,22 +39,19 @@ class Field:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(Frozen):
     """What does not answer `node`."""
 
     node: Node
 
 
-@dataclass(frozen=True, slots=True)
-class All:
+class All(Frozen):
     """What answers each of the nodes; without any: everything."""
 
     nodes: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class AnyOf:
+class AnyOf(Frozen):
     """What answers one of the nodes."""
 
     nodes: tuple[Node, ...]
@@ -65,8 +60,7 @@ class AnyOf:
 Node: TypeAlias = "Text | Regex | Field | Not | All | AnyOf"
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Frozen):
     """What is asked for.
 
     Args:
@@ -85,11 +79,11 @@ class Query:
         """The same question for a narrower time: a brushed histogram."""
         starts = [time for time in (self.since, since) if time is not None]
         ends = [time for time in (self.until, until) if time is not None]
-        return replace(self, since=max(starts, default=None), until=min(ends, default=None))
+        return changed(self, since=max(starts, default=None), until=min(ends, default=None))
 
     def also(self, *nodes: Node) -> Query:
         """The same question with more conditions: a click on a facet."""
-        return replace(self, where=All((self.where, *nodes)))
+        return changed(self, where=All((self.where, *nodes)))
 
     def as_json(self) -> str:
         """As the core reads it."""

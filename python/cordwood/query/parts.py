@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 from cordwood import _native
 from cordwood.level import level_name
+from cordwood.plain import Frozen
 from cordwood.query.entries import Entry
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _LINES = 4000  # records handed to the core at once
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Frozen):
     """One thing to read.
 
     Args:

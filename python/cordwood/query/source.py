@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from cordwood.plain import Frozen
 from cordwood.query.entries import Entry
 from cordwood.query.model import Query
 from cordwood.query.parts import Part
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from cordwood.query.patterns import Pattern
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Frozen):
     """How many answers share some values and a span of time.
 
     Args:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cordwood import _native
 from cordwood.formatters.text import DEFAULT_FORMAT
-from cordwood.record import Record
 from cordwood.spool import FOLDER, file_sinks, spool_folder, spools
+
+if TYPE_CHECKING:
+    from cordwood.record import Record
 
 Format = tuple[str, str | None]  # a format string and its date format
 
@@ -32,6 +34,8 @@ def undelivered(spool: str) -> list[Record]:
 
 def as_text(record: Record, spec: object) -> str:
     """One record in a file's format; formats of JSON as the plain default."""
+    import logging
+
     template, date_format = DEFAULT_FORMAT, None
     if isinstance(spec, dict) and spec.get("kind") == "text":
         template, date_format = spec.get("format", DEFAULT_FORMAT), spec.get("date_format")

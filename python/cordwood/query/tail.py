@@ -6,6 +6,7 @@ import codecs
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cordwood import _native
 from cordwood.errors import NoLogsError
@@ -18,7 +19,9 @@ from cordwood.query.logs import COMPRESSED
 from cordwood.query.model import Query
 from cordwood.query.spooled import as_lines, undelivered
 from cordwood.query.times import SECOND, local_zone
-from cordwood.record import Record
+
+if TYPE_CHECKING:
+    from cordwood.record import Record
 
 _LATE = 1.0  # seconds: what is still only in the spool after that is shown from there
 _TRIES = 20
