@@ -13,7 +13,7 @@ use crate::control::{self, Control};
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::fork::Held;
-use crate::os::{identity, random, Identity};
+use crate::os::{identity, random, Identity, UNFOLLOWED};
 use crate::segment::Prepared;
 
 /// The file of a spool that stands elsewhere than in its log directory: the directories it is for, one a line.
@@ -262,7 +262,7 @@ fn is_network(path: &Path) -> Result<bool> {
 /// The text of a small file in a spool: whoever may write there may have put a link, a pipe or a device in its place.
 pub fn read_small(path: &Path) -> io::Result<String> {
     let mut options = std::fs::OpenOptions::new();
-    options.read(true).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32);
+    options.read(true).custom_flags(UNFOLLOWED.bits() as i32);
     let file = options.open(path)?;
     let mut text = String::new();
     if file.metadata()?.is_file() && file.take(MOST_TEXT + 1).read_to_string(&mut text)? as u64 <= MOST_TEXT {

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 
 use crate::failpoint;
 use crate::fork::Held;
-use crate::os::begin_writeback;
+use crate::os::{begin_writeback, UNFOLLOWED};
 
 /// Which file this is, whatever its name. `born` (nanoseconds since the epoch, 0 where the file system has none) tells
 /// a new file from a deleted one whose inode number it got.
@@ -114,7 +114,7 @@ impl FileSystem for Real {
     fn open(&self, path: &Path, how: How, mode: u32) -> io::Result<Handle> {
         let mut options = OpenOptions::new();
         options.read(true).mode(mode);
-        options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32);
+        options.custom_flags(UNFOLLOWED.bits() as i32);
         match how {
             How::Read => &mut options,
             How::Append => options.append(true),
@@ -131,7 +131,7 @@ impl FileSystem for Real {
             How::Create => OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::EXCL,
             How::Update => OFlags::RDWR | OFlags::CREATE,
         };
-        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let flags = flags | OFlags::CLOEXEC | UNFOLLOWED;
         Handle::open(|| Ok(File::from(rustix::fs::openat(&**folder, name, flags, Mode::from_raw_mode(mode))?)))
     }
 

@@ -159,6 +159,7 @@ impl Leader {
     /// Removes the segments that every sink is done with, each when the ledger has it.
     fn remove_finished(&mut self) -> u64 {
         self.ledger.at_once = self.sinks.iter().any(FileSink::keeps_all);
+        self.ledger.look();
         let (counted, ledger, mut failed) = (self.ledger.last(), &mut self.ledger, None);
         let freed = self.source.reap(counted, |member| failed = ledger.settle(member).err().or(failed.take()));
         if let Some(error) = failed {

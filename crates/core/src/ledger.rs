@@ -195,10 +195,13 @@ impl Ledger {
         self.older_ns = until_ns as i64;
     }
 
-    /// The segment that was counted last; 0 = none.
-    pub fn last(&mut self) -> u64 {
-        // What is wrong shows again when it is written.
+    /// Looks what stands there; what is wrong shows again when it is written.
+    pub fn look(&mut self) {
         let _ = self.open();
+    }
+
+    /// The segment that was counted last, as far as was looked; 0 = none.
+    pub fn last(&self) -> u64 {
         self.books.last
     }
 

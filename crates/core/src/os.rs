@@ -11,11 +11,14 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
 use memmap2::{MmapMut, MmapOptions, MmapRaw};
-use rustix::fs::Timespec;
+use rustix::fs::{OFlags, Timespec};
 use rustix::mm::{madvise, Advice};
 use rustix::thread::futex;
 
 use crate::sigbus::Guard;
+
+/// How a file is opened where somebody may have put a link, a pipe or a device in its place.
+pub const UNFOLLOWED: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 
 /// A shared, writable mapping of a file's first bytes. Every access is bounds-checked.
 pub struct Map {

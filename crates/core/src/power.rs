@@ -101,6 +101,7 @@ impl History {
                 Roll => {
                     writer.spool.retire();
                     source.find_dead();
+                    ledger.look();
                     source.reap(ledger.last(), |member| ledger.settle(member).unwrap());
                 }
             }

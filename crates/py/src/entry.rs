@@ -56,7 +56,8 @@ impl<const METHOD: usize> Entry for Log<METHOD> {
             None => return Ok(()),
         }
         let Some(caller) = ffi::caller(py) else { return standard(py, METHOD, this, args) };
-        if METHOD < LOG && args.keywords() == 0 && usual::take(py, &plan, METHOD, &level, &caller, args) {
+        let may_be_usual = METHOD < LOG && args.keywords() == 0;
+        if may_be_usual && usual::take(py, &plan, METHOD, &level, &caller, args) == Some(true) {
             return Ok(());
         }
         log(py, METHOD, &plan, &level, &caller, this, args, rest)

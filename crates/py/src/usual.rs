@@ -77,19 +77,8 @@ fn slot(plan: &Rc<Plan>, caller: &Caller<'_>) -> usize {
     place.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 48 & (SLOTS - 1)
 }
 
-/// Takes the record of a usual call; false where it is not one.
+/// Takes the record of a usual call: true where it did.
 pub fn take<'py>(
-    py: Python<'py>,
-    plan: &Rc<Plan>,
-    method: usize,
-    level: &Bound<'py, PyAny>,
-    caller: &Caller<'py>,
-    args: Arguments<'_, 'py>,
-) -> bool {
-    try_to_take(py, plan, method, level, caller, args).unwrap_or(false)
-}
-
-fn try_to_take<'py>(
     py: Python<'py>,
     plan: &Rc<Plan>,
     method: usize,
