@@ -383,6 +383,13 @@ mod tests {
     }
 
     #[test]
+    fn place_and_length_are_in_the_checksum() {
+        let sum = |salt, offset, len| checksum(salt, offset, len, [0; 8], b"payload");
+        let others = [sum(8, 4096, 23), sum(9, 4104, 23), sum(9, 4096, 24)];
+        assert!(!others.contains(&sum(9, 4096, 23)));
+    }
+
+    #[test]
     fn a_length_beyond_the_segment_is_damage_before_anything_is_read() {
         let mut bytes = framed(Kind::Site, 0, b"payload");
         bytes[..4].copy_from_slice(&u32::MAX.to_le_bytes());

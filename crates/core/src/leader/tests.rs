@@ -151,3 +151,20 @@ fn a_full_segment_that_is_cut_before_it_is_delivered_is_counted_and_holds_nothin
     let control = &writer.spool.shared.folder.control;
     assert_eq!(control.dropped(Reason::Damaged).load(Ordering::Relaxed), 5);
 }
+
+#[test]
+fn a_record_for_which_the_file_has_no_room_is_in_the_next_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 1 << 24);
+    let shared = &writer.spool.shared;
+    let spec = std::fs::read_to_string(shared.folder.sink_path(identity(SINK)).unwrap()).unwrap();
+    let spec = spec.replace("\"max_bytes\":0", "\"max_bytes\":100").replace("\"backup_count\":0", "\"backup_count\":9");
+    shared.folder.describe_sink(identity(SINK), &spec).unwrap();
+    assert!((10..40).all(|n| writer.log(&format!("record {n}"))));
+    let mut leader = lead(folder.path());
+    while leader.round() > 0 {}
+    let names = (1..9).rev().map(|n| format!("app.log.{n}")).chain(["app.log".into()]);
+    let texts: String = names.filter_map(|name| std::fs::read_to_string(folder.path().join(name)).ok()).collect();
+    assert!(texts.lines().eq((10..40).map(|n| format!("record {n}"))), "{texts}");
+    assert!(!folder.path().join("app.log.9").exists() && folder.path().join("app.log.2").exists());
+}

@@ -152,6 +152,13 @@ fn a_huge_length_is_not_allocated() {
 }
 
 #[test]
+fn a_generation_that_none_comes_after_is_damage() {
+    let slot = |generation| Header::decode(&Header { generation, ..Header::default() }.encode());
+    assert!(matches!(slot(LAST), Slot::Valid(_)));
+    assert!(matches!(slot(LAST + 1), Slot::Damaged));
+}
+
+#[test]
 fn a_newer_version_is_left_to_those_who_know_it() {
     let (_dir, path) = folder();
     let mut slot = Header::default().encode();

@@ -1,5 +1,6 @@
 use super::*;
-use crate::segment::{Prepared, Segment, SinkId};
+use crate::os::Map;
+use crate::segment::{is_waiting, Prepared, Segment, SinkId};
 use crate::trial::process;
 
 fn written(capacity: usize, passed: u32, records: usize) -> (tempfile::NamedTempFile, Segment) {
@@ -72,6 +73,41 @@ fn a_position_beyond_the_end_counts_as_the_end_and_never_goes_back() {
     assert_eq!(segment.delivered(1), 5_000);
     segment.pass_over(1);
     assert!(segment.is_delivered(u32::MAX, segment.position() as u64));
+}
+
+#[test]
+fn only_the_sinks_that_are_asked_for_need_to_have_come_there() {
+    let (_file, segment) = written(1 << 16, 2, 1);
+    let end = segment.position() as u64;
+    assert!(segment.is_delivered(2, end));
+    assert!(!segment.is_delivered(1, end) && !segment.is_delivered(3, end));
+}
+
+#[test]
+fn memory_waits_until_each_shared_sink_has_come_to_its_end() {
+    let sinks = vec![SinkId { identity: 7, local: false }, SinkId { identity: 8, local: true }];
+    let header = Header { writer: 1, first_sequence: 1, capacity: 1 << 16, created_ns: 0, process: process(), sinks };
+    let mut segment = Prepared::in_memory(1 << 16).unwrap().begin(&header, 1, 0);
+    let map = segment.lent().1.upgrade().unwrap();
+    let waits = || is_waiting(&map, |_| true);
+    assert!(!waits());
+    segment.append(Kind::Record, 0, 0, b"payload");
+    assert!(waits());
+    let reader = Reader::open(Bytes::Memory(Arc::<Map>::clone(&map)), Path::new("memory")).unwrap().unwrap();
+    reader.deliver(0, segment.position() as u64).unwrap();
+    assert!(!waits(), "the local sink's place does not count");
+    segment.seal();
+    assert!(!waits());
+}
+
+#[test]
+fn a_count_of_more_than_there_are_is_not_believed() {
+    let (file, segment) = written(1 << 16, 0, 3);
+    segment.seal();
+    let read = reader(&file).unwrap();
+    assert_eq!(read.accepted(0), Some(0));
+    file.as_file().write_all_at(&4u64.to_le_bytes(), ACCEPTED as u64).unwrap();
+    assert_eq!(read.accepted(0), None);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 use super::*;
+use crate::fork::Held;
 use crate::leader::{Leader, Lock};
+use crate::reader::{Bytes, Reader, Step};
 use crate::trial::{lead, lines, segments, Writer};
 
 #[test]
@@ -43,6 +45,29 @@ fn a_segment_takes_no_more_than_its_share_of_what_is_left() {
         assert!(used - before <= share, "{} of {}", used - before, MOST - before);
         before = used;
     }
+}
+
+#[test]
+fn each_segment_counts_its_records_from_its_own_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 1 << 24);
+    writer.log("in the first");
+    writer.spool.retire();
+    writer.log("in the second");
+    writer.log("also there");
+    let mut found = Vec::new();
+    for path in segments(folder.path()) {
+        let file = Held::open(|| std::fs::OpenOptions::new().read(true).write(true).open(&path)).unwrap();
+        let mut reader = Reader::open(Bytes::File(file), &path).unwrap().unwrap();
+        let mut at = segment::HEADER as u64;
+        while let Step::Frame(kind, stride) = reader.look(at) {
+            let sequence = reader.frame(at).unwrap().sequence;
+            found.extend((kind == Kind::Record).then_some((reader.header.first_sequence, sequence)));
+            at += stride as u64;
+        }
+    }
+    found.sort_unstable();
+    assert_eq!(found, [(1, 0), (2, 0), (2, 1)]);
 }
 
 #[test]
