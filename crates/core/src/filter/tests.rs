@@ -59,6 +59,13 @@ fn fields_are_compared_as_text_or_number() {
 }
 
 #[test]
+fn a_record_without_a_time_is_in_no_range() {
+    let in_range = |query| Filter::compile(query).unwrap().in_range(NO_TIME);
+    assert!(in_range("{}"));
+    assert!(!in_range(r#"{"since":1}"#) && !in_range(r#"{"until":1}"#));
+}
+
+#[test]
 fn a_wrong_query_is_refused() {
     for query in
         ["", "{\"x\":1}", r#"{"where":{"regex":"("}}"#, r#"{"where":{"field":{"name":"level","op":"=","value":"x"}}}"#]

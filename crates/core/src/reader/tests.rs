@@ -121,6 +121,8 @@ fn reading_goes_on_at_the_next_whole_frame_after_damage() {
     read.refresh();
     assert_eq!(read.look(second), Step::Damaged);
     assert_eq!(read.resynchronise(second), Some(second + stride as u64));
+    assert_eq!(read.resynchronise(second + stride as u64 - 8), Some(second + stride as u64));
+    assert_eq!(read.records_before(segment.position() as u64), 10);
 }
 
 #[test]

@@ -43,6 +43,26 @@ fn what_was_read_comes_again_until_it_is_committed() {
 }
 
 #[test]
+fn what_damage_took_is_counted_once_however_often_it_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 1 << 24);
+    assert!(["one", "two", "three"].iter().all(|text| writer.log(text)));
+    writer.spool.retire();
+    let path = segments(folder.path()).remove(0);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let at = bytes.windows(3).position(|bytes| bytes == b"two").unwrap();
+    bytes[at] = b'T';
+    std::fs::write(&path, bytes).unwrap();
+    let mut source = open_folder(&spool_path(folder.path())).unwrap();
+    for _ in 0..3 {
+        source.rewind(identity(SINK));
+        assert_eq!(texts(&mut source), ["one", "three"]);
+    }
+    source.commit(identity(SINK)).unwrap();
+    assert_eq!(source.damaged, 1);
+}
+
+#[test]
 fn a_batch_is_committed_though_the_next_was_read_before_that() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = Writer::new(folder.path(), 1 << 24);
