@@ -66,6 +66,17 @@ fn a_record_without_a_time_is_in_no_range() {
 }
 
 #[test]
+fn what_is_no_level_or_number_is_neither_above_nor_below_one() {
+    let text = "{\"message\":\"x\",\"ms\":\"inf\"}\n";
+    for (name, op, value) in [("level", "<", "40"), ("level", ">", "-1"), ("ms", ">", "1"), ("ms", "<", "1")] {
+        let query = format!(r#"{{"where":{{"field":{{"name":"{name}","op":"{op}","value":"{value}"}}}}}}"#);
+        assert_eq!(found(&query, text), [false], "{query}");
+    }
+    let highest = r#"{"where":{"field":{"name":"level","op":">","value":"2147483647"}}}"#;
+    assert_eq!(Filter::compile(highest).unwrap().levels(), Some((i32::MAX, i32::MAX)));
+}
+
+#[test]
 fn a_wrong_query_is_refused() {
     for query in
         ["", "{\"x\":1}", r#"{"where":{"regex":"("}}"#, r#"{"where":{"field":{"name":"level","op":"=","value":"x"}}}"#]

@@ -12,6 +12,7 @@ fn records_of_all_writers_come_to_the_file_and_finished_segments_go() {
     a.spool.retire();
     drop(b);
     let mut leader = lead(folder.path());
+    assert_eq!(a.spool.shared.folder.control.leader_format().load(Ordering::Relaxed), VERSION);
     assert_eq!((leader.round(), leader.round()), (2, 0));
     assert_eq!(lines(folder.path()).len(), 2);
     assert!(leader.is_drained() && segments(folder.path()).is_empty());
