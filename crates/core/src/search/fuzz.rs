@@ -18,6 +18,13 @@ const SAMPLES: &[&str] = &[
     "10.0.0.1 - bob [20/Nov/2026:15:03:07 +0100] \"GET /x HTTP/1.1\" 404 12 \"-\" \"curl\"\n",
     "<14>1 2026-11-20T14:03:07Z host app 7 - - x\n<11>Nov 29 14:03:07 host app: x\n",
     "[Fri Nov 20 14:03:07.000001 2026] [core:error] [pid 9] AH1: x\nWARNING:root:hello\n",
+    "<14>1 2026-11-20T14:03:07Z host app 7 - [a@1 user_id=\"42\" b=\"\\]\"] x\nNov 20 14:03:07 host app[7]: x\n",
+    "2026-11-20 14:03:07 [error    ] it failed                      [app] user_id=42 path='/a b' c=[1, (2)]\n",
+    "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{\"timeUnixNano\":\"1795183387000000000\",\"body\":{\"stringValue\":\"hi\"}}]}]}]}\n",
+    "{\"timeUnixNano\":1795183387000000000,\"attributes\":[{\"key\":\"user_id\",\"value\":{\"intValue\":\"42\"}}]}\n",
+    "{\"timestamp\":{\"seconds\":1795183387,\"nanos\":5},\"severity\":\"ERROR\",\"message\":\"hi\"}\n",
+    "  + Exception Group Traceback (most recent call last):\n  | ExceptionGroup: x (1 sub-exception)\n  +-+---- 1 ----\n",
+    "\u{feff}\0\0",
     "INFO:     127.0.0.1:5000 - \"GET / HTTP/1.1\" 500 Internal Server Error\n",
 ];
 const QUERIES: &[&str] = &[
