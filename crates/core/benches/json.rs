@@ -1,7 +1,7 @@
 //! What a JSON line with five extra fields costs: `cargo bench -p cordwood-core --bench json`.
-use cordwood_core::json::JsonFormat;
+use cordwood_core::formatters::json::JsonFormat;
+use cordwood_core::record::value::{pack, pack_field, Fields, Value, Values};
 use cordwood_core::record::{Message, Process, Record, Site, Thread};
-use cordwood_core::value::{pack, pack_field, Fields, Value, Values};
 use std::time::Instant;
 
 fn main() {

@@ -1,5 +1,5 @@
 //! What redaction costs where there is nothing to redact, and where there is: `cargo bench -p cordwood-core --bench redact`.
-use cordwood_core::redact::Redactor;
+use cordwood_core::formatters::redact::Redactor;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 

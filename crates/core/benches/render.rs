@@ -2,9 +2,9 @@
 use std::hint::black_box;
 use std::time::Instant;
 
+use cordwood_core::formatters::text::TextFormat;
+use cordwood_core::record::value::{pack, Fields, Value, Values};
 use cordwood_core::record::{Message, Process, Record, Site, Thread};
-use cordwood_core::text::TextFormat;
-use cordwood_core::value::{pack, Fields, Value, Values};
 use cordwood_core::{escape, percent};
 
 const ROUNDS: u32 = 200_000;

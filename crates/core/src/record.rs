@@ -1,8 +1,14 @@
 //! A record as every formatter and store sees it, borrowed from the frame it was read from.
 //!
 //! All text is UTF-8: capture escapes lone surrogates (`\ud800`) before a frame is written.
-use crate::percent::{self, Parts};
-use crate::value::{Fields, Values};
+pub mod value;
+pub mod number;
+pub mod conversion;
+pub mod percent;
+pub mod frame;
+
+use self::percent::Parts;
+use self::value::{Fields, Values};
 
 /// The call site: constant for one place in the program, written once a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,18 +9,28 @@
 //!   sinks/<16 hex>.json a sink's options, for whoever delivers it
 //! ```
 //! A full spool makes [`Spool::reserve`] say so; waiting is the caller's, because it must not hold Python's lock.
+pub mod segment;
+pub mod account;
+pub mod control;
+pub mod folder;
+pub mod shared;
+pub mod reader;
+pub mod directory;
+pub mod member;
+pub mod source;
+
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use self::folder::Folder;
+use self::segment::{Header, Prepared, Segment, SinkId, Unsynced};
+use self::shared::Shared;
 use crate::error::{Error, Result};
-use crate::folder::Folder;
-use crate::frame::{self, Kind};
-use crate::os::{futex_wait, now_ns, random};
+use crate::record::frame::{self, Kind};
 use crate::record::Process;
-use crate::segment::{self, Header, Prepared, Segment, SinkId, Unsynced};
-use crate::shared::Shared;
-use crate::words;
+use crate::system::os::{futex_wait, now_ns, random};
+use crate::system::words;
 
 /// A process's first segment; each next one is twice as large, up to [`LARGEST`].
 pub const SMALLEST: usize = 256 << 10;

@@ -3,11 +3,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cordwood_core::analyze::{Analyzer, Options, Side, Wanted};
-use cordwood_core::filter::Filter;
-use cordwood_core::formats::Format;
-use cordwood_core::scan::{Copies, Input, Record, Records};
-use cordwood_core::when::{Clock, Zone};
+use cordwood_core::query::analyze::{Analyzer, Options, Side, Wanted};
+use cordwood_core::query::filter::Filter;
+use cordwood_core::query::formats::Format;
+use cordwood_core::query::scan::{Copies, Input, Record, Records};
+use cordwood_core::query::when::{Clock, Zone};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -33,7 +33,7 @@ struct Seam {
 /// The places of those rules that find something in a text. ValueError: a rule is no regular expression.
 #[pyfunction]
 pub fn find_rules(rules: Vec<String>, text: &str) -> PyResult<Vec<usize>> {
-    let found = cordwood_core::analyze::find_rules(&rules, text.as_bytes());
+    let found = cordwood_core::query::analyze::find_rules(&rules, text.as_bytes());
     found.map_err(|error| PyValueError::new_err(error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")))
 }
 

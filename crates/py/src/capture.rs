@@ -1,11 +1,11 @@
 //! A call becomes frames: the native path of `logger.info(...)`, and the one that starts from a LogRecord.
 use std::cell::Cell;
 
-use cordwood_core::frame::{self, Head, Kind, HEAD};
+use cordwood_core::formatters::redact::Redactor;
+use cordwood_core::record::frame::{self, Head, Kind, HEAD};
 use cordwood_core::record::Exception;
-use cordwood_core::redact::Redactor;
-use cordwood_core::segment::Unsynced;
 use cordwood_core::spool::frame_bytes;
+use cordwood_core::spool::segment::Unsynced;
 use pyo3::intern;
 use pyo3::prelude::*;
 

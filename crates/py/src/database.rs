@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use cordwood_core::civil::write_sql;
-use cordwood_core::control::Reason;
-use cordwood_core::copy::{self, Rows};
-use cordwood_core::fork::Held;
-use cordwood_core::os::now_ns;
-use cordwood_core::row::{Shaper, COLUMNS};
-use cordwood_core::shared::{Shared, Turn};
-use cordwood_core::source::{count_damage, Reached, Source, Take};
-use cordwood_core::spec;
+use cordwood_core::delivery::spec;
+use cordwood_core::formatters::civil::write_sql;
+use cordwood_core::formatters::copy::{self, Rows};
+use cordwood_core::formatters::row::{Shaper, COLUMNS};
+use cordwood_core::spool::control::Reason;
+use cordwood_core::spool::shared::{Shared, Turn};
+use cordwood_core::spool::source::{count_damage, Reached, Source, Take};
+use cordwood_core::system::fork::Held;
+use cordwood_core::system::os::now_ns;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 

@@ -1,8 +1,8 @@
 //! A record being put together, and how much of a text is kept.
 use std::borrow::Cow;
 
-use cordwood_core::frame::{self, HEAD};
-use cordwood_core::redact::Redactor;
+use cordwood_core::formatters::redact::Redactor;
+use cordwood_core::record::frame::{self, HEAD};
 use pyo3::prelude::*;
 
 use crate::runtime::caches;

@@ -324,10 +324,10 @@ pub fn percent<'py>(format: &Bound<'py, PyAny>, args: &Bound<'py, PyAny>) -> PyR
     unsafe { Bound::from_owned_ptr_or_err(format.py(), ffi::PyUnicode_Format(format.as_ptr(), args.as_ptr())) }
 }
 
-/// Has [`cordwood_core::worker::at_process_exit`] run when the process ends, after the interpreter.
+/// Has [`cordwood_core::delivery::worker::at_process_exit`] run when the process ends, after the interpreter.
 pub fn deliver_at_exit() {
     extern "C" fn deliver() {
-        let _ = catch_unwind(cordwood_core::worker::at_process_exit);
+        let _ = catch_unwind(cordwood_core::delivery::worker::at_process_exit);
     }
     // SAFETY: a function without arguments that does not unwind; this library is never unloaded.
     unsafe { libc::atexit(deliver) };

@@ -1,8 +1,8 @@
 //! A record's fields, from the call, its `extra` and its surroundings.
 use std::sync::atomic::Ordering;
 
-use cordwood_core::frame;
-use cordwood_core::redact::Redactor;
+use cordwood_core::formatters::redact::Redactor;
+use cordwood_core::record::frame;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 

@@ -4,14 +4,14 @@ use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cordwood_core::account::LOSSES;
-use cordwood_core::folder::Folder;
-use cordwood_core::fs::Real;
-use cordwood_core::ledger::{self, Row};
-use cordwood_core::names::Form;
+use cordwood_core::delivery::ledger::{self, Row};
+use cordwood_core::delivery::recovery;
 use cordwood_core::record::Process;
-use cordwood_core::recovery;
-use cordwood_core::source::{open_folder, Source, Take};
+use cordwood_core::sinks::fs::Real;
+use cordwood_core::sinks::names::Form;
+use cordwood_core::spool::account::LOSSES;
+use cordwood_core::spool::folder::Folder;
+use cordwood_core::spool::source::{open_folder, Source, Take};
 use cordwood_core::spool::Spool;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -35,17 +35,17 @@ fn whole(folder: &Path) -> PathBuf {
 #[pyfunction]
 pub fn pack(py: Python<'_>, source: PathBuf, target: PathBuf, form: &str) -> PyResult<u64> {
     if form == "parquet" {
-        let packed = py.detach(|| cordwood_core::archive::pack(&source, &target)).map_err(|e| os_error(&e))?;
+        let packed = py.detach(|| cordwood_core::query::archive::pack(&source, &target)).map_err(|e| os_error(&e))?;
         return Ok(packed.size);
     }
     let form = if form == "zstd" { Form::Zstd } else { Form::Gzip };
-    Ok(py.detach(|| cordwood_core::pack::pack(&source, &target, form))?)
+    Ok(py.detach(|| cordwood_core::sinks::pack::pack(&source, &target, form))?)
 }
 
 /// Writes the log that a packed file was made of to `target`; its size. `OSError`: it is damaged.
 #[pyfunction]
 pub fn unpack(py: Python<'_>, source: PathBuf, target: PathBuf) -> PyResult<u64> {
-    py.detach(|| cordwood_core::archive::unpack(&source, &target)).map_err(|e| os_error(&e))
+    py.detach(|| cordwood_core::query::archive::unpack(&source, &target)).map_err(|e| os_error(&e))
 }
 
 /// Somebody who reads a folder and writes no record to it.

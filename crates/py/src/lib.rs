@@ -61,7 +61,7 @@ mod _native {
         ffi::deliver_at_exit();
         // Where the crash harness may kill: in builds for it alone.
         #[cfg(feature = "failpoints")]
-        pyo3::types::PyModuleMethods::add(module, "FAILPOINTS", cordwood_core::failpoint::NAMES)?;
+        pyo3::types::PyModuleMethods::add(module, "FAILPOINTS", cordwood_core::system::failpoint::NAMES)?;
         Ok(())
     }
 }

@@ -1,9 +1,9 @@
 //! A LogRecord becomes frames: what `cordwood.Handler.emit` calls.
 use std::cell::Cell;
 
-use cordwood_core::control::Reason;
-use cordwood_core::frame;
 use cordwood_core::record as model;
+use cordwood_core::record::frame;
+use cordwood_core::spool::control::Reason;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};

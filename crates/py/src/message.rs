@@ -1,6 +1,6 @@
 //! A record's message: deferred where its template allows that, else rendered and redacted now.
-use cordwood_core::frame;
-use cordwood_core::redact::Redactor;
+use cordwood_core::formatters::redact::Redactor;
+use cordwood_core::record::frame;
 use pyo3::exceptions::{PyException, PyMemoryError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyMapping, PyString, PyTuple};

@@ -1,7 +1,7 @@
 //! The pattern miner, as Python sees it.
 use std::path::PathBuf;
 
-use cordwood_core::mine::{self, Template, Values};
+use cordwood_core::query::mine::{self, Template, Values};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 

@@ -1,6 +1,6 @@
 //! A record for Python: `cordwood.record.Record`.
+use cordwood_core::record::value::Value;
 use cordwood_core::record::{Message, Record};
-use cordwood_core::value::Value;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};

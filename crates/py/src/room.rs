@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cordwood_core::control::Reason;
-use cordwood_core::shared::Shared;
+use cordwood_core::spool::control::Reason;
+use cordwood_core::spool::shared::Shared;
 use cordwood_core::spool::{Room, Spool};
 use pyo3::prelude::*;
 

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cordwood_core::error::Error;
-use cordwood_core::filter::Filter;
-use cordwood_core::formats::{self, Format, NO_TIME};
-use cordwood_core::scan::{colours, otlp, Copies, Input, Record, Records};
-use cordwood_core::search::{Found, Options, Search};
-use cordwood_core::when::{Clock, Zone};
+use cordwood_core::query::filter::Filter;
+use cordwood_core::query::formats::{self, Format, NO_TIME};
+use cordwood_core::query::scan::{colours, otlp, Copies, Input, Record, Records};
+use cordwood_core::query::search::{Found, Options, Search};
+use cordwood_core::query::when::{Clock, Zone};
 use pyo3::exceptions::{PyFileNotFoundError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};

@@ -1,9 +1,9 @@
 //! What the Python side hands over once: hooks, redaction; and questions it asks while reading a configuration.
 use std::sync::atomic::Ordering;
 
-use cordwood_core::console::Theme;
-use cordwood_core::redact::{Options, Redactor};
-use cordwood_core::text::TextFormat;
+use cordwood_core::formatters::console::Theme;
+use cordwood_core::formatters::redact::{Options, Redactor};
+use cordwood_core::formatters::text::TextFormat;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -71,7 +71,7 @@ pub fn redact(py: Python<'_>, text: &str) -> String {
 #[pyfunction]
 pub fn escape(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
-    cordwood_core::escape::push(text, &mut out);
+    cordwood_core::formatters::escape::push(text, &mut out);
     String::from_utf8_lossy(&out).into_owned()
 }
 
@@ -102,18 +102,18 @@ pub fn check_theme(level: &str, words: &str) -> PyResult<()> {
 /// Around a fork: `before_fork()` in the parent, then `after_fork(in_child)` in each of the two.
 #[pyfunction]
 pub fn before_fork() {
-    cordwood_core::fork::before();
+    cordwood_core::system::fork::before();
 }
 
 #[pyfunction]
 pub fn after_fork(py: Python<'_>, in_child: bool) {
     if in_child {
         // Not if somebody else's hook has logged before this one: what is open now is the child's own.
-        if cordwood_core::fork::in_child() {
-            cordwood_core::worker::forget_parent();
+        if cordwood_core::system::fork::in_child() {
+            cordwood_core::delivery::worker::forget_parent();
         }
         runtime::forget_threads(py);
     } else {
-        cordwood_core::fork::in_parent();
+        cordwood_core::system::fork::in_parent();
     }
 }

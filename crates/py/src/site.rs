@@ -2,10 +2,10 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use cordwood_core::frame;
-use cordwood_core::percent;
+use cordwood_core::formatters::redact::{self, Redactor};
 use cordwood_core::record;
-use cordwood_core::redact::{self, Redactor};
+use cordwood_core::record::frame;
+use cordwood_core::record::percent;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;

@@ -5,16 +5,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cordwood_core::control::REASONS;
+use cordwood_core::delivery::spec::{self, Kind, Spec};
+use cordwood_core::delivery::terminal::Terminal;
 use cordwood_core::error::Error;
-use cordwood_core::file::Sync;
-use cordwood_core::folder::Folder;
-use cordwood_core::os::now_ns;
-use cordwood_core::segment::SinkId;
-use cordwood_core::shared::Shared;
-use cordwood_core::source::{Source, Take};
-use cordwood_core::spec::{self, Kind, Spec};
-use cordwood_core::terminal::Terminal;
+use cordwood_core::sinks::file::Sync;
+use cordwood_core::spool::control::REASONS;
+use cordwood_core::spool::folder::Folder;
+use cordwood_core::spool::segment::SinkId;
+use cordwood_core::spool::shared::Shared;
+use cordwood_core::spool::source::{Source, Take};
+use cordwood_core::system::os::now_ns;
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
@@ -65,8 +65,8 @@ impl PySpool {
     pub fn begin_anew(&self, py: Python<'_>) -> bool {
         // Somebody else's hook may log in the child before ours has run.
         let forked = self.state.borrow(py).is_some_and(|state| !state.fork.holds());
-        if forked && cordwood_core::fork::in_child() {
-            cordwood_core::worker::forget_parent();
+        if forked && cordwood_core::system::fork::in_child() {
+            cordwood_core::delivery::worker::forget_parent();
         }
         let opened = open(self.folder.as_ref(), self.log_dir.as_ref());
         let failed = opened.as_ref().err().map(ToString::to_string);

@@ -4,16 +4,16 @@ use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use cordwood_core::delivery::spec::{Kind, Spec};
+use cordwood_core::delivery::terminal::Terminal;
+use cordwood_core::delivery::worker::Worker;
 use cordwood_core::error::Error;
-use cordwood_core::folder::Folder;
-use cordwood_core::os::{hostname, ForkFlag};
 use cordwood_core::record::Process;
-use cordwood_core::segment::{SinkId, MAX_SINKS};
-use cordwood_core::source::Source;
-use cordwood_core::spec::{Kind, Spec};
+use cordwood_core::spool::folder::Folder;
+use cordwood_core::spool::segment::{SinkId, MAX_SINKS};
+use cordwood_core::spool::source::Source;
 use cordwood_core::spool::{Mark, Spool};
-use cordwood_core::terminal::Terminal;
-use cordwood_core::worker::Worker;
+use cordwood_core::system::os::{hostname, ForkFlag};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 

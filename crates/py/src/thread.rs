@@ -2,8 +2,8 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use cordwood_core::frame;
 use cordwood_core::record as model;
+use cordwood_core::record::frame;
 use pyo3::intern;
 use pyo3::prelude::*;
 

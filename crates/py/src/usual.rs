@@ -8,7 +8,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use cordwood_core::frame::HEAD;
+use cordwood_core::record::frame::HEAD;
 use pyo3::prelude::*;
 
 use crate::capture::Ready;

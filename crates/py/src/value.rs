@@ -1,7 +1,7 @@
 //! Python objects as packed values, redacted on the way.
-use cordwood_core::percent::Kind;
-use cordwood_core::redact::{self, Redactor};
-use cordwood_core::value::{pack, Value};
+use cordwood_core::formatters::redact::{self, Redactor};
+use cordwood_core::record::percent::Kind;
+use cordwood_core::record::value::{pack, Value};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 use pyo3::Borrowed;

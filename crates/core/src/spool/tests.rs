@@ -1,8 +1,8 @@
 use super::*;
-use crate::fork::Held;
-use crate::leader::{Leader, Lock};
-use crate::reader::{Bytes, Reader, Step};
-use crate::trial::{lead, lines, segments, Writer};
+use crate::delivery::leader::{Leader, Lock};
+use crate::proofs::trial::{lead, lines, segments, Writer};
+use crate::spool::reader::{Bytes, Reader, Step};
+use crate::system::fork::Held;
 
 #[test]
 fn a_full_spool_says_so_and_takes_again_when_room_is_freed() {

@@ -1,0 +1,318 @@
+//! What a log says as a whole: every record counted by pattern, level, logger and hour; tracebacks by fingerprint; known issues.
+//!
+//! One pass, in bounded memory, on top of [`crate::query::scan`] and [`crate::query::mine`]. A record before `Options::boundary`, or of a
+//! source that is read as [`Side::Before`], only counts as what was: it is what the rest is compared with.
+mod hours;
+mod report;
+mod traceback;
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use regex::bytes::RegexSet;
+
+use crate::error::{Error, Result};
+use crate::query::formats::NO_TIME;
+use crate::query::mine::{hash, Miner};
+use crate::query::scan::{Record, Records};
+pub use hours::{Hours, LEVELS};
+pub use report::{Counted, Report, Variable};
+use traceback::Traceback;
+
+/// Loggers, groups of tracebacks that are kept apart; later ones are counted together.
+const MOST: usize = 4096;
+const EXAMPLE: usize = 4000;
+const ERROR: i32 = 40;
+const WARNING: i32 = 30;
+
+/// What is compared: what was, and what is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    Before,
+    Now,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Records of this level and more severe only; those without one count when this is 0.
+    pub level: i32,
+    /// Nanoseconds: records before this are what was.
+    pub boundary: Option<i64>,
+    /// Regular expressions of the known issues, looked for in warnings, errors, tracebacks and text without levels.
+    pub rules: Vec<String>,
+}
+
+/// When something happened, and how often.
+#[derive(Clone, Debug)]
+pub struct Tally {
+    pub hours: Hours,
+    /// Records of what was.
+    pub before: u64,
+    pub first: i64,
+    pub last: i64,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self { hours: Hours::default(), before: 0, first: i64::MAX, last: NO_TIME }
+    }
+}
+
+impl Tally {
+    #[inline]
+    fn add(&mut self, side: Side, time: i64, hour: i64, level: usize) {
+        if side == Side::Before {
+            self.before += 1;
+            return;
+        }
+        self.hours.add(hour, level);
+        if time != NO_TIME {
+            self.first = self.first.min(time);
+            self.last = self.last.max(time);
+        }
+    }
+}
+
+/// What is kept of a pattern besides what the miner keeps.
+#[derive(Clone, Debug, Default)]
+struct Pattern {
+    tally: Tally,
+    logger: u32,
+    /// The first message of what is, where that is compared with what was.
+    example: Vec<u8>,
+}
+
+/// Something with an example.
+#[derive(Clone, Debug, Default)]
+pub struct Shown {
+    pub tally: Tally,
+    pub title: Vec<u8>,
+    pub frames: Vec<String>,
+    pub example: Vec<u8>,
+    pub logger: Vec<u8>,
+    pub level: i32,
+    /// Whether the example is of what is.
+    is_now: bool,
+}
+
+impl Shown {
+    /// Shows a record as the example: the first of what is, until that comes the first of what was.
+    fn show(&mut self, record: &Record<'_>, side: Side) -> bool {
+        let better = self.example.is_empty() || side == Side::Now && !self.is_now;
+        if better {
+            self.is_now = side == Side::Now;
+            self.example = record.raw[..record.raw.len().min(EXAMPLE)].to_vec();
+            self.logger = record.logger.to_vec();
+            self.level = record.level;
+        }
+        better
+    }
+}
+
+#[derive(Default)]
+struct Span {
+    first: i64,
+    last: i64,
+    count: u64,
+}
+
+pub struct Analyzer {
+    options: Options,
+    miner: Miner,
+    patterns: Vec<Pattern>,
+    loggers: Vec<(Box<[u8]>, Tally)>,
+    logger_numbers: HashMap<Box<[u8]>, u32>,
+    errors: HashMap<u64, Shown>,
+    rules: RegexSet,
+    issues: Vec<Shown>,
+    spans: [Span; 2],
+    /// Nanoseconds of local time before UTC's hour, so that hours begin where clocks say so.
+    shift: i64,
+    /// The hour of the last record, and when it begins.
+    hour: (i64, i64),
+    records: u64,
+    /// Something was.
+    compares: bool,
+}
+
+const HOUR: i64 = 3_600_000_000_000;
+const OTHERS: &[u8] = b"(others)";
+
+impl Analyzer {
+    /// `utc_offset` in seconds, of the zone that hours are told in.
+    pub fn new(options: Options, utc_offset: i32) -> Result<Self> {
+        let rules = RegexSet::new(&options.rules)
+            .map_err(|error| Error::Setting { field: "rules", why: error.to_string().replace('\n', " ") })?;
+        let issues = vec![Shown::default(); options.rules.len()];
+        let span = || Span { first: i64::MAX, last: NO_TIME, count: 0 };
+        Ok(Self {
+            options,
+            miner: Miner::default(),
+            patterns: Vec::new(),
+            loggers: Vec::new(),
+            logger_numbers: HashMap::new(),
+            errors: HashMap::new(),
+            rules,
+            issues,
+            spans: [span(), span()],
+            shift: i64::from(utc_offset) * 1_000_000_000,
+            hour: (0, i64::MAX),
+            records: 0,
+            compares: false,
+        })
+    }
+
+    /// Take all records of a source that `wanted` takes. `done` is how many bytes of it are read, for those who wait.
+    pub fn read(
+        &mut self,
+        records: &mut Records,
+        side: Side,
+        done: &AtomicU64,
+        wanted: &mut dyn FnMut(&Record<'_>) -> Wanted,
+    ) -> io::Result<()> {
+        while let Some(record) = records.next_record()? {
+            match wanted(&record) {
+                Wanted::Yes => self.add(&record, side),
+                Wanted::No => {}
+                Wanted::Enough => break,
+            }
+            self.records += 1;
+            if self.records % 4096 == 0 {
+                done.store(record.offset, Ordering::Relaxed);
+            }
+        }
+        Ok(())
+    }
+
+    /// Take a record.
+    #[inline]
+    pub fn add(&mut self, record: &Record<'_>, side: Side) {
+        if record.level < self.options.level {
+            return;
+        }
+        let early = self.options.boundary.is_some_and(|boundary| record.time < boundary);
+        let side = if early { Side::Before } else { side };
+        let hour = self.hour(record.time);
+        let level = level_index(record.level);
+        let span = &mut self.spans[side as usize];
+        span.count += 1;
+        if record.time != NO_TIME {
+            span.first = span.first.min(record.time);
+            span.last = span.last.max(record.time);
+        }
+        let number = self.miner.add(record.message) as usize;
+        if number >= self.patterns.len() {
+            let logger = self.logger(record.logger);
+            self.patterns.resize(number + 1, Pattern { logger, ..Pattern::default() });
+        }
+        self.compares |= side == Side::Before;
+        let pattern = &mut self.patterns[number];
+        if self.compares && side == Side::Now && pattern.example.is_empty() {
+            pattern.example = record.message[..record.message.len().min(EXAMPLE)].to_vec();
+        }
+        pattern.tally.add(side, record.time, hour, level);
+        let mut logger = pattern.logger;
+        if *self.loggers[logger as usize].0 != *record.logger {
+            logger = self.logger(record.logger);
+            self.patterns[number].logger = logger;
+        }
+        self.loggers[logger as usize].1.add(side, record.time, hour, level);
+        if !record.exception.is_empty() || record.level >= WARNING || record.level == 0 {
+            self.look(record, side, hour, level);
+        }
+    }
+
+    /// Whole hours of local time since the epoch.
+    #[inline]
+    fn hour(&mut self, time: i64) -> i64 {
+        let (hour, begin) = self.hour;
+        if time >= begin && time - begin < HOUR {
+            return hour;
+        }
+        if time == NO_TIME {
+            return i64::MIN;
+        }
+        let hour = (time + self.shift).div_euclid(HOUR);
+        self.hour = (hour, hour * HOUR - self.shift);
+        hour
+    }
+
+    #[cold]
+    fn logger(&mut self, name: &[u8]) -> u32 {
+        if let Some(number) = self.logger_numbers.get(name) {
+            return *number;
+        }
+        let name = if self.loggers.len() < MOST { name } else { OTHERS };
+        if let Some(number) = self.logger_numbers.get(name) {
+            return *number;
+        }
+        let number = self.loggers.len() as u32;
+        self.loggers.push((name.into(), Tally::default()));
+        self.logger_numbers.insert(name.into(), number);
+        number
+    }
+
+    /// Tracebacks and known issues.
+    #[cold]
+    fn look(&mut self, record: &Record<'_>, side: Side, hour: i64, level: usize) {
+        if !record.exception.is_empty() {
+            self.traceback(record, side, hour, level);
+        }
+        if self.options.rules.is_empty() {
+            return;
+        }
+        for rule in &self.rules.matches(record.raw) {
+            let issue = &mut self.issues[rule];
+            issue.tally.add(side, record.time, hour, level);
+            issue.show(record, side);
+        }
+    }
+
+    fn traceback(&mut self, record: &Record<'_>, side: Side, hour: i64, level: usize) {
+        let traceback = Traceback::read(record.exception);
+        let full = self.errors.len() >= MOST;
+        let key = traceback.fingerprint();
+        let key = if full && !self.errors.contains_key(&key) { hash(OTHERS) } else { key };
+        let error = self.errors.entry(key).or_default();
+        if error.show(record, side) {
+            error.title = if key == hash(OTHERS) { OTHERS.to_vec() } else { traceback.title().to_vec() };
+            error.frames = traceback.own().collect();
+            error.level = record.level.max(ERROR);
+        }
+        error.tally.add(side, record.time, hour, level);
+    }
+}
+
+/// The places of those rules that find something in a text.
+pub fn find_rules(rules: &[String], text: &[u8]) -> Result<Vec<usize>> {
+    let set = RegexSet::new(rules)
+        .map_err(|error| Error::Setting { field: "rules", why: error.to_string().replace('\n', " ") })?;
+    Ok(set.matches(text).into_iter().collect())
+}
+
+/// Whether a record is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wanted {
+    Yes,
+    No,
+    /// Nor is what follows it.
+    Enough,
+}
+
+/// 0 where none is known, then DEBUG to CRITICAL.
+#[inline]
+fn level_index(level: i32) -> usize {
+    match level {
+        ..=0 => 0,
+        1..=19 => 1,
+        20..=29 => 2,
+        30..=39 => 3,
+        40..=49 => 4,
+        50.. => 5,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -1,0 +1,173 @@
+//! The account of an analysis, as JSON that Python reads.
+use serde::Serialize;
+
+use super::{Analyzer, Shown, Tally, LEVELS};
+use crate::query::formats::NO_TIME;
+use crate::query::mine::{Template, Values};
+
+#[derive(Serialize)]
+pub struct Report {
+    pub records: u64,
+    /// Of what is compared with: how many, and the span.
+    pub before: Window,
+    pub now: Window,
+    pub levels: [u64; LEVELS],
+    pub hours: Vec<Hour>,
+    pub loggers: Vec<Counted>,
+    pub patterns: Vec<Counted>,
+    pub errors: Vec<Counted>,
+    /// In the order of the rules, those without records too.
+    pub issues: Vec<Counted>,
+}
+
+/// Nanoseconds since the epoch; none where no record had a time.
+#[derive(Serialize)]
+pub struct Window {
+    pub records: u64,
+    pub first: Option<i64>,
+    pub last: Option<i64>,
+}
+
+/// (hours since the epoch in local time, or none; counts by level).
+type Hour = (Option<i64>, [u64; LEVELS]);
+
+/// A logger, a pattern, an error or an issue, with when it was.
+#[derive(Serialize, Default)]
+pub struct Counted {
+    pub text: String,
+    pub count: u64,
+    pub before: u64,
+    pub levels: [u64; LEVELS],
+    pub hours: Vec<Hour>,
+    pub first: Option<i64>,
+    pub last: Option<i64>,
+    pub example: String,
+    pub logger: String,
+    pub frames: Vec<String>,
+    pub variables: Vec<Variable>,
+}
+
+#[derive(Serialize)]
+pub struct Variable {
+    kind: &'static str,
+    kinds: Vec<(&'static str, u32)>,
+    distinct: u64,
+    least: Option<f64>,
+    greatest: Option<f64>,
+    top: Vec<(String, u64)>,
+}
+
+impl Variable {
+    pub fn of(values: &Values) -> Self {
+        let mut top: Vec<(String, u64)> = values.top.iter().map(|(value, count)| (told(value), *count)).collect();
+        top.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
+        Self {
+            kind: values.kind().name(),
+            kinds: values.kinds().collect(),
+            distinct: values.distinct(),
+            least: values.least.is_finite().then_some(values.least),
+            greatest: values.greatest.is_finite().then_some(values.greatest),
+            top,
+        }
+    }
+}
+
+fn told(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn hours(tally: &Tally) -> Vec<Hour> {
+    tally.hours.spans().iter().map(|(hour, counts)| ((*hour != i64::MIN).then_some(*hour), *counts)).collect()
+}
+
+impl Counted {
+    fn of(tally: &Tally, text: String) -> Self {
+        Self {
+            text,
+            count: tally.hours.total(),
+            before: tally.before,
+            levels: tally.hours.levels(),
+            hours: hours(tally),
+            first: (tally.first != i64::MAX).then_some(tally.first),
+            last: (tally.last != NO_TIME).then_some(tally.last),
+            ..Self::default()
+        }
+    }
+
+    fn shown(shown: &Shown) -> Self {
+        Self {
+            example: told(&shown.example),
+            logger: told(&shown.logger),
+            frames: shown.frames.clone(),
+            ..Self::of(&shown.tally, told(&shown.title))
+        }
+    }
+}
+
+fn merge(into: &mut Tally, other: &Tally) {
+    into.hours.merge(&other.hours);
+    into.before += other.before;
+    into.first = into.first.min(other.first);
+    into.last = into.last.max(other.last);
+}
+
+/// The most frequent first, then by text, so that a report is reproducible.
+fn sorted(mut all: Vec<Counted>) -> Vec<Counted> {
+    all.sort_by(|one, other| {
+        (other.count, other.before).cmp(&(one.count, one.before)).then_with(|| one.text.cmp(&other.text))
+    });
+    all
+}
+
+impl Analyzer {
+    pub fn report(&mut self) -> Report {
+        let (templates, of) = self.miner.templates();
+        let mut all = Tally::default();
+        for (_, tally) in &self.loggers {
+            merge(&mut all, tally);
+        }
+        let loggers = self.loggers.iter().map(|(name, tally)| Counted::of(tally, told(name))).collect();
+        let window = |index: usize| {
+            let span = &self.spans[index];
+            Window {
+                records: span.count,
+                first: (span.first != i64::MAX).then_some(span.first),
+                last: (span.last != NO_TIME).then_some(span.last),
+            }
+        };
+        Report {
+            records: self.records,
+            before: window(0),
+            now: window(1),
+            levels: all.hours.levels(),
+            hours: hours(&all),
+            loggers: sorted(loggers),
+            patterns: sorted(self.told_patterns(templates, &of)),
+            errors: sorted(self.errors.values().map(Counted::shown).collect()),
+            issues: self.issues.iter().map(Counted::shown).collect(),
+        }
+    }
+
+    fn told_patterns(&self, templates: Vec<Template>, of: &[u32]) -> Vec<Counted> {
+        let mut tallies = vec![(Tally::default(), 0); templates.len()];
+        let mut examples: Vec<&[u8]> = vec![b""; templates.len()];
+        for (pattern, template) in self.patterns.iter().zip(of) {
+            let (tally, logger) = &mut tallies[*template as usize];
+            merge(tally, &pattern.tally);
+            let example = &mut examples[*template as usize];
+            if example.is_empty() {
+                *example = &pattern.example;
+            }
+            if pattern.tally.before > 0 || pattern.tally.hours.total() > 0 {
+                *logger = pattern.logger;
+            }
+        }
+        let told_one = |(template, ((tally, logger), example)): (Template, ((Tally, u32), &[u8]))| Counted {
+            example: if example.is_empty() { template.example } else { told(example) },
+            logger: self.loggers.get(logger as usize).map(|(name, _)| told(name)).unwrap_or_default(),
+            variables: template.variables.iter().map(Variable::of).collect(),
+            ..Counted::of(&tally, template.text)
+        };
+        templates.into_iter().zip(tallies.into_iter().zip(examples)).map(told_one).collect()
+    }
+}

@@ -1,0 +1,109 @@
+use std::sync::atomic::AtomicU64;
+use std::sync::Arc;
+
+use super::*;
+use crate::query::scan::Input;
+use crate::query::when::Zone;
+
+const LOG: &str = "2026-11-20 09:00:00,000 - shop.orders - INFO - Order 1 paid
+2026-11-20 09:59:59,999 - shop.orders - INFO - Order 2 paid
+2026-11-20 10:00:00,000 - shop.mail - WARNING - SMTP slow: 900 ms
+2026-11-20 10:00:01,000 - shop.orders - ERROR - Order 3 failed
+Traceback (most recent call last):
+  File \"/srv/shop.py\", line 7, in pay
+    raise ValueError(3)
+ValueError: 3
+2026-11-20 11:00:01,000 - shop.orders - ERROR - Order 4 failed
+Traceback (most recent call last):
+  File \"/srv/shop.py\", line 9, in pay
+    raise ValueError(4)
+ValueError: 4
+";
+
+fn analyzed(text: &str, options: Options) -> Report {
+    let zone = Arc::new(Zone::fixed(0));
+    let mut records = Records::new(Input::memory(text.into()), &[], zone, 0).unwrap();
+    let mut analyzer = Analyzer::new(options, 0).unwrap();
+    analyzer.read(&mut records, Side::Now, &AtomicU64::new(0), &mut |_| Wanted::Yes).unwrap();
+    analyzer.report()
+}
+
+#[test]
+fn every_record_is_counted_by_level_hour_logger_and_pattern() {
+    let report = analyzed(LOG, Options::default());
+    assert_eq!((report.records, report.levels), (5, [0, 0, 2, 1, 2, 0]));
+    let first = report.now.first.unwrap() / HOUR;
+    let hours: Vec<_> =
+        report.hours.iter().map(|(hour, levels)| (hour.unwrap() - first, levels.iter().sum::<u64>())).collect();
+    assert_eq!(hours, [(0, 2), (1, 2), (2, 1)]);
+    let told = |all: &[Counted]| all.iter().map(|one| (one.text.clone(), one.count)).collect::<Vec<_>>();
+    assert_eq!(told(&report.loggers), [("shop.orders".into(), 4), ("shop.mail".into(), 1)]);
+    let patterns = told(&report.patterns);
+    assert_eq!(patterns[0], ("Order <*> failed".into(), 2));
+    assert_eq!(patterns[1], ("Order <*> paid".into(), 2));
+    assert_eq!(report.patterns[0].levels, [0, 0, 0, 0, 2, 0]);
+}
+
+#[test]
+fn tracebacks_of_one_fingerprint_are_one_error_with_its_span_and_an_example() {
+    let report = analyzed(LOG, Options::default());
+    assert_eq!(report.errors.len(), 1);
+    let error = &report.errors[0];
+    assert_eq!((&*error.text, error.count), ("ValueError: 3", 2));
+    assert_eq!(error.last.unwrap() - error.first.unwrap(), HOUR);
+    assert_eq!(error.frames, ["/srv/shop.py in pay"]);
+    assert!(error.example.contains("Order 3 failed"));
+}
+
+#[test]
+fn known_issues_are_found_in_warnings_and_in_tracebacks_but_not_in_chatter() {
+    let rules = vec!["SMTP slow".into(), "ValueError".into(), "paid".into()];
+    let report = analyzed(LOG, Options { rules, ..Options::default() });
+    assert_eq!(report.issues.iter().map(|issue| issue.count).collect::<Vec<_>>(), [1, 2, 0]);
+}
+
+#[test]
+fn what_was_before_the_boundary_is_only_compared_with() {
+    let boundary = analyzed(LOG, Options::default()).now.first.unwrap() + HOUR;
+    let report = analyzed(LOG, Options { boundary: Some(boundary), ..Options::default() });
+    assert_eq!((report.before.records, report.now.records), (2, 3));
+    let paid = report.patterns.iter().find(|pattern| pattern.text == "Order <*> paid").unwrap();
+    assert_eq!((paid.before, paid.count), (2, 0));
+}
+
+#[test]
+fn examples_are_of_what_is_where_that_is_compared_with_what_was() {
+    let boundary = analyzed(LOG, Options::default()).now.first.unwrap() + 2 * HOUR;
+    let rules = vec!["ValueError".into(), "SMTP slow".into()];
+    let report = analyzed(LOG, Options { boundary: Some(boundary), rules, ..Options::default() });
+    let failed = report.patterns.iter().find(|pattern| pattern.text == "Order <*> failed").unwrap();
+    assert_eq!((failed.before, failed.count, &*failed.example), (1, 1, "Order 4 failed"));
+    let error = &report.errors[0];
+    assert_eq!((error.before, error.count, &*error.text), (1, 1, "ValueError: 4"));
+    assert!(error.example.contains("Order 4 failed"));
+    assert!(report.issues[0].example.contains("Order 4 failed"));
+    let paid = report.patterns.iter().find(|pattern| pattern.text == "Order <*> paid").unwrap();
+    assert_eq!(paid.example, "Order 1 paid", "what is no more is shown as it was");
+}
+
+#[test]
+fn the_level_asked_for_is_the_least() {
+    assert_eq!(analyzed(LOG, Options { level: 40, ..Options::default() }).levels, [0, 0, 0, 0, 2, 0]);
+}
+
+#[test]
+fn a_wrong_rule_is_refused_by_name() {
+    let error = Analyzer::new(Options { rules: vec!["(".into()], ..Options::default() }, 0).err().unwrap();
+    assert!(error.to_string().starts_with("rules: "), "{error}");
+}
+
+#[test]
+fn many_hours_are_counted_in_wider_spans_and_none_is_lost() {
+    let mut hours = Hours::default();
+    for hour in (0..3000).rev() {
+        hours.add(hour, 2);
+    }
+    hours.add(i64::MIN, 0);
+    assert_eq!(hours.total(), 3001);
+    assert!(hours.spans().len() <= 401);
+}

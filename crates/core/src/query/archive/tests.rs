@@ -1,0 +1,149 @@
+use super::*;
+use crate::query::columnar::restore;
+
+/// What a log of these bytes becomes, and comes back as.
+fn through(text: &[u8]) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, packed, back) =
+        (folder.path().join("x.log"), folder.path().join("x.parquet"), folder.path().join("back"));
+    std::fs::write(&log, text).unwrap();
+    pack(&log, &packed).unwrap();
+    assert_eq!(restore(&packed, &back).unwrap(), text.len() as u64);
+    std::fs::read(back).unwrap()
+}
+
+#[test]
+fn every_byte_of_any_log_comes_back() {
+    let long = format!("2026-11-20 09:00:00,001 - a - INFO - {}\n", "x1 ".repeat(200));
+    let logs: &[&[u8]] = &[
+        b"",
+        b"\n",
+        b"\n\n\nx\n\n\n",
+        b"no newline at the end 7",
+        b"\xef\xbb\xbf2026-11-20 09:00:00,001 - a - INFO - with a mark\r\n",
+        b"2026-11-20 09:00:00,001 - a - INFO - one 1\r\n2026-11-20 09:00:00,001 - a - INFO - two 2\r\n",
+        b"2026-11-20T09:00:00.000123Z INFO a holds <*> itself\n2026-11-20 09:00:00 and <time ,3>\n",
+        b"2026-11-20 09:00:00,001 - a - ERROR - bytes \xff\xfe 1\n\x00\x01\n",
+        b"{\"ts\":\"2026-11-20 09:00:00,001\",\"level\":\"INFO\",\"message\":\"m 1\"}\n",
+        b"2026-02-31 09:00:00,001 - no such day\n0000-01-01 00:00:00 - a\n9999-12-31 23:59:59.999999 - b\n",
+        b"2026-11-20 09:00:00,001 - a - ERROR - e 1\nTraceback (most recent call last):\n  File \"x.py\", line 3, in f\nValueError: 3\n\n\n2026-11-20 09:00:01,001 - a - INFO - i\n",
+        long.as_bytes(),
+    ];
+    for log in logs {
+        assert_eq!(through(log), *log, "{}", String::from_utf8_lossy(log));
+    }
+}
+
+#[test]
+fn rows_of_different_templates_come_back_in_their_order() {
+    let text: String = (0..9000)
+        .map(|n| match n % 3 {
+            0 => format!("2026-11-20 09:00:00,{:03} - a - INFO - Order {n} paid\n", n % 1000),
+            1 => format!("2026-11-20 09:00:00,{:03} - b - WARNING - Slow {n} ms at 10.0.0.{}\n", n % 1000, n % 250),
+            _ => format!("no time here {n}\n"),
+        })
+        .collect();
+    assert_eq!(through(text.as_bytes()), text.as_bytes());
+}
+
+/// What is left of an archive that is asked.
+fn left(packed: &std::path::Path, asked: &columnar::Asked<'_>) -> String {
+    let mut restored = columnar::Restored::open(File::open(packed).unwrap()).unwrap();
+    restored.narrow(asked).unwrap();
+    let mut left = String::new();
+    restored.read_to_string(&mut left).unwrap();
+    left
+}
+
+/// What is left of an archive that is searched for a text.
+fn narrowed(packed: &std::path::Path, text: &str) -> String {
+    let lower = text.to_ascii_lowercase();
+    let find = |bytes: &[u8]| memchr::memmem::find(&bytes.to_ascii_lowercase(), lower.as_bytes()).is_some();
+    left(packed, &columnar::Asked { text: Some((text.as_bytes(), &find)), ..columnar::Asked::default() })
+}
+
+fn holding<'a>(text: &'a str, needle: &str) -> Vec<&'a str> {
+    let needle = needle.to_ascii_lowercase();
+    text.lines().filter(|line| line.to_ascii_lowercase().contains(&needle)).collect()
+}
+
+#[test]
+fn a_search_misses_no_row_wherever_its_text_stands_and_leaves_out_what_cannot_hold_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, packed) = (folder.path().join("x.log"), folder.path().join("x.parquet"));
+    let text: String = (0..900)
+        .map(|n| match n % 3 {
+            0 => format!("2026-11-20 09:00:00,{n:03} - shop.a - INFO - Order {n} paid by user{n}\n"),
+            1 => format!("2026-11-20 09:00:01,{n:03} - shop.b - WARNING - Slow: {n}ms at 10.0.0.{}\n", n % 250),
+            _ => format!("2026-11-20 09:00:02,{n:03} - shop.c - ERROR - [{n:x}] <*> failed{}\n", n * n),
+        })
+        .collect();
+    std::fs::write(&log, &text).unwrap();
+    pack(&log, &packed).unwrap();
+    for line in text.lines().skip(600).take(3) {
+        for length in [2, 5, 13] {
+            for start in (0..line.len() - length).step_by(2) {
+                let needle = &line[start..start + length];
+                assert_eq!(holding(&narrowed(&packed, needle), needle), holding(&text, needle), "{needle:?}");
+            }
+        }
+    }
+    assert_eq!(narrowed(&packed, "nowhere"), "");
+    assert_eq!(narrowed(&packed, "USER777"), "2026-11-20 09:00:00,777 - shop.a - INFO - Order 777 paid by user777\n");
+}
+
+#[test]
+fn rows_of_other_levels_and_times_are_left_out_and_those_without_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, packed) = (folder.path().join("x.log"), folder.path().join("x.parquet"));
+    let line = |n: i32| {
+        let level = if n % 100 == 0 { "ERROR" } else { "INFO" };
+        format!("2026-11-20 09:{:02}:{:02},000 - shop - {level} - Order {n}\n", n / 60, n % 60)
+    };
+    let text = (0..3600).map(line).collect::<Vec<_>>().concat();
+    std::fs::write(&log, &text).unwrap();
+    pack(&log, &packed).unwrap();
+    let asked = columnar::Asked { levels: Some((40, i32::MAX)), ..columnar::Asked::default() };
+    assert_eq!(left(&packed, &asked).lines().collect::<Vec<_>>(), holding(&text, "ERROR"));
+    let second = |n: i64| (1_795_165_200 + n) * 1_000_000; // 2026-11-20T09:00:00Z
+    let asked = columnar::Asked { times: Some((second(100), second(200))), ..columnar::Asked::default() };
+    let wanted: Vec<&str> = text.lines().skip(100).take(101).collect();
+    assert_eq!(left(&packed, &asked).lines().collect::<Vec<_>>(), wanted);
+    std::fs::write(&log, "no time at all\n").unwrap();
+    pack(&log, &packed).unwrap();
+    assert_eq!(left(&packed, &asked), "no time at all\n");
+    let asked = columnar::Asked { levels: Some((40, i32::MAX)), ..columnar::Asked::default() };
+    assert_eq!(left(&packed, &asked), "");
+}
+
+#[test]
+fn times_are_kept_as_finely_as_the_log_tells_them() {
+    for (stamp, wanted) in [("09:00:00,001", "MILLIS"), ("09:00:00.000123", "MICROS"), ("09:00:00", "MILLIS")] {
+        let text = format!("2026-11-20 {stamp} - a - INFO - m\n");
+        assert_eq!(through(text.as_bytes()), text.as_bytes());
+        let folder = tempfile::tempdir().unwrap();
+        let (log, packed) = (folder.path().join("x.log"), folder.path().join("x.parquet"));
+        std::fs::write(&log, &text).unwrap();
+        pack(&log, &packed).unwrap();
+        let reader = parquet::file::serialized_reader::SerializedFileReader::new(File::open(&packed).unwrap()).unwrap();
+        let schema = parquet::file::reader::FileReader::metadata(&reader).file_metadata().schema_descr_ptr();
+        assert_eq!(Unit::of(schema.column(TIME).logical_type_ref()).unwrap().word(), wanted, "{stamp}");
+    }
+}
+
+#[test]
+fn what_is_no_archive_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.parquet");
+    std::fs::write(&path, b"PAR1 not one").unwrap();
+    assert!(restore(&path, &folder.path().join("back")).is_err());
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(32))]
+    #[test]
+    fn any_bytes_come_back(lines in proptest::collection::vec("[ -~]{0,30}|2026-11-20 0[0-9]:00:0[0-9],123 - [a-z]{1,3} - INFO - [ -~]{0,20}|\\PC{0,9}", 0..30), end in "\n?") {
+        let text = lines.join("\n") + &end;
+        proptest::prop_assert_eq!(through(text.as_bytes()), text.as_bytes());
+    }
+}

@@ -1,0 +1,193 @@
+//! Formats: lines of anyone's log recognised, so that each gives a time, a level, a logger and a message.
+//!
+//! [`detect`] looks at a sample and says which formats a text is in; they are then tried in that order at each line. A line
+//! that none takes belongs to the record before it: tracebacks, messages of several lines. Formats that are text are a
+//! pattern in [`table`]; what is more than a pattern (JSON, logfmt, text that only has a time) has a file here.
+use std::borrow::Cow;
+
+use crate::error::Result;
+use crate::query::when::Clock;
+
+pub mod example;
+pub mod json;
+pub mod layout;
+pub mod level;
+pub mod logfmt;
+mod quick;
+mod strings;
+pub mod table;
+pub mod timed;
+mod vocabulary;
+
+pub use strings::unescape;
+
+/// Where a record has no time of its own.
+pub const NO_TIME: i64 = i64::MIN;
+
+/// A part of a line, as offsets from its start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Span {
+    pub start: u32,
+    pub end: u32,
+}
+
+impl Span {
+    pub fn new(start: usize, end: usize) -> Self {
+        Self { start: start as u32, end: end as u32 }
+    }
+
+    /// The same part of a longer line, in which it stands so far behind.
+    #[must_use]
+    pub fn after(self, offset: usize) -> Self {
+        Self { start: self.start + offset as u32, end: self.end + offset as u32 }
+    }
+
+    pub fn of(self, line: &[u8]) -> &[u8] {
+        line.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+
+    pub fn is_empty(self) -> bool {
+        self.start == self.end
+    }
+}
+
+/// What the first line of a record says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// Nanoseconds since the epoch; [`NO_TIME`].
+    pub time: i64,
+    /// As `logging` numbers levels; 0 where none is known.
+    pub level: i32,
+    pub logger: Span,
+    pub message: Span,
+    /// An exception that the first line holds (JSON).
+    pub exception: Span,
+    /// The spans are JSON strings without their quotes, and hold escapes.
+    pub escaped: bool,
+}
+
+impl Head {
+    fn message_only(message: Span) -> Self {
+        Self { time: NO_TIME, level: 0, logger: Span::default(), message, exception: Span::default(), escaped: false }
+    }
+}
+
+/// One way of writing records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Format {
+    Layout(layout::Layout),
+    Json,
+    Logfmt,
+    /// A time at the head, and what can be made of the rest.
+    Timed,
+    /// Text without times: each line that is not indented is a record.
+    Plain,
+}
+
+impl Format {
+    /// From a `logging` format string (`%`, `{` or `$` style), the name of a known format, or an example line.
+    pub fn given(text: &str, date_format: Option<&str>) -> Result<Self> {
+        if let Some(format) = table::named(text) {
+            return Ok(format);
+        }
+        if layout::is_pattern(text) {
+            return layout::Layout::compile(text, date_format).map(Self::Layout);
+        }
+        example::learn(text).map(Self::Layout)
+    }
+
+    /// A format of the table, by the name it is shown by.
+    pub fn named(name: &str) -> Option<Self> {
+        table::named(name)
+    }
+
+    /// The name it is shown by.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Layout(layout) => layout.name(),
+            Self::Json => "json",
+            Self::Logfmt => "logfmt",
+            Self::Timed => "timed",
+            Self::Plain => "plain",
+        }
+    }
+
+    /// Whether each of its records has a time.
+    pub fn is_timed(&self) -> bool {
+        match self {
+            Self::Layout(layout) => layout.is_timed(),
+            Self::Timed => true,
+            Self::Json | Self::Logfmt | Self::Plain => false,
+        }
+    }
+
+    /// What the line says, if a record of this format begins with it.
+    #[inline]
+    pub fn head(&self, line: &[u8], clock: &mut Clock) -> Option<Head> {
+        // A line that is indented goes on with what was before it, whatever it holds.
+        if matches!(line.first(), None | Some(b' ' | b'\t' | b'\r')) {
+            return None;
+        }
+        match self {
+            Self::Layout(layout) => layout.head(line, clock),
+            Self::Json => json::head(line, clock),
+            Self::Logfmt => logfmt::head(line, clock),
+            Self::Timed => timed::head(line, clock),
+            Self::Plain => Some(Head::message_only(Span::new(0, line.len()))),
+        }
+    }
+
+    /// Calls `take` with each named value of a record's first line that is not time, level, logger or message.
+    pub fn fields<'a>(&self, line: &'a [u8], clock: &mut Clock, take: &mut dyn FnMut(&str, Cow<'a, [u8]>)) {
+        match self {
+            Self::Layout(layout) => layout.fields(line, clock, take),
+            Self::Json => json::fields(line, take),
+            Self::Logfmt => logfmt::fields(line, take),
+            Self::Timed | Self::Plain => {}
+        }
+    }
+}
+
+/// Lines of a sample that are looked at.
+const LOOK_AT: usize = 400;
+
+/// The formats of a text, the commonest first; `known` (from configuration or the command) are tried before the table.
+///
+/// A specific format wins over a looser one that takes the same lines. Where nothing is recognised: [`Format::Plain`].
+pub fn detect(sample: &[u8], known: &[Format], clock: &mut Clock) -> Vec<Format> {
+    let lines: Vec<&[u8]> = sample
+        .split(|byte| *byte == b'\n')
+        .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+        .filter(|line| !matches!(line.first(), None | Some(b' ' | b'\t')))
+        .take(LOOK_AT)
+        .collect();
+    let mut taken = vec![false; lines.len()];
+    let mut found: Vec<(usize, Format)> = Vec::new();
+    let loose = [Format::Timed];
+    for format in known.iter().chain(table::all()).chain(&loose) {
+        let mut count = 0;
+        for (line, taken) in lines.iter().zip(&mut taken) {
+            if !*taken && format.head(line, clock).is_some() {
+                *taken = true;
+                count += 1;
+            }
+        }
+        if count > 0 {
+            found.push((count, format.clone()));
+        }
+    }
+    let timed: usize = found.iter().filter(|(_, format)| format.is_timed()).map(|(count, _)| count).sum();
+    // In a text with times, a line such as "ERROR: x" is more often part of a message than a record.
+    let least = lines.len() / 20;
+    found.retain(|(count, format)| format.is_timed() || timed == 0 || *count > least);
+    found.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
+    let mut formats: Vec<Format> = found.into_iter().map(|(_, format)| format).collect();
+    if formats.is_empty() {
+        formats.push(Format::Plain);
+    }
+    formats
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -1,0 +1,199 @@
+//! Where bytes come from: a plain file, a compressed one, a stream, memory.
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use super::changed::Changed;
+use super::colours::Coloured;
+use crate::error::{Error, Result};
+use crate::query::columnar::{Asked, Restored, MAGIC};
+use crate::query::formats::Format;
+use crate::sinks::names::Form;
+
+/// A compressed file that grows beyond this many bytes …
+const BOMB_BYTES: u64 = 1 << 30;
+/// … and this many times its size is no log: logs shrink to a fifth, those that repeat themselves to a hundredth.
+const BOMB_RATIO: u64 = 400;
+/// zstd may ask for a window of up to 2 GB; what needs more than 2^25 bytes is refused.
+const WINDOW_LOG: u32 = 25;
+
+/// A source of bytes.
+pub enum Input {
+    /// Read anywhere, by position.
+    File {
+        file: File,
+        position: u64,
+    },
+    /// Read from begin to end.
+    Stream(Box<dyn Read + Send + Sync>),
+    /// An archive, read from begin to end. (The lock is only there because pages cannot be shared by threads.)
+    Columns(Box<Mutex<Restored>>),
+    Memory {
+        bytes: Vec<u8>,
+        position: usize,
+    },
+    /// Any of these without its terminal codes.
+    Coloured(Box<Coloured>),
+    /// Any of these as other text.
+    Changed(Box<Changed>),
+}
+
+impl Input {
+    /// Opens a file; what is compressed is known by its first bytes, whatever its name.
+    pub fn open(path: &Path) -> Result<Self> {
+        let failed = |source: io::Error| Error::io("open", path, source);
+        let file = File::open(path).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
+        if metadata.is_dir() {
+            return Err(failed(io::Error::from_raw_os_error(libc::EISDIR)));
+        }
+        if !metadata.is_file() {
+            return Ok(Self::Stream(Box::new(file)));
+        }
+        Self::of_file(file).map_err(failed)
+    }
+
+    /// As [`Input::open`], of a regular file that is open.
+    pub fn of_file(file: File) -> io::Result<Self> {
+        let size = file.metadata()?.len();
+        let mut magic = [0; 4];
+        let read = file.read_at(&mut magic, 0)?;
+        Ok(match form(&magic[..read]) {
+            Form::Plain => Self::File { file, position: 0 },
+            Form::Gzip => Self::Stream(Box::new(Bounded::new(flate2::read::MultiGzDecoder::new(file), size))),
+            Form::Parquet => {
+                let restored = Restored::open(file).map_err(|error| io::Error::other(error.to_string()))?;
+                Self::Columns(Box::new(Mutex::new(restored)))
+            }
+            Form::Zstd => {
+                let mut decoder = zstd::stream::read::Decoder::new(file)?;
+                decoder.window_log_max(WINDOW_LOG)?;
+                Self::Stream(Box::new(Bounded::new(decoder, size)))
+            }
+        })
+    }
+
+    pub fn memory(bytes: Vec<u8>) -> Self {
+        Self::Memory { bytes, position: 0 }
+    }
+
+    /// The size, where the source can be read anywhere.
+    pub fn size(&self) -> Option<u64> {
+        match self {
+            Self::File { file, .. } => file.metadata().ok().map(|metadata| metadata.len()),
+            Self::Memory { bytes, .. } => Some(bytes.len() as u64),
+            Self::Stream(_) | Self::Columns(_) | Self::Coloured(_) | Self::Changed(_) => None,
+        }
+    }
+
+    /// Fills `buffer` from a position; how much there was. Streams have no positions.
+    pub fn read_at(&self, mut buffer: &mut [u8], mut position: u64) -> io::Result<usize> {
+        let mut total = 0;
+        while !buffer.is_empty() {
+            let read = match self {
+                Self::File { file, .. } => retry(|| file.read_at(buffer, position))?,
+                Self::Memory { bytes, .. } => {
+                    bytes.get(position as usize..).map_or(Ok(0), |mut rest| rest.read(buffer))?
+                }
+                Self::Stream(_) | Self::Columns(_) | Self::Coloured(_) | Self::Changed(_) => {
+                    return Err(io::Error::from(io::ErrorKind::Unsupported))
+                }
+            };
+            if read == 0 {
+                break;
+            }
+            buffer = &mut buffer[read..];
+            position += read as u64;
+            total += read;
+        }
+        Ok(total)
+    }
+
+    /// Goes on reading from a position; streams cannot.
+    pub fn seek(&mut self, to: u64) {
+        match self {
+            Self::File { position, .. } => *position = to,
+            Self::Memory { position, bytes } => *position = (to as usize).min(bytes.len()),
+            Self::Stream(_) | Self::Columns(_) | Self::Coloured(_) | Self::Changed(_) => {}
+        }
+    }
+
+    /// From here on an archive may leave out records that do not answer; others cannot. See [`Asked`].
+    pub fn narrow(&mut self, asked: &Asked<'_>) -> io::Result<()> {
+        let Self::Columns(columns) = self else { return Ok(()) };
+        let columns = columns.get_mut().unwrap_or_else(PoisonError::into_inner);
+        columns.narrow(asked).map_err(|error| io::Error::other(error.to_string()))
+    }
+
+    /// The formats that an archive was cut into records by; none of others.
+    pub fn formats(&mut self) -> Vec<Format> {
+        let Self::Columns(columns) = self else { return Vec::new() };
+        columns.get_mut().unwrap_or_else(PoisonError::into_inner).formats().to_vec()
+    }
+
+    /// The next bytes; 0 at the end.
+    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::File { file, position } => {
+                let read = retry(|| file.read_at(buffer, *position))?;
+                *position += read as u64;
+                Ok(read)
+            }
+            Self::Stream(stream) => retry(|| stream.read(buffer)),
+            Self::Coloured(coloured) => coloured.read(buffer),
+            Self::Changed(changed) => changed.read(buffer),
+            Self::Columns(columns) => columns.get_mut().unwrap_or_else(PoisonError::into_inner).read(buffer),
+            Self::Memory { bytes, position } => {
+                let read = (&bytes[*position..]).read(buffer)?;
+                *position += read;
+                Ok(read)
+            }
+        }
+    }
+}
+
+fn retry(mut read: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match read() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}
+
+fn form(magic: &[u8]) -> Form {
+    match magic {
+        [0x1f, 0x8b, ..] => Form::Gzip,
+        [0x28, 0xb5, 0x2f, 0xfd] => Form::Zstd,
+        magic if magic == MAGIC => Form::Parquet,
+        _ => Form::Plain,
+    }
+}
+
+/// Refuses to unpack what was made to fill a disk or a night.
+struct Bounded<R> {
+    inner: R,
+    packed: u64,
+    unpacked: u64,
+}
+
+impl<R> Bounded<R> {
+    fn new(inner: R, packed: u64) -> Self {
+        Self { inner, packed, unpacked: 0 }
+    }
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.unpacked += read as u64;
+        if self.unpacked > BOMB_BYTES && self.unpacked / self.packed.max(1) > BOMB_RATIO {
+            return Err(io::Error::other(format!(
+                "it unpacks to more than {BOMB_RATIO} times its size; unpack it by hand if it is a log"
+            )));
+        }
+        Ok(read)
+    }
+}

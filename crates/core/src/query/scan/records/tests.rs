@@ -1,0 +1,184 @@
+use std::fmt::Write;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::query::when::Zone;
+
+fn open(text: &[u8]) -> Records {
+    Records::new(Input::memory(text.to_vec()), &[], Arc::new(Zone::fixed(0)), 1_795_183_387).unwrap()
+}
+
+/// (time after 2026-11-20T14:03:07Z in seconds, level, message, exception) of each record.
+fn all(text: &str) -> Vec<(i64, i32, String, String)> {
+    let mut records = open(text.as_bytes());
+    let mut found = Vec::new();
+    while let Some(record) = records.next_record().unwrap() {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let time = if record.time == NO_TIME { -1 } else { record.time / 1_000_000_000 - 1_795_183_387 };
+        found.push((time, record.level, text(record.message), text(record.exception)));
+    }
+    found
+}
+
+fn expected(rows: &[(i64, i32, &str, &str)]) -> Vec<(i64, i32, String, String)> {
+    rows.iter()
+        .map(|(time, level, message, exception)| (*time, *level, (*message).to_owned(), (*exception).to_owned()))
+        .collect()
+}
+
+#[test]
+fn a_traceback_belongs_to_its_record() {
+    let text = "2026-11-20 14:03:07 - a - ERROR - it\n  goes on\nTraceback (most recent call last):\n  File\nValueError: 2026-11-20 14:03:07 - a - INFO - x\n\n2026-11-20 14:03:08 - a - INFO - b\n";
+    let traceback = "Traceback (most recent call last):\n  File\nValueError: 2026-11-20 14:03:07 - a - INFO - x";
+    assert_eq!(all(text), expected(&[(0, 40, "it\n  goes on", traceback), (1, 20, "b", "")]));
+    let plain = "one\n  two\nTraceback (most recent call last):\n  File\nValueError: x\nthree\n";
+    let rows = all(plain);
+    assert_eq!(
+        rows,
+        expected(&[
+            (-1, 0, "one\n  two", "Traceback (most recent call last):\n  File\nValueError: x"),
+            (-1, 0, "three", "")
+        ])
+    );
+}
+
+#[test]
+fn a_group_of_exceptions_belongs_to_its_record() {
+    let group = "  + Exception Group Traceback (most recent call last):\n  |   File \"a.py\", line 3, in f\n  | ExceptionGroup: no (1 sub-exception)\n  +-+---------------- 1 ----------------\n    | ValueError: 1\n    +------------------------------------";
+    let text = format!("2026-11-20 14:03:07 - a - ERROR - it\n{group}\n2026-11-20 14:03:08 - a - INFO - b\n");
+    assert_eq!(all(&text), expected(&[(0, 40, "it", group), (1, 20, "b", "")]));
+    assert_eq!(all(&format!("it\n{group}\nb\n")), expected(&[(-1, 0, "it", group), (-1, 0, "b", "")]));
+}
+
+#[test]
+fn nulls_make_no_binary_of_a_log_whose_format_is_recognised() {
+    let line = "2026-11-20 14:03:07 - a - INFO - ";
+    for (text, binary) in [
+        (format!("{line}a\0b\n"), false),
+        (format!("{}{line}b\n", "\0".repeat(700_000)), false),
+        ("a\0b\n".to_owned(), true),
+        ("\0\u{1}\n".to_owned(), true),
+        ("\0".repeat(9), true),
+        (String::new(), false),
+        ("\u{feff}".to_owned(), false),
+    ] {
+        let mut records = open(text.as_bytes());
+        assert_eq!(records.is_binary(), binary, "{:?}", text.get(..40));
+        if !binary && !text.is_empty() && text != "\u{feff}" {
+            assert!(records.next_record().unwrap().unwrap().message.ends_with(b"b"));
+        }
+    }
+}
+
+#[test]
+fn utf16_is_read_as_text() {
+    let text = "2026-11-20 14:03:07 - a - INFO - größer\r\n2026-11-20 14:03:08 - a - INFO - y\r\n";
+    let bytes: Vec<u8> = format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let mut records = open(&bytes);
+    assert!(!records.is_binary());
+    assert_eq!(records.next_record().unwrap().unwrap().message, "größer".as_bytes());
+    assert_eq!(records.next_record().unwrap().unwrap().message, b"y");
+    assert!(records.next_record().unwrap().is_none());
+}
+
+#[test]
+fn carriage_returns_and_a_missing_last_newline_change_nothing() {
+    let text = "\u{feff}2026-11-20 14:03:07 - a - INFO - x\r\n2026-11-20 14:03:08 - a - INFO - y\r\n\r\n2026-11-20 14:03:09 - a - INFO - z";
+    assert_eq!(all(text), expected(&[(0, 20, "x", ""), (1, 20, "y", ""), (2, 20, "z", "")]));
+}
+
+#[test]
+fn json_records_are_decoded() {
+    let text = "{\"ts\":\"2026-11-20 14:03:07,000\",\"level\":\"ERROR\",\"logger\":\"a\",\"message\":\"a \\\"b\\\"\",\"exc_info\":\"T\\nV\"}\n";
+    assert_eq!(all(text), expected(&[(0, 40, "a \"b\"", "T\nV")]));
+}
+
+#[test]
+fn the_traceback_that_loguru_appends_to_its_text_is_the_records() {
+    let text = r#"{"text": "2026-11-20 14:03:07.000 | ERROR | m:f:1 - it\nTraceback (most recent call last):\n\n> File \"a.py\", line 3, in f\n\nValueError: x\n", "record": {"exception": {"type": "ValueError", "value": "x", "traceback": true}, "level": {"name": "ERROR", "no": 40}, "message": "it", "name": "m", "time": {"repr": "2026-11-20 14:03:07+00:00", "timestamp": 1795183387.0}}}"#;
+    let traceback = "Traceback (most recent call last):\n\n> File \"a.py\", line 3, in f\n\nValueError: x";
+    assert_eq!(all(text), expected(&[(0, 40, "it", traceback)]));
+}
+
+#[test]
+fn records_of_opentelemetrys_own_json_are_read_one_by_one() {
+    let record = |second: i64, text: &str| {
+        let time = (1_795_183_387 + second) * 1_000_000_000;
+        format!(
+            r#"{{"timeUnixNano":"{time}","severityNumber":17,"body":{{"stringValue":"{text}"}},"attributes":[{{"key":"exception.stacktrace","value":{{"stringValue":"T\nV"}}}}]}}"#
+        )
+    };
+    let request =
+        format!(r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{},{}]}}]}}]}}"#, record(0, "a"), record(1, "b"));
+    let want = [(0, 40, "a", "T\nV"), (1, 40, "b", "T\nV"), (2, 40, "c", "T\nV")];
+    assert_eq!(all(&format!("{request}\n{}\n", record(2, "c"))), expected(&want));
+}
+
+#[test]
+fn what_has_no_time_takes_that_of_the_record_before() {
+    let text = "{\"message\":\"a\"}\n{\"message\":\"b\",\"time\":1795183388}\n{\"message\":\"c\"}\n";
+    assert_eq!(all(text), expected(&[(-1, 0, "a", ""), (1, 0, "b", ""), (1, 0, "c", "")]));
+}
+
+#[test]
+fn a_line_without_end_is_cut_and_the_next_record_is_found() {
+    let mut text = b"2026-11-20 14:03:07 - a - INFO - ".to_vec();
+    text.resize(3 * LONGEST, b'x');
+    text.extend_from_slice(b"\n2026-11-20 14:03:08 - a - INFO - y\n");
+    let mut records = open(&text);
+    assert!(records.next_record().unwrap().unwrap().raw.len() <= LONGEST + BLOCK);
+    assert_eq!(records.next_record().unwrap().unwrap().message, b"y");
+    assert!(records.next_record().unwrap().is_none());
+    assert_eq!(records.cut(), 1);
+    records.forget_cut();
+    records.align(1_000_000, 0).unwrap();
+    assert_eq!(records.next_record().unwrap().unwrap().message, b"y");
+    assert_eq!(records.cut(), 0, "what begins before is not looked at");
+    assert!(records.buffer.capacity() <= 2 * (LONGEST + BLOCK));
+    let mut records = open(&text);
+    assert!(records.skip_to(&mut |bytes| memmem::find(bytes, b"- y")).unwrap());
+    assert_eq!(records.cut(), 1);
+    assert_eq!(records.next_record().unwrap().unwrap().message, b"y");
+}
+
+#[test]
+fn skipping_finds_each_record_that_holds_a_text() {
+    let mut text = String::new();
+    for i in 0..20_000 {
+        writeln!(text, "2026-11-20 14:03:07 - a - INFO - number {i}").unwrap();
+        if i % 1000 == 999 {
+            text += "Traceback (most recent call last):\n  File needle\nValueError: x\n";
+        }
+    }
+    let mut records = open(text.as_bytes());
+    let mut found = 0;
+    while records.skip_to(&mut |bytes| memmem::find(bytes, b"needle")).unwrap() {
+        let record = records.next_record().unwrap().unwrap();
+        assert!(record.message.ends_with(format!("{}", found * 1000 + 999).as_bytes()));
+        found += 1;
+    }
+    assert_eq!(found, 20);
+}
+
+proptest! {
+    #[test]
+    fn every_byte_of_a_text_is_in_one_record(lines in prop::collection::vec("(2026-11-20 14:03:0[0-9] - a - INFO - )?[ a-z]{0,9}", 0..30)) {
+        let text = lines.join("\n");
+        let mut records = open(text.as_bytes());
+        let mut whole = Vec::new();
+        while let Some(record) = records.next_record().unwrap() {
+            whole.extend(record.raw.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).map(<[u8]>::to_vec));
+        }
+        let want: Vec<Vec<u8>> = lines.iter().map(|line| line.as_bytes().to_vec()).filter(|line| !line.trim_ascii().is_empty()).collect();
+        let trim = |lines: Vec<Vec<u8>>| lines.into_iter().map(|line| line.trim_ascii_end().to_vec()).collect::<Vec<_>>();
+        prop_assert_eq!(trim(whole), trim(want));
+    }
+
+    #[test]
+    fn any_bytes_give_records(text in prop::collection::vec(any::<u8>(), 0..400)) {
+        let mut records = open(&text);
+        while records.next_record().unwrap().is_some() {}
+    }
+}

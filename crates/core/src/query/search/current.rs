@@ -1,0 +1,49 @@
+//! The file of a chain that is being read.
+use std::io;
+
+use crate::query::filter::Filter;
+use crate::query::scan::{Copies, Record, Records};
+use crate::query::when::Clock;
+
+pub struct Current {
+    pub records: Records,
+    pub file: usize,
+    pub end: u64,
+    /// What is found elsewhere.
+    pub copies: Copies,
+}
+
+impl Current {
+    /// Calls `take` with each record until it says false, and whether it answers; true at the end.
+    ///
+    /// `only_answers`: records that cannot answer are passed over unseen.
+    pub fn scan(
+        &mut self,
+        filter: &Filter,
+        clock: &mut Clock,
+        take: &mut dyn FnMut(&Record<'_>, bool, &mut Clock) -> bool,
+        only_answers: bool,
+    ) -> io::Result<bool> {
+        // What has no time of its own takes that of the record before, which must then be seen.
+        let skips = only_answers && (self.records.is_timed() || !filter.has_range());
+        let needed = filter.needed().filter(|_| skips);
+        loop {
+            if let Some(needed) = &needed {
+                if !self.records.skip_to(&mut |bytes| needed(bytes))? {
+                    return Ok(true);
+                }
+            }
+            if self.records.position() >= self.end {
+                return Ok(true);
+            }
+            let Some(record) = self.records.next_record()? else { return Ok(true) };
+            if self.copies.has(&record) {
+                continue;
+            }
+            let answers = filter.matches(&record, clock);
+            if (answers || !only_answers) && !take(&record, answers, clock) {
+                return Ok(false);
+            }
+        }
+    }
+}
