@@ -11,7 +11,14 @@ PAGE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
 
 
 def source(name: str) -> str:
-    return (CORE / f"{name}.rs").read_text(encoding="utf-8")
+    """The text of a module of the core, whichever part it stands in."""
+    (path,) = [*CORE.glob(f"{name}.rs"), *CORE.glob(f"*/{name}.rs")]
+    return path.read_text(encoding="utf-8")
+
+
+def modules(path: Path) -> list[str]:
+    """What a file declares that is not for tests alone."""
+    return re.findall(r"^pub mod (\w+);", path.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def constant(module: str, name: str) -> int:
@@ -109,11 +116,39 @@ def test_the_bounds_that_are_named() -> None:
     assert f"at most {float(exits[1]):g} seconds" in PAGE
 
 
+def in_order() -> list[str]:
+    """Every module of the core, as `part` or `part/module`, each part before its modules."""
+    parts = modules(CORE / "lib.rs")
+    below = {part: modules(CORE / f"{part}.rs") if (CORE / part).is_dir() else [] for part in parts}
+    return [name for part in parts for name in (part, *(f"{part}/{module}" for module in below[part]))]
+
+
 def test_the_map_names_every_module_in_the_cores_order() -> None:
-    listed = re.findall(r"^pub mod (\w+);", source("lib"), re.MULTILINE)
     tree = section("The tree").partition("crates/core/src/")[2].partition("crates/py/src/")[0]
-    named = [word for line in tree.splitlines()[1:] for word in re.split(r"\s{3,}", line.strip())[0].split()]
-    assert named == listed
+    named: list[str] = []
+    for line in tree.splitlines()[1:-1]:
+        part, words, *_ = re.split(r"\s{3,}", line.strip())
+        named += [part.rstrip("/"), *(f"{part}{word}" for word in words.split() if part.endswith("/"))]
+    assert [name for name in named if not name.startswith("proofs")] == in_order()
+
+
+def test_no_module_of_the_core_names_a_later_one() -> None:
+    """Its tests may (what stands below `#[cfg(test)]`, and files for tests), and comments."""
+    order = in_order()
+    later = []
+    for place, name in enumerate(order):
+        files = [CORE / f"{name}.rs", *(CORE / name).rglob("*.rs")] if "/" in name else [CORE / f"{name}.rs"]
+        # A part with a text of its own, as the spool's, stands after its modules.
+        known = {*order[: place + 1], *(other for other in order if other.startswith(f"{name}/"))}
+        for file in files:
+            if {"tests", "fuzz", "properties"} & {*file.parts, file.stem}:
+                continue
+            text = re.sub(r"//.*", "", file.read_text(encoding="utf-8")).partition("#[cfg(test)]")[0]
+            for part, module in re.findall(r"\bcrate::(\w+)(?:::([a-z_]+))?", text):
+                named = f"{part}/{module}" if f"{part}/{module}" in order else part
+                if named in order and named not in known:
+                    later.append(f"{file.relative_to(CORE)} names {named}")
+    assert not later
 
 
 def test_the_layers_are_those_that_lint_checks() -> None:
