@@ -278,6 +278,13 @@ mod tests {
     }
 
     #[test]
+    fn the_offset_of_utc_has_a_plus() {
+        let mut out = Vec::new();
+        write_rfc3339(0, 0, &mut out);
+        assert_eq!(out, b"1970-01-01T00:00:00.000000+00:00");
+    }
+
+    #[test]
     fn sql_has_a_space_and_microseconds() {
         let mut out = Vec::new();
         write_sql(1_760_845_945_123_456_789, &mut out);

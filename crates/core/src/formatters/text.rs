@@ -367,6 +367,7 @@ pub(crate) mod tests {
             Exception { kind: "E", message: "x", text: "Traceback\nE: \x07", fingerprint: 0, frames_json: "[]" };
         let failed = Record { exception: Some(exception), stack_info: Some("Stack"), ..record(&process) };
         assert_eq!(formatted("%(message)s", &failed), "it's done\nTraceback\nE: \\x07\nStack\n");
+        assert_eq!(formatted("%(message)s\n", &failed), "it's done\nTraceback\nE: \\x07\nStack\n");
     }
 
     #[test]

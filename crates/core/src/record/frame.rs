@@ -371,6 +371,12 @@ mod tests {
     }
 
     #[test]
+    fn a_records_sinks_are_read_alone_as_with_the_rest() {
+        let head = Head { time_ns: 5, site: 1, thread: 2, sinks: 0x0102_0304, level: 20 };
+        assert_eq!((sinks(&head.bytes()), Head::read(&head.bytes())), (head.sinks, Some(head)));
+    }
+
+    #[test]
     fn a_changed_byte_or_a_moved_frame_is_damage() {
         let bytes = framed(Kind::Site, 0, b"payload");
         for at in 4..bytes.len() {

@@ -200,6 +200,9 @@ fn options_widen_narrow_and_switch_off() {
     assert_cases(&redactor, &cases);
     assert!(redactor.plan("%s").render, "an own pattern may match across arguments");
 
+    let overlapping = Options { patterns: strings(&["abc", "cde"]), ..Options::default() };
+    assert_eq!(Redactor::new(overlapping).unwrap().redact_text("abcdef abc"), "***f ***");
+
     let off = Redactor::new(Options { enabled: false, ..Options::default() }).unwrap();
     assert_eq!(off.redact_text("password=x"), "password=x");
     assert!(!off.secret_key("password"));

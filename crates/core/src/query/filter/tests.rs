@@ -59,6 +59,15 @@ fn fields_are_compared_as_text_or_number() {
 }
 
 #[test]
+fn only_what_no_encoding_changes_is_looked_for_in_bytes() {
+    let needed = |query: &str| Filter::compile(query).unwrap().needed_text().map(<[u8]>::to_vec);
+    assert_eq!(needed(r#"{"where":{"text":"timed out"}}"#), Some(b"timed out".to_vec()));
+    for changed in [r#"say \"hi\""#, "über", "a/b"] {
+        assert_eq!(needed(&format!(r#"{{"where":{{"text":"{changed}"}}}}"#)), None, "{changed}");
+    }
+}
+
+#[test]
 fn a_record_without_a_time_is_in_no_range() {
     let in_range = |query| Filter::compile(query).unwrap().in_range(NO_TIME);
     assert!(in_range("{}"));
