@@ -2,10 +2,11 @@
 use std::hint::black_box;
 use std::time::Instant;
 
+use cordwood_core::formatters::escape;
 use cordwood_core::formatters::text::TextFormat;
+use cordwood_core::record::percent;
 use cordwood_core::record::value::{pack, Fields, Value, Values};
 use cordwood_core::record::{Message, Process, Record, Site, Thread};
-use cordwood_core::{escape, percent};
 
 const ROUNDS: u32 = 200_000;
 const FORMAT: &str = "%(asctime)s [%(process)d] %(name)s %(levelname)s %(funcName)s:%(lineno)d %(message)s";
