@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from dataclasses import replace
+from pathlib import Path
 from itertools import count
 
 from cordwood import _native
@@ -122,7 +123,7 @@ def lead_to(episode: Episode, place: str) -> None:
     if place == "rotate.deleted":
         episode.rules = replace(episode.rules, max_bytes=20_000, backup_count=5)
         for path in episode.logs.glob("app.log.*"):
-            if int(path.name.split(".")[2]) > episode.rules.backup_count:
+            if number(path) > episode.rules.backup_count:
                 path.unlink()  # made when more were kept: without it the gap would be between them and the new ones
     elif place.startswith("compress."):
         episode.rules = replace(episode.rules, compress=True)
@@ -132,6 +133,11 @@ def lead_to(episode: Episode, place: str) -> None:
         (episode.logs / ".cordwood" / "control").unlink(missing_ok=True)
     elif place == "sink.described":
         shutil.rmtree(episode.logs / ".cordwood" / "sinks", ignore_errors=True)
+
+
+def number(backup: Path) -> int:
+    """Of `app.log.12` and `app.log.12.gz`: 12."""
+    return int(backup.name.split(".")[2])
 
 
 def leave_half_a_batch(episode: Episode, *, and_pack: bool) -> None:
@@ -145,10 +151,10 @@ def leave_half_a_batch(episode: Episode, *, and_pack: bool) -> None:
     episode.reap_orphans()
     current = episode.logs / "app.log"
     if and_pack and current.exists():
-        numbers = [int(path.name.split(".")[2]) for path in episode.logs.glob("app.log.*")]
-        for number in sorted(numbers, reverse=True):
-            for path in episode.logs.glob(f"app.log.{number}*"):
-                path.rename(path.with_name(path.name.replace(f".log.{number}", f".log.{number + 1}")))
+        for path in sorted(episode.logs.glob("app.log.*"), key=number, reverse=True):
+            moved = path.rename(path.with_name(path.name.replace(f".{number(path)}", f".{number(path) + 1}", 1)))
+            if number(moved) > episode.rules.backup_count:
+                moved.unlink()  # nobody rotates it away any more: a gap would come between it and the others
         packed = episode.logs / "app.log.1.gz"
         whole = current.read_bytes().rpartition(b"\n")  # a torn line's piece would stay where it is
         packed.write_bytes(gzip.compress(whole[0] + whole[1]))
