@@ -9,8 +9,8 @@ import signal
 import subprocess
 import time
 from dataclasses import replace
-from pathlib import Path
 from itertools import count
+from pathlib import Path
 
 from cordwood import _native
 
