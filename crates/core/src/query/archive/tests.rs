@@ -24,6 +24,8 @@ fn every_byte_of_any_log_comes_back() {
         b"2026-11-20 09:00:00,001 - a - INFO - one 1\r\n2026-11-20 09:00:00,001 - a - INFO - two 2\r\n",
         b"2026-11-20T09:00:00.000123Z INFO a holds <*> itself\n2026-11-20 09:00:00 and <time ,3>\n",
         b"2026-11-20 09:00:00,001 - a - ERROR - bytes \xff\xfe 1\n\x00\x01\n",
+        // What follows takes its own values, not those of the row that is kept as it is.
+        b"<14>1 2026-11-20T14:03:07Z host app 7 - - x\n<11>Nov 29 14:03:07 host \xc1pp: x\n<14>1 2026-11-20T14:03:08Z host app 8 - - y 5\nNov 20 14:03:09 host app[7]: x\n",
         b"{\"ts\":\"2026-11-20 09:00:00,001\",\"level\":\"INFO\",\"message\":\"m 1\"}\n",
         b"2026-02-31 09:00:00,001 - no such day\n0000-01-01 00:00:00 - a\n9999-12-31 23:59:59.999999 - b\n",
         b"2026-11-20 09:00:00,001 - a - ERROR - e 1\nTraceback (most recent call last):\n  File \"x.py\", line 3, in f\nValueError: 3\n\n\n2026-11-20 09:00:01,001 - a - INFO - i\n",

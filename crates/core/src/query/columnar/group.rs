@@ -163,6 +163,11 @@ impl Group {
         self.at += 1;
         let time = self.batch.times.next().map(|time| self.unit.to_micros(*time));
         let raw = self.batch.raw.next();
+        // Each row takes its turn in every column, whether it has a value there or not.
+        let mut values = [&[][..]; VALUES];
+        for (column, value) in self.batch.values.iter_mut().zip(&mut values) {
+            *value = column.next().map(ByteArray::data).unwrap_or_default();
+        }
         let Some(template) = self.batch.templates.next().map(ByteArray::data) else {
             out.extend_from_slice(raw.ok_or_else(|| bad("a row holds nothing"))?.data());
             return Ok(());
@@ -172,11 +177,6 @@ impl Group {
             self.template.clear();
             self.template.extend_from_slice(template);
             self.form = Arc::clone(forms.entry(template.to_vec()).or_insert_with(|| steps(template).into()));
-        }
-        // Each row takes its turn in every column, whether it has a value there or not.
-        let mut values = [&[][..]; VALUES];
-        for (column, value) in self.batch.values.iter_mut().zip(&mut values) {
-            *value = column.next().map(ByteArray::data).unwrap_or_default();
         }
         rebuild(&self.form, time, values.into_iter(), out).ok_or_else(|| bad("a row's values are missing"))
     }

@@ -3,10 +3,11 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::Path;
 
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
+use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::FileReader;
 use parquet::file::serialized_reader::SerializedFileReader;
 use parquet::file::statistics::Statistics;
@@ -57,6 +58,10 @@ fn first_row(group: &RowGroupMetaData) -> i64 {
 
 impl Restored {
     pub fn open(file: File) -> std::result::Result<Self, ParquetError> {
+        guarded(|| Self::begin(file))
+    }
+
+    fn begin(file: File) -> std::result::Result<Self, ParquetError> {
         let reader = SerializedFileReader::new(file)?;
         let metadata = reader.metadata().file_metadata().key_value_metadata().cloned().unwrap_or_default();
         let told = |key: &str| {
@@ -75,13 +80,6 @@ impl Restored {
         let unit =
             Unit::of(schema.column(TIME).logical_type_ref()).ok_or_else(|| bad("its times are of no known unit"))?;
         let groups = reader.metadata().row_groups();
-        // The reader itself would panic there.
-        let is_placed = |column: &ColumnChunkMetaData| {
-            column.dictionary_page_offset().unwrap_or(column.data_page_offset()) >= 0 && column.compressed_size() >= 0
-        };
-        if !groups.iter().all(|group| group.columns().iter().all(is_placed)) {
-            return Err(bad("its metadata are damaged"));
-        }
         let order = groups.iter().enumerate().filter(|(_, group)| group.num_rows() > 0);
         let order = order.map(|(place, group)| Reverse((first_row(group), place))).collect();
         let parts = std::iter::repeat_with(Part::default).take(groups.len()).collect();
@@ -114,6 +112,10 @@ impl Restored {
 
     /// From here on leaves out rows that cannot answer.
     pub fn narrow(&mut self, asked: &Asked<'_>) -> std::result::Result<(), ParquetError> {
+        guarded(|| self.leave_out(asked))
+    }
+
+    fn leave_out(&mut self, asked: &Asked<'_>) -> std::result::Result<(), ParquetError> {
         for Reverse((_, place)) in std::mem::take(&mut self.order) {
             let group = self.reader.get_row_group(place)?;
             let part = &mut self.parts[place];
@@ -159,6 +161,11 @@ impl Restored {
     }
 }
 
+/// The library asserts what it expects of a file: in a damaged one that, too, is an error.
+fn guarded<T>(work: impl FnOnce() -> std::result::Result<T, ParquetError>) -> std::result::Result<T, ParquetError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(bad("it is damaged")))
+}
+
 fn unhex(text: &str) -> Option<Vec<u8>> {
     (0..text.len() / 2).map(|place| u8::from_str_radix(text.get(2 * place..2 * place + 2)?, 16).ok()).collect()
 }
@@ -166,7 +173,7 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 impl Read for Restored {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if self.at == self.buffer.len() {
-            self.fill().map_err(|error| io::Error::other(error.to_string()))?;
+            guarded(|| self.fill()).map_err(|error| io::Error::other(error.to_string()))?;
         }
         let count = out.len().min(self.buffer.len() - self.at);
         out[..count].copy_from_slice(&self.buffer[self.at..self.at + count]);
