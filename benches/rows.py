@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
+
+from benches.contenders import Sync
 
 MEGABYTES_5 = 5_000_000
 LIKE_STDLIB = ("stdlib", "cordwood")
@@ -20,6 +23,7 @@ class Row:
     shape: str = "text"
     prompt: bool = False  # one argument is of another type than int, float and str: the caller formats
     max_bytes: int | None = None
+    sync: Sync = "interval"  # when bytes are forced to the disk
     threads: int = 1
     processes: int = 1
     rounds: int = 5
@@ -87,6 +91,10 @@ ROWS = [
         rounds=1,
         target="0, 0, 0",
         ratio=False,
+    ),
+    *(
+        Row(f"sync-{when}", f'text line, sync="{when}"', "burst", BURST, 500, sync=when, rounds=3, only=LIKE_STDLIB)
+        for when in get_args(Sync)
     ),
     Row(
         "import",

@@ -62,7 +62,7 @@ class Work:
 
 def task_of(row: Row, folder: Path) -> Task:
     """What the contender has to set up for a row."""
-    return Task(folder / "logs" / "bench.log", row.shape, row.max_bytes, row.processes)
+    return Task(folder / "logs" / "bench.log", row.shape, row.max_bytes, row.processes, row.sync)
 
 
 def burst(work: Work) -> Report:

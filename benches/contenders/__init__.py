@@ -15,7 +15,7 @@ import importlib
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 TEXT_FORMAT = "%(asctime)s [%(process)d] %(name)s %(levelname)s %(funcName)s:%(lineno)d %(message)s"
 # For those whose %(asctime)s has no milliseconds of its own, or wrong ones.
@@ -47,6 +47,9 @@ STDLIB_CALLS = {
 }
 
 
+Sync = Literal["interval", "level", "always"]
+
+
 class Unsupported(Exception):  # noqa: N818 - not an error: it says why a cell of the table is empty
     """The contender does not offer this; the text says what is missing."""
 
@@ -59,6 +62,7 @@ class Task:
     shape: str  # "text" | "json" | "exception" (a text file) | "below" (a text file)
     max_bytes: int | None = None  # rotate at this size, keeping all files
     processes: int = 1  # how many write to the path at once
+    sync: Sync = "interval"  # when bytes are forced to the disk
 
     @property
     def json(self) -> bool:

@@ -26,6 +26,7 @@ def setup(task: Task) -> logging.Logger:
             date_format=None,
             max_bytes=task.max_bytes or 0,
             backup_count=BACKUPS,
+            sync=task.sync,
         )
     )
     return logging.getLogger("bench")

@@ -3,12 +3,22 @@
 import json
 import logging
 import logging.handlers
+import os
 
 from benches.contenders import BACKUPS, STDLIB_CALLS, TEXT_FORMAT, Task
 
 IMPORT = "import logging"
 CALLS = STDLIB_CALLS
 STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
+
+
+class SyncedHandler(logging.FileHandler):
+    """Each line is on the disk when the call returns."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        super().emit(record)
+        if self.stream is not None:
+            os.fsync(self.stream.fileno())
 
 
 class JsonFormatter(logging.Formatter):
@@ -38,7 +48,7 @@ def add(handler: logging.Handler, task: Task) -> logging.Logger:
 def setup(task: Task) -> logging.Logger:
     if task.max_bytes:
         return add(logging.handlers.RotatingFileHandler(task.path, maxBytes=task.max_bytes, backupCount=BACKUPS), task)
-    return add(logging.FileHandler(task.path), task)
+    return add(SyncedHandler(task.path) if task.sync == "always" else logging.FileHandler(task.path), task)
 
 
 def teardown() -> None:
