@@ -156,10 +156,12 @@ impl Loop {
 
     fn run(&mut self) {
         while !self.shared.stop.load(Ordering::Acquire) {
+            // Asked before the look: what was written before that is seen in it.
+            let leaving = self.shared.leaving.load(Ordering::Acquire);
             let delivered = self.round();
             if delivered > 0 {
                 self.active = Instant::now();
-            } else if self.shared.leaving.load(Ordering::Acquire) && self.has_drained() {
+            } else if leaving && self.has_drained() {
                 break;
             }
             if delivered >= BUSY {
