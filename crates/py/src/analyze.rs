@@ -12,13 +12,10 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::search::changed;
+use crate::search::{changed, known, Given};
 use crate::spool::os_error;
 
 const SECOND: i64 = 1_000_000_000;
-
-/// A format's text and date format, as `formats` take them.
-type Given = (String, Option<String>);
 
 /// How a file hangs together with others.
 #[derive(Default)]
@@ -128,10 +125,7 @@ impl PyAnalysis {
         before: bool,
         seam: &Seam,
     ) -> PyResult<Vec<String>> {
-        let compile = |(text, date): &Given| {
-            Format::given(text, date.as_deref()).map_err(|error| PyValueError::new_err(error.to_string()))
-        };
-        let known: Vec<Format> = formats.iter().map(compile).collect::<PyResult<_>>()?;
+        let known = known(formats)?;
         let side = if before { Side::Before } else { Side::Now };
         let odd = py.detach(|| self.count(input, &known, side, seam))?;
         Ok(odd.into_iter().map(|what| format!("{name}: {what}")).collect())

@@ -16,7 +16,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 use crate::spool::os_error;
 
 /// A format's text and date format, as `formats` take them.
-type Given = (String, Option<String>);
+pub type Given = (String, Option<String>);
 
 fn refused(error: &Error) -> PyErr {
     match error {
@@ -25,7 +25,7 @@ fn refused(error: &Error) -> PyErr {
     }
 }
 
-fn known(given: &[Given]) -> PyResult<Vec<Format>> {
+pub fn known(given: &[Given]) -> PyResult<Vec<Format>> {
     let compile = |(text, date): &Given| Format::given(text, date.as_deref()).map_err(|error| refused(&error));
     given.iter().map(compile).collect()
 }

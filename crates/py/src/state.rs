@@ -43,10 +43,6 @@ impl Sink {
     }
 }
 
-fn is_file(spec: &str) -> bool {
-    Spec::parse(spec).is_ok_and(|spec| spec.kind == Kind::File)
-}
-
 /// What changes with a fork.
 pub struct State {
     pub spool: Spool,
@@ -89,13 +85,19 @@ impl State {
 
     pub fn add(&mut self, id: SinkId, spec: &str, terminal: Option<Terminal>) -> Result<usize, Error> {
         if !id.local {
-            self.spool.shared.keep_spec(id.identity, spec, is_file(spec));
-            if let Some(error) = self.spool.shared.folder.describe_sink(id.identity, spec)? {
+            if let Some(error) = self.describe(id.identity, spec)? {
                 self.spool.shared.tell(format!("{error}: records for this sink may not survive a loss of power"));
             }
         }
         let sink = Sink { id, spec: spec.to_owned(), terminal, removed: false };
         self.place(sink)
+    }
+
+    /// Tells whoever delivers what a shared sink is, and keeps it to tell that again.
+    fn describe(&self, identity: u64, spec: &str) -> Result<Option<Error>, Error> {
+        let is_file = Spec::parse(spec).is_ok_and(|spec| spec.kind == Kind::File);
+        self.spool.shared.keep_spec(identity, spec, is_file);
+        self.spool.shared.folder.describe_sink(identity, spec)
     }
 
     /// Gives a sink its bit: the one it has, a new one, or one whose sink was removed.
@@ -193,9 +195,8 @@ impl State {
         }
         for (bit, sink) in old.sinks.drain(..).enumerate() {
             if !sink.id.local {
-                self.spool.shared.keep_spec(sink.id.identity, &sink.spec, is_file(&sink.spec));
                 // Where it cannot be written now, it is tried again each second.
-                let _ = self.spool.shared.folder.describe_sink(sink.id.identity, &sink.spec);
+                let _ = self.describe(sink.id.identity, &sink.spec);
             }
             let removed = sink.removed;
             let _ = self.place(sink);

@@ -164,8 +164,7 @@ impl FileSink {
         if self.unsynced.take().is_some() {
             let positions = |file: &Held| self.fs.sync(file);
             let synced = self.log.sync().and_then(|()| source.sync(&positions)).and_then(|()| self.outbox.sync());
-            self.unsynced = synced.is_err().then(Instant::now);
-            notices.extend(synced.err().map(|error| format!("{error}: {UNSAFE}")));
+            self.unsynced = unsafe_since(synced, notices);
         }
     }
 
@@ -180,7 +179,7 @@ impl FileSink {
         if !self.newer.is_empty() {
             self.log.sync()?; // Before all that is left of the batch are positions.
         }
-        self.unsynced = self.unsynced.or_else(|| Some(Instant::now()));
+        self.unsynced.get_or_insert_with(Instant::now);
         if self.sync != Sync::Interval {
             self.sync(source, notices);
         }
@@ -228,12 +227,10 @@ impl FileSink {
                 self.outbox.sync()?;
             }
             locked.write(&self.batch, room.since_ns())?;
-            self.unsynced = self.unsynced.or_else(|| Some(Instant::now()));
+            self.unsynced.get_or_insert_with(Instant::now);
             if at_once {
-                let synced = locked.sync();
-                self.unsynced = synced.is_err().then(Instant::now);
-                at_once = synced.is_ok();
-                notices.extend(synced.err().map(|error| format!("{error}: {UNSAFE}")));
+                self.unsynced = unsafe_since(locked.sync(), notices);
+                at_once = self.unsynced.is_none();
             }
             failpoint!("leader.written").map_err(|e| Error::io("write", "positions", e))?;
         }
@@ -246,7 +243,7 @@ impl FileSink {
         }
         if let Some(offset) = rotate {
             if self.unsynced.take().is_some() {
-                notices.extend(locked.sync().err().map(|error| format!("{error}: {UNSAFE}")));
+                unsafe_since(locked.sync(), notices);
             }
             // A rotation that fails lets the file grow; nothing is lost by it.
             notices.extend(locked.rotate(offset).err().map(|error| format!("{error}: the file grows until it can")));
@@ -262,6 +259,13 @@ impl FileSink {
     pub fn is_behind(&self) -> bool {
         self.failing_since.is_some_and(|since| since.elapsed() > PATIENCE)
     }
+}
+
+/// Since when bytes are not on the disk, where they could not be forced there: that is said.
+fn unsafe_since(synced: Result<()>, notices: &mut Notices) -> Option<Instant> {
+    let error = synced.err()?;
+    notices.push(format!("{error}: {UNSAFE}"));
+    Some(Instant::now())
 }
 
 /// Only files below the log directory, which holds the spool or is named by it, are trusted.

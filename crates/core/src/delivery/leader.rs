@@ -3,6 +3,7 @@
 //! One lock decides who leads; the kernel frees it when its holder dies. For each file sink a batch goes: format →
 //! outbox → file → positions in the segments → outbox done. Whoever takes over finishes what an outbox still holds
 //! before it reads on (see `takeover`).
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
@@ -60,7 +61,7 @@ pub struct Leader {
     /// The folder was deleted, or is another's: what is left of it is brought to its end.
     last: bool,
     /// Sinks whose options are nowhere, and since when.
-    missing: Vec<(u64, Instant)>,
+    missing: HashMap<u64, Instant>,
     /// What was told and is not told again.
     told: Notices,
     _lock: Lock,
@@ -84,7 +85,7 @@ impl Leader {
             reaped: Instant::now(),
             notices: Vec::new(),
             last: false,
-            missing: Vec::new(),
+            missing: HashMap::new(),
             told: Vec::new(),
             shared,
             _lock: lock,

@@ -5,12 +5,15 @@
 //! `datetime.timestamp`.
 mod format;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 pub use format::TimeFormat;
 
 const NS: i64 = 1_000_000_000;
 const DAY: i64 = 86_400;
+/// Those whose every moment is a number of nanoseconds.
+const YEARS: Range<i64> = 1678..2262;
 
 /// When the offset of local time changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +104,7 @@ impl Clock {
         let year = two(&text, 0)? * 100 + two(&text, 2)?;
         let (month, day, hour) = (two(&text, 5)?, two(&text, 8)?, two(&text, 11)?);
         // Nanoseconds since the epoch reach from 1677 to 2262.
-        if !(1678..2262).contains(&year)
+        if !YEARS.contains(&year)
             || !(1..=12).contains(&month)
             // 30 February is 2 March, as for C's mktime: a record with a wrong day is still a record.
             || !(1..=31).contains(&day)

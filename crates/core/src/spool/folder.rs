@@ -43,12 +43,14 @@ impl Folder {
     /// Opens or makes the folder, mode 0700. Refused: another user's, a symbolic link, a network file system, one that
     /// has no locks.
     pub fn open(path: &Path) -> Result<Self> {
-        let is_gone = |made: &Result<Self>| {
-            made.as_ref().is_err_and(|error| error.os_code() == Some(Errno::NOENT.raw_os_error()))
-        };
-        // Somebody may be deleting it at this moment.
-        let mut tries = (0..ATTEMPTS).map(|_| Self::open_once(path)).skip_while(is_gone);
-        tries.next().unwrap_or_else(|| Self::open_once(path))
+        for _ in 0..ATTEMPTS {
+            match Self::open_once(path) {
+                // Somebody may be deleting it at this moment.
+                Err(error) if error.os_code() == Some(Errno::NOENT.raw_os_error()) => {}
+                done => return done,
+            }
+        }
+        Self::open_once(path)
     }
 
     fn open_once(path: &Path) -> Result<Self> {
@@ -251,8 +253,10 @@ fn allocate(file: &File, capacity: usize) -> io::Result<()> {
 fn open_lock(path: &Path) -> Result<(Held, Identity)> {
     let mut options = std::fs::OpenOptions::new();
     options.read(true).append(true).create(true).mode(0o600).custom_flags(OFlags::NOFOLLOW.bits() as i32);
-    let opened = Held::open(|| options.open(path)).and_then(|file| Ok((identity(&file.metadata()?), file)));
-    opened.map(|(found, file)| (file, found)).map_err(|e| Error::io("open", path, e))
+    let failed = |e| Error::io("open", path, e);
+    let file = Held::open(|| options.open(path)).map_err(failed)?;
+    let found = file.metadata().map_err(failed)?;
+    Ok((file, identity(&found)))
 }
 
 /// A lock nobody else takes: what matters is whether there are any.

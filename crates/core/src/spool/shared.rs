@@ -147,7 +147,7 @@ impl Shared {
     /// None while somebody else may deliver them.
     pub fn lent(&self) -> Vec<(OsString, Arc<Map>)> {
         let inner = self.inner();
-        if inner.formers.iter().any(|former| !former.is_had()) {
+        if inner.awaits_former() {
             return Vec::new();
         }
         inner.lent.iter().filter_map(|(name, map)| Some((name.clone(), map.upgrade()?))).collect()

@@ -44,17 +44,13 @@ impl Leader {
                 }
                 Err(error) => self.tell_once(error.to_string()),
             }
-            self.missing.retain(|(known, _)| *known != identity);
+            self.missing.remove(&identity);
         }
     }
 
     /// Whether a sink whose options are nowhere was removed: somebody may be deleting the folder.
     fn is_removed(&mut self, identity: u64) -> bool {
-        let is_known = self.missing.iter().any(|(known, _)| *known == identity);
-        if !is_known {
-            self.missing.push((identity, Instant::now()));
-        }
-        let is_over = self.missing.iter().any(|(known, since)| *known == identity && since.elapsed() >= PATIENCE);
+        let is_over = self.missing.entry(identity).or_insert_with(Instant::now).elapsed() >= PATIENCE;
         !self.last && (is_over || !self.source.has_living_writer(identity)) && self.shared.folder.is_there()
     }
 

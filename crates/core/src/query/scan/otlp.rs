@@ -84,22 +84,16 @@ struct LogRecord<'a> {
 /// A value without the word that says its type.
 fn plain(value: Value) -> Value {
     let Value::Object(object) = value else { return value };
-    let list = |value: Value| match value {
-        Value::Object(mut inner) => inner.remove("values").and_then(|values| match values {
-            Value::Array(values) => Some(values),
-            _ => None,
-        }),
-        _ => None,
+    let list = |mut value: Value| match value.get_mut("values").map(Value::take) {
+        Some(Value::Array(values)) => values,
+        _ => Vec::new(),
     };
     match object.into_iter().next() {
         None => Value::Null,
         Some((name, value)) => match name.as_str() {
             "intValue" => value.as_str().and_then(|text| text.parse::<i64>().ok()).map_or(value, Value::from),
-            "arrayValue" => list(value).unwrap_or_default().into_iter().map(plain).collect(),
-            "kvlistValue" => {
-                let pairs = list(value).unwrap_or_default().into_iter();
-                members(pairs.filter_map(|pair| serde_json::from_value(pair).ok()))
-            }
+            "arrayValue" => list(value).into_iter().map(plain).collect(),
+            "kvlistValue" => members(list(value).into_iter().filter_map(|pair| serde_json::from_value(pair).ok())),
             _ => value,
         },
     }

@@ -1,5 +1,5 @@
 //! How a format writes its time, by the directives of `strftime`.
-use super::{days, fraction, offset, Clock, DAY, NS};
+use super::{days, fraction, offset, Clock, DAY, NS, YEARS};
 
 /// How a format writes its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,7 +164,7 @@ impl Parts {
             (Some(year), None, None) => days(year, 1, 1) + self.day_of_year.unwrap_or(1) - 1,
             (Some(year), month, day) => {
                 let (month, day) = (month.unwrap_or(1), day.unwrap_or(1));
-                ((1678..2262).contains(&year) && (1..=31).contains(&day)).then(|| days(year, month, day))?
+                (YEARS.contains(&year) && (1..=31).contains(&day)).then(|| days(year, month, day))?
             }
             (None, Some(month), Some(day)) => {
                 // Without a year: the last such day that is not after tomorrow. 29 February may be years back.
@@ -191,8 +191,7 @@ fn month_length(year: i64, month: i64) -> i64 {
 
 /// A day that there is.
 fn date(year: i64, month: i64, day: i64) -> Option<i64> {
-    let valid =
-        (1678..2262).contains(&year) && (1..=12).contains(&month) && (1..=month_length(year, month)).contains(&day);
+    let valid = YEARS.contains(&year) && (1..=12).contains(&month) && (1..=month_length(year, month)).contains(&day);
     valid.then(|| days(year, month, day))
 }
 

@@ -9,20 +9,23 @@ use std::sync::Arc;
 
 use rustix::fs::{flock, FlockOperation};
 
-use super::Shared;
+use super::{Inner, Shared};
 use crate::spool::folder::Folder;
 
 pub(super) struct Former {
     shared: Arc<Shared>,
+    /// Nobody else delivers any more what this process has of it.
     is_had: bool,
 }
 
-impl Former {
-    /// Nobody else delivers any more what this process has of it.
-    pub(super) fn is_had(&self) -> bool {
-        self.is_had
+impl Inner {
+    /// True while somebody else may deliver what this process has in a former folder.
+    pub(super) fn awaits_former(&self) -> bool {
+        self.formers.iter().any(|former| !former.is_had)
     }
+}
 
+impl Former {
     /// Tries to have it; `fresh` is the folder in its place.
     fn take(&mut self, fresh: &Folder) {
         let folder = &self.shared.folder;
@@ -62,7 +65,7 @@ impl Shared {
 
     /// True while somebody else may deliver what this process has in a former folder: nothing may come before it.
     pub fn awaits_former(&self) -> bool {
-        self.inner().formers.iter().any(|former| !former.is_had)
+        self.inner().awaits_former()
     }
 
     /// Delivery thread: waits for former folders' leaders without stopping, and lets go of what is delivered.
@@ -71,11 +74,11 @@ impl Shared {
         if inner.formers.is_empty() {
             return;
         }
-        let awaited = inner.formers.iter().any(|former| !former.is_had);
+        let awaited = inner.awaits_former();
         inner.formers.iter_mut().for_each(|former| former.take(&self.folder));
-        let is_had = inner.formers.iter().all(Former::is_had);
+        let awaits = inner.awaits_former();
         drop(inner);
-        if is_had {
+        if !awaits {
             self.lend_nameless();
             if awaited {
                 self.folder.control.segments().fetch_add(1, Ordering::Release);

@@ -2,6 +2,7 @@
 use std::borrow::Cow;
 
 use super::Span;
+use crate::query::formats::strings::string_end;
 
 /// The logger and the process of `app[123]`, or of `app` alone; None where it stands for nothing.
 pub(super) fn tag(field: &[u8]) -> Option<(Span, Option<Span>)> {
@@ -67,7 +68,7 @@ fn element<'a>(text: &'a [u8], start: usize, take: &mut dyn FnMut(&'a [u8], &'a 
                 let equals = word(name, b"]=\"")?;
                 text.get(equals..)?.starts_with(b"=\"").then_some(())?;
                 let value = equals + 2;
-                let end = value + crate::query::formats::strings::string_end(text.get(value..)?)?;
+                let end = value + string_end(text.get(value..)?)?;
                 take(&text[name..equals], &text[value..end]);
                 at = end + 1;
             }

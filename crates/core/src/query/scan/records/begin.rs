@@ -146,6 +146,7 @@ impl Records {
 
     /// Names that tell its formats, a line each; empty where names do not say it all.
     pub fn named(&self) -> String {
+        // What [`Records::new`] changes before it cuts records.
         let begun = &self.buffer[..self.filled];
         let is_changed = Utf16::of(begun).is_some() || begun.first() == Some(&0) || otlp::is_in(self.sample());
         if is_changed || memmem::find(self.sample(), ESCAPE).is_some() {
