@@ -48,3 +48,23 @@ pub struct Recovered {
     pub sinks: Vec<(String, bool, u64)>,
     pub notices: Vec<String>,
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::proofs::trial::Writer;
+
+    #[test]
+    fn what_a_crash_left_beside_a_file_is_put_right_though_no_record_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = Writer::new(folder.path(), 1 << 24);
+        let names = ["app.log", "app.log.1f.gz.tmp"].map(|name| folder.path().join(name));
+        for name in &names {
+            std::fs::write(name, "").unwrap();
+        }
+        let result = recover(&writer.spool.shared, Duration::ZERO);
+        assert!(result.led && result.delivered == 0 && result.notices.is_empty());
+        assert_eq!(names.map(|name| name.exists()), [true, false]);
+    }
+}

@@ -51,6 +51,8 @@ pub struct Writer {
     pub spool: Spool,
     /// Of what it logs from now on.
     pub level: i32,
+    /// For whom, a bit each.
+    pub sinks: u32,
     defined: (u64, i32, u32, u32),
 }
 
@@ -70,7 +72,7 @@ impl Writer {
     pub fn with(folder: Folder, max_bytes: u64) -> Self {
         let mut spool = Spool::new(folder, max_bytes, process());
         spool.sinks.push(SinkId { identity: identity(SINK), local: false });
-        Self { spool, level: 20, defined: (0, 0, 0, 0) }
+        Self { spool, level: 20, sinks: u32::MAX, defined: (0, 0, 0, 0) }
     }
 
     pub fn log(&mut self, text: &str) -> bool {
@@ -93,7 +95,7 @@ impl Writer {
             self.defined = (self.spool.salt(), self.level, site, thread);
         }
         let (_, level, site, thread) = self.defined;
-        let head = Head { time_ns, site, thread, sinks: u32::MAX, level };
+        let head = Head { time_ns, site, thread, sinks: self.sinks, level };
         let mut payload = head.bytes().to_vec();
         put_text(text, &mut payload);
         self.spool.append_record(0, &payload);

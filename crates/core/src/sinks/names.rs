@@ -179,7 +179,7 @@ impl Names {
                 Err(e) => return Err(e),
             }
         }
-        found.sort_by(|a, b| b.age.cmp(&a.age).then(a.form.cmp(&b.form)));
+        found.sort_by_key(|backup| std::cmp::Reverse(backup.age));
         Ok(found)
     }
 

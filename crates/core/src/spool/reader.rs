@@ -272,9 +272,8 @@ impl Reader {
         loop {
             let start = position.wrapping_sub(self.window_at) as usize;
             if position < self.window_at || start >= self.filled || self.filled - start < wanted {
-                let before = self.filled.saturating_sub(start);
                 self.fetch(position, wanted);
-                if self.filled < wanted && (self.filled <= before || self.filled < frame::HEADER) {
+                if self.filled < wanted {
                     return Step::End;
                 }
             }
@@ -289,7 +288,7 @@ impl Reader {
                 }
                 Found::End => return Step::End,
                 Found::Damaged => return Step::Damaged,
-                Found::Partial(len) if len <= bytes.len() || wanted >= len => return Step::Damaged,
+                // More than there are at hand, which are as many as were wanted before.
                 Found::Partial(len) => wanted = len,
             }
         }

@@ -293,10 +293,8 @@ impl<M: Memory> Segment<M> {
         while bits != 0 {
             let bit = bits.trailing_zeros() as usize;
             bits &= bits - 1;
-            if bit < self.sinks {
-                self.accepted[bit] += 1;
-                self.prepared.map.word64(ACCEPTED + bit * 8).store(self.accepted[bit], Ordering::Release);
-            }
+            self.accepted[bit] += 1;
+            self.prepared.map.word64(ACCEPTED + bit * 8).store(self.accepted[bit], Ordering::Release);
         }
     }
 

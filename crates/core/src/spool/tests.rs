@@ -48,6 +48,17 @@ fn a_segment_takes_no_more_than_its_share_of_what_is_left() {
 }
 
 #[test]
+fn the_next_segment_is_made_ahead_of_time_once_half_of_one_is_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 1 << 24);
+    for (text, is_made) in [("little".to_owned(), false), ("x".repeat(SMALLEST / 2), true)] {
+        writer.log(&text);
+        writer.spool.shared.housekeeping();
+        assert_eq!(writer.spool.shared.has_prepared(), is_made);
+    }
+}
+
+#[test]
 fn each_segment_counts_its_records_from_its_own_first() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = Writer::new(folder.path(), 1 << 24);

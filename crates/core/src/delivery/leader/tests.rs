@@ -2,6 +2,9 @@ use super::*;
 use crate::delivery::filesink::PATIENCE;
 use crate::delivery::spec::identity;
 use crate::proofs::trial::{lead, lines, segments, spool_path, Writer, SINK};
+use crate::sinks::outbox::MAX_CURSORS;
+use crate::spool::segment::SinkId;
+use crate::spool::source::Take;
 
 #[test]
 fn records_of_all_writers_come_to_the_file_and_finished_segments_go() {
@@ -80,6 +83,80 @@ fn a_file_that_fails_loses_its_oldest_segment_only_when_room_is_wanted() {
     drop(leader);
     lead(folder.path()).round();
     assert_eq!(lines(folder.path()), ["newest"]);
+}
+
+#[test]
+fn nothing_is_given_up_where_something_could_be_freed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 1 << 24);
+    std::fs::create_dir(folder.path().join("app.log")).unwrap();
+    writer.log("kept");
+    writer.spool.retire();
+    let control = &writer.spool.shared.folder.control;
+    let given_up = || control.dropped(Reason::SinkBehind).load(Ordering::Relaxed);
+    let mut leader = lead(folder.path());
+    leader.round();
+    std::thread::sleep(PATIENCE * 2);
+    let mut dead = Writer::new(folder.path(), 1 << 24);
+    dead.spool.sinks = vec![SinkId { identity: identity("memory"), local: true }];
+    dead.log("for a process that is dead");
+    drop(dead);
+    control.ask_for_room(Duration::from_secs(1));
+    leader.round();
+    assert_eq!((given_up(), segments(folder.path()).len()), (0, 1));
+    control.ask_for_room(Duration::from_secs(1));
+    leader.round();
+    assert_eq!(given_up(), 1);
+}
+
+#[test]
+fn a_database_is_given_up_on_by_whoever_delivers_it_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 1 << 24);
+    let shared = Arc::clone(&writer.spool.shared);
+    shared.folder.describe_sink(identity("database"), r#"{"kind": "python"}"#).unwrap();
+    writer.spool.sinks = vec![SinkId { identity: identity("database"), local: false }];
+    writer.log("kept");
+    writer.spool.retire();
+    let given_up = || shared.folder.control.dropped(Reason::SinkBehind).load(Ordering::Relaxed);
+    let mut leader = lead(folder.path());
+    let delivers = shared.folder.lock_sink(identity("database")).unwrap();
+    shared.folder.control.ask_for_room(Duration::from_secs(1));
+    leader.round();
+    assert_eq!(given_up(), 0);
+    drop(delivers);
+    shared.folder.control.ask_for_room(Duration::from_secs(1));
+    leader.round();
+    assert_eq!(given_up(), 1);
+}
+
+#[test]
+fn a_full_segment_stays_until_its_living_process_has_taken_what_is_for_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 1 << 24);
+    writer.spool.sinks.push(SinkId { identity: identity("memory"), local: true });
+    writer.log("for both");
+    writer.spool.retire();
+    let mut leader = lead(folder.path());
+    assert_eq!((leader.round(), leader.round()), (1, 0));
+    assert_eq!(segments(folder.path()).len(), 1);
+    let mut own = Source::own(Arc::clone(&writer.spool.shared));
+    assert_eq!(own.count(identity("memory")), 1);
+    own.read(identity("memory"), |_, _| Take::Next);
+    own.commit(identity("memory")).unwrap();
+    leader.round();
+    assert!(segments(folder.path()).is_empty());
+}
+
+#[test]
+fn records_of_more_segments_than_an_outbox_can_name_all_come() {
+    let folder = tempfile::tempdir().unwrap();
+    for n in 0..=MAX_CURSORS {
+        assert!(Writer::new(folder.path(), 1 << 26).log(&n.to_string()));
+    }
+    let mut leader = lead(folder.path());
+    while leader.round() > 0 {}
+    assert_eq!(lines(folder.path()).len(), MAX_CURSORS + 1);
 }
 
 #[test]

@@ -3,6 +3,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::atomic::Ordering;
 
 use super::*;
+use crate::delivery::leader::{Leader, Lock};
 use crate::delivery::spec::identity;
 use crate::proofs::trial::{lead, segments, spool_path, Writer, SINK};
 use crate::sinks::fs::faulty::{Fault, Faulty};
@@ -150,6 +151,63 @@ fn what_is_dropped_is_counted_by_reason() {
     deliver(folder.path());
     let all = sum(folder.path());
     assert_eq!((all.accepted, all.delivered, all.dropped[Loss::Removed as usize], all.holds()), (5, 0, 2, true));
+}
+
+#[test]
+fn whoever_takes_over_knows_what_was_given_up_and_what_was_delivered_before_that() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = writer(folder.path(), 5);
+    deliver(folder.path());
+    assert!((0..3).all(|_| writer.log("given up")));
+    writer.spool.retire();
+    let mut source = open_folder(&spool_path(folder.path())).unwrap();
+    source.tells = false;
+    source.find_dead();
+    assert_eq!(source.give_up_oldest(identity(SINK)), Some(3));
+    drop(source); // killed before it removed the segment
+    deliver(folder.path());
+    assert!(segments(folder.path()).is_empty());
+    let all = sum(folder.path());
+    assert_eq!((all.accepted, all.delivered, all.dropped[Loss::Behind as usize], all.holds()), (8, 5, 3, true));
+}
+
+#[test]
+fn a_segment_in_memory_is_counted_once_though_its_writer_has_not_let_go_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 1 << 24);
+    let shared = Arc::clone(&writer.spool.shared);
+    shared.folder.full.store(true, Ordering::Relaxed);
+    for text in ["in one", "in another"] {
+        writer.log(text);
+        writer.spool.retire();
+    }
+    let mut leader = Leader::new(Arc::clone(&shared), Lock::take(&shared).unwrap());
+    for _ in 0..3 {
+        leader.round();
+        shared.folder.control.segments().fetch_add(1, Ordering::Release); // as if there were others
+    }
+    let all = sum(folder.path());
+    assert_eq!((all.accepted, all.delivered, all.segments), (2, 2, 2));
+}
+
+#[test]
+fn a_segment_that_is_counted_and_could_not_be_removed_is_not_counted_again() {
+    let folder = tempfile::tempdir().unwrap();
+    writer(folder.path(), 5).spool.retire();
+    let source = open_folder(&spool_path(folder.path()));
+    source.unwrap().members()[0].reader.mark_settled();
+    assert_eq!(sum(folder.path()), Balance::default());
+    deliver(folder.path());
+    assert_eq!(sum(folder.path()), Balance::default());
+}
+
+#[test]
+fn nothing_is_said_of_a_sink_that_nobody_reads_the_spool_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 1 << 24);
+    writer.spool.pass_over(0);
+    assert!(writer.log("for a terminal"));
+    assert!(books(folder.path()).rows.is_empty());
 }
 
 #[test]

@@ -133,6 +133,17 @@ fn a_lock_held_by_another_is_an_error_to_try_again() {
 }
 
 #[test]
+fn what_is_known_of_a_file_is_kept_while_another_holds_its_lock() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut first, mut second) = (log(&dir), log(&dir));
+    first.lock().unwrap().write(b"x\n", 7).unwrap();
+    let held = second.lock().unwrap();
+    assert!(first.lock().is_err());
+    drop(held);
+    assert_eq!(first.lock().unwrap().room().since_ns(), 7);
+}
+
+#[test]
 fn a_file_that_another_leader_rotated_is_left_for_the_new_one() {
     let dir = tempfile::tempdir().unwrap();
     let (mut first, mut second) = (log(&dir), log(&dir));

@@ -166,6 +166,33 @@ fn what_stands_in_the_copy_of_a_truncated_target_is_not_written_again() {
 }
 
 #[test]
+fn a_renamed_target_that_was_cut_gives_its_batch_to_the_current_file() {
+    let mut scene = Scene::new();
+    scene.append("1 one\n2 t");
+    fs::rename(scene.path("app.log"), scene.path("app.log.1")).unwrap();
+    fs::write(scene.path("app.log.1"), "").unwrap();
+    scene.resume();
+    assert_eq!((scene.read("app.log.1"), scene.read("app.log")), (String::new(), BATCH.into()));
+}
+
+#[test]
+fn what_stands_in_two_copies_of_a_target_is_found_in_the_order_they_were_made() {
+    // copytruncate came twice in the midst of the batch, and others wrote in between.
+    let copies = [("0 old\n1 one\n", 1), ("other\n2 two\n", 2)];
+    for first in 0..2 {
+        let mut scene = Scene::new();
+        fs::remove_file(scene.path("app.log")).unwrap();
+        for (name, (text, seconds)) in [("app.log.1", copies[first]), ("app.log.2", copies[1 - first])] {
+            let mut file = fs::File::create_new(scene.path(name)).unwrap();
+            io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+            file.set_modified(std::time::SystemTime::now() + Duration::from_secs(seconds)).unwrap();
+        }
+        scene.resume();
+        assert_eq!(scene.read("app.log"), "3 three\n");
+    }
+}
+
+#[test]
 fn equal_lines_in_older_backups_do_not_count() {
     let mut scene = Scene::new();
     let old = fs::File::create(scene.path("app.log.1")).unwrap();

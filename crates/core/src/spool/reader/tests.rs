@@ -53,7 +53,7 @@ fn what_was_prepared_and_not_begun_is_no_segment() {
 }
 
 #[test]
-fn a_capacity_beyond_the_file_is_not_believed() {
+fn a_capacity_beyond_the_file_or_any_segments_is_not_believed() {
     let (file, _segment) = written(1 << 16, 0, 1);
     let mut header = reader(&file).unwrap().header;
     header.capacity = u64::MAX;
@@ -61,6 +61,8 @@ fn a_capacity_beyond_the_file_is_not_believed() {
     let mut read = reader(&file).unwrap();
     assert_eq!(read.header.capacity, 1 << 16);
     assert_eq!(count(&mut read), 1);
+    file.as_file().set_len(1 << 40).unwrap();
+    assert_eq!(reader(&file).unwrap().header.capacity, LARGEST);
 }
 
 #[test]
@@ -101,6 +103,33 @@ fn memory_waits_until_each_shared_sink_has_come_to_its_end() {
 }
 
 #[test]
+fn a_reader_beside_its_writer_takes_each_record_whole() {
+    const RECORDS: u32 = 100;
+    let map = Arc::new(Map::anonymous(1 << 14).unwrap());
+    let sinks = vec![SinkId { identity: 7, local: false }];
+    let header = Header { writer: 1, first_sequence: 1, capacity: 1 << 14, created_ns: 0, process: process(), sinks };
+    let mut segment = Prepared::over(Arc::clone(&map)).begin(&header, 1, 0);
+    let writer = std::thread::spawn(move || {
+        for n in 0..RECORDS {
+            segment.append(Kind::Record, 0, n, &vec![n as u8; n as usize]);
+        }
+        segment.seal();
+    });
+    let mut reader = Reader::open(Bytes::Memory(map), Path::new("memory")).unwrap().unwrap();
+    let (mut at, mut next) = (HEADER as u64, 0);
+    while reader.sealed().is_none_or(|end| at < end) {
+        reader.refresh();
+        while let Step::Frame(_, stride) = reader.look(at) {
+            let frame = reader.frame(at).unwrap();
+            assert_eq!((frame.sequence, frame.payload), (next, &*vec![next as u8; next as usize]));
+            (at, next) = (at + stride as u64, next + 1);
+        }
+    }
+    writer.join().unwrap();
+    assert_eq!(next, RECORDS);
+}
+
+#[test]
 fn a_count_of_more_than_there_are_is_not_believed() {
     let (file, segment) = written(1 << 16, 0, 3);
     segment.seal();
@@ -123,6 +152,24 @@ fn reading_goes_on_at_the_next_whole_frame_after_damage() {
     assert_eq!(read.resynchronise(second), Some(second + stride as u64));
     assert_eq!(read.resynchronise(second + stride as u64 - 8), Some(second + stride as u64));
     assert_eq!(read.records_before(segment.position() as u64), 10);
+}
+
+#[test]
+fn a_search_that_is_led_astray_again_and_again_ends() {
+    for (frames, is_found) in [(3, true), (12, false)] {
+        let (file, segment) = written(1 << 16, 0, 20);
+        drop(segment);
+        let mut read = reader(&file).unwrap();
+        let Step::Frame(_, stride) = read.look(HEADER as u64) else { panic!("no frame") };
+        let place = |frame: u64| HEADER as u64 + frame * stride as u64;
+        for frame in 1..=frames {
+            // It claims all that follows.
+            let claim = (1 << 16) - place(frame) as u32;
+            file.as_file().write_all_at(&claim.to_le_bytes(), place(frame)).unwrap();
+        }
+        read.refresh();
+        assert_eq!(read.resynchronise(place(1)), is_found.then_some(place(frames + 1)));
+    }
 }
 
 #[test]

@@ -58,8 +58,7 @@ impl Source {
     pub fn pass_delivered(&mut self, identity: u64) {
         for member in &mut self.members {
             if let Some(bit) = member.reader.bit(identity) {
-                member.committed[bit] = member.committed[bit].max(member.reader.delivered(bit));
-                member.cursors[bit] = member.cursors[bit].max(member.committed[bit]);
+                member.cursors[bit] = member.cursors[bit].max(member.reader.delivered(bit));
             }
         }
     }

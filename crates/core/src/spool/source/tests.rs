@@ -1,8 +1,11 @@
+use std::os::unix::fs::FileExt;
+
 use super::*;
 use crate::delivery::spec::identity;
 use crate::proofs::trial::{segments, spool_path, Writer, SINK};
 use crate::record::Message;
 use crate::spool::folder::Folder;
+use crate::spool::segment::SinkId;
 
 fn texts(source: &mut Source) -> Vec<String> {
     let mut texts = Vec::new();
@@ -24,8 +27,105 @@ fn writers_are_merged_by_time_and_each_keeps_its_order() {
     a.spool.retire();
     a.log_at(5, "a2, the clock was set back");
     b.log_at(30, "b2");
+    a.log_at(40, "a3");
     let mut source = open_folder(&spool_path(folder.path())).unwrap();
-    assert_eq!(texts(&mut source), ["a1", "a2, the clock was set back", "b1", "b2"]);
+    assert_eq!(texts(&mut source), ["a1", "a2, the clock was set back", "b1", "b2", "a3"]);
+}
+
+#[test]
+fn a_writers_segments_are_read_in_the_order_they_were_begun() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 1 << 24);
+    for n in 0..12 {
+        writer.log_at(7, &n.to_string());
+        writer.spool.retire();
+    }
+    let mut source = open_folder(&spool_path(folder.path())).unwrap();
+    assert_eq!(texts(&mut source), (0..12).map(|n| n.to_string()).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_record_comes_to_the_sinks_that_it_is_for_and_to_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 1 << 24);
+    writer.spool.sinks.push(SinkId { identity: identity("another"), local: false });
+    for (sinks, text) in [(0b11, "both"), (0b10, "the other"), (0b01, "this")] {
+        writer.sinks = sinks;
+        writer.log(text);
+    }
+    let mut source = open_folder(&spool_path(folder.path())).unwrap();
+    assert_eq!((texts(&mut source), source.count(identity("another"))), (vec!["both".into(), "this".into()], 2));
+}
+
+#[test]
+fn the_oldest_segment_is_given_up_first_whoever_wrote_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writers = [(); 2].map(|()| Writer::new(folder.path(), 1 << 24));
+    for (writer, text) in [(0, "a1"), (1, "b1"), (0, "a2"), (1, "b2")] {
+        writers[writer].log_at(7, text);
+        writers[writer].spool.retire();
+    }
+    let mut source = open_folder(&spool_path(folder.path())).unwrap();
+    source.find_dead();
+    for gone in ["a1", "b1", "a2", "b2"] {
+        let before = texts(&mut source);
+        source.rewind(identity(SINK));
+        assert_eq!(source.give_up_oldest(identity(SINK)), Some(1));
+        let after = texts(&mut source);
+        source.rewind(identity(SINK));
+        assert_eq!(before.into_iter().filter(|text| text != gone).collect::<Vec<_>>(), after);
+    }
+    assert_eq!(source.give_up_oldest(identity(SINK)), None);
+}
+
+#[test]
+fn what_was_given_up_is_not_given_up_again_though_the_disk_refused_to_be_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 1 << 24);
+    assert!(["one", "two"].iter().all(|text| writer.log(text)));
+    writer.spool.retire();
+    let path = segments(folder.path()).remove(0);
+    let unwritable = Held::new(std::fs::File::open(&path).unwrap());
+    let reader = Reader::open(Bytes::File(unwritable), &path).unwrap().unwrap();
+    let mut source = Source::folder(folder.path());
+    source.members.push(Member::new(reader, "of another folder".into()));
+    source.members[0].sealed();
+    assert_eq!(source.give_up_oldest(identity(SINK)), Some(2));
+    source.catch_up(identity(SINK));
+    assert_eq!(source.give_up_oldest(identity(SINK)), None);
+}
+
+#[test]
+fn what_an_outbox_says_that_power_set_back_brings_nothing_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 1 << 24);
+    assert!(["one", "two"].iter().all(|text| writer.log(text)));
+    let mut source = open_folder(&spool_path(folder.path())).unwrap();
+    source.read(identity(SINK), |_, _| Take::Last);
+    let earlier = source.positions(identity(SINK));
+    source.read(identity(SINK), |_, _| Take::Last);
+    source.commit(identity(SINK)).unwrap();
+    source.adopt(identity(SINK), &earlier).unwrap();
+    assert_eq!(texts(&mut source), [""; 0]);
+}
+
+#[test]
+fn a_frame_that_is_torn_while_its_writer_lives_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 1 << 24);
+    assert!(["one", "two", "three"].iter().all(|text| writer.log(text)));
+    let path = segments(folder.path()).remove(0);
+    let whole = std::fs::read(&path).unwrap();
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    let at = whole.windows(3).position(|bytes| bytes == b"two").unwrap();
+    file.write_all_at(b"...", at as u64).unwrap();
+    let mut source = open_folder(&spool_path(folder.path())).unwrap();
+    assert_eq!(texts(&mut source), ["one"]);
+    file.write_all_at(b"two", at as u64).unwrap();
+    source.refresh(0);
+    assert_eq!(texts(&mut source), ["two", "three"]);
+    source.commit(identity(SINK)).unwrap();
+    assert_eq!(source.damaged, 0);
 }
 
 #[test]
@@ -154,7 +254,6 @@ fn more_segments_than_one_batch_may_name_are_all_counted() {
 
 /// Writes a segment's version, as another version of Cordwood would have.
 fn restamp(path: &Path, version: u32) {
-    use std::os::unix::fs::FileExt;
     let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
     file.write_all_at(&version.to_le_bytes(), 8).unwrap();
 }
