@@ -36,6 +36,9 @@ NOW = 1_795_183_387 * SECOND
         ("path:'a b' don't", All((Field("path", "=", "a b"), Text("don't")))),
         ("name:app", Field("logger", "=", "app")),
         ("user_id:42", Field("user_id", "=", "42")),
+        ("user_id:42,4*", AnyOf((Field("user_id", "=", "42"), Field("user_id", "~", "4*")))),
+        ('user_id:"4,2"', Field("user_id", "=", "4,2")),
+        ("user_id:,", Field("user_id", "=", ",")),
         ("user_id:*", Field("user_id", "?", "")),
         ("ms>=1.5", Field("ms", ">=", "1.5")),
         ("-path:/health", Not(Field("path", "=", "/health"))),
@@ -58,6 +61,33 @@ def test_times_hold_for_the_whole_query() -> None:
     assert query.since == NOW - 3600 * SECOND
     assert query.until == moment("2026-11-20 23:00")
     assert query.where == All((Field("level", "=", "20"), Text("x")))
+    from cordwood import _native
+
+    for far in ("until:9999-12-31", "since:999999h", "since:9999999999999999999"):
+        _native.check_query(parse(far, NOW).as_json())
+
+
+@pytest.mark.parametrize(
+    ("text", "time", "rest"),
+    [
+        ("since:2026-11-20 09:00 UTC x", "2026-11-20 09:00 UTC", Text("x")),
+        ("since:2026-11-20 09:00 +05:30 x", "2026-11-20 09:00+05:30", Text("x")),
+        ("since:09:00 Europe/Berlin x", "09:00 Europe/Berlin", Text("x")),
+        ("since:2 hours ago x", "2h", Text("x")),
+        ("since:last monday x", "monday", Text("x")),
+        ("since:20 Nov 2026 9am x", "2026-11-20 09:00", Text("x")),
+        ("since:Nov 20 14:03:07 x", "2026-11-20 14:03:07", Text("x")),
+        ("since:Fri, 20 Nov 2026 14:03:07 GMT x", "2026-11-20 14:03:07Z", Text("x")),
+        ("since:yesterday at 9pm x", "yesterday 21:00", Text("x")),
+        ("since:1h 500ms", "1h", Text("500ms")),
+        ("since:09:00 ERROR", "09:00", Text("ERROR")),
+        ('since:"09:00" 10:00', "09:00", Text("10:00")),
+    ],
+)
+def test_a_time_without_quotes_takes_the_words_that_belong_to_it(text: str, time: str, rest: Node) -> None:
+    """And none of the text that is looked for."""
+    query = parse(text, NOW)
+    assert (query.since, query.where) == (moment(time, NOW), rest)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +107,7 @@ def test_times_hold_for_the_whole_query() -> None:
         ("ms>fast", 3, "compares numbers"),
         ("since:soon", 6, "no time"),
         ("x since:25:00", 8, "hour"),
+        ("since:09:00 EST", 12, "EST is not this machine's zone"),
         ("-since:1h", 1, "cannot stand"),
         ("a OR b since:1h", 0, "beside OR"),
         ("a OR since:1h", 0, "beside OR"),

@@ -10,6 +10,7 @@ import time
 
 from cordwood.errors import ConfigError, QueryError, closest
 from cordwood.level import LEVELS, level_number
+from cordwood.query.days import zone
 from cordwood.query.model import All, AnyOf, Comparison, Field, Node, Not, Query, Regex, Text
 from cordwood.query.times import moment
 
@@ -21,8 +22,12 @@ _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _SINGLE = re.compile(r"'((?:[^'\\]|\\.)*)'(?=[\s)]|$)")  # of a value only: don't is a word
 _BARE = re.compile(r"[^\s()]+")
 _VALUE = re.compile(r"[^\s)]+")
-_CLOCK = re.compile(r"\s+(\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)(?=[\s)]|$)")
-_DAY = re.compile(r"\d{4}[-/]\d\d?[-/]\d\d?|today|yesterday|[a-z]+day", re.IGNORECASE)
+# Words that a time without quotes goes on with: since:2026-11-20 09:00 UTC, since:20 Nov 2026, since:2 hours ago
+_NEXT = re.compile(r"\s+([^\s()]+)")
+_GOES_ON = re.compile(
+    r"\d{1,2}:\d\d\S*|\d{1,2}(?i:[ap]m)|(?i:[ap]m|ago|at|noon|midnight)|\d{4}|[+-]\d\d:?\d\d|[A-Z]{3,5}|[A-Z]\w+/[\w/+-]+"
+)
+_WORDS = 7
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _TIMES = ("since", "until")
 # Levels of others' logs; their numbers as the core reads them.
@@ -33,7 +38,7 @@ FIELDS = (
     "host", *_TIMES,
 )  # fmt: skip
 # Other words for the fields that every record has.
-_ALIASES = {
+ALIASES = {
     "name": "logger", "logger_name": "logger", "levelname": "level", "severity": "level", "msg": "message",
     "process_id": "pid", "processName": "process", "process_name": "process", "threadName": "thread",
     "thread_name": "thread", "func": "function", "funcName": "function", "function_name": "function",
@@ -199,9 +204,10 @@ class _Parser:
         self.at = found.end()
         value_at = self.at
         value, quoted = self.value(start)
-        name = _ALIASES.get(name, name)
+        name = ALIASES.get(name, name)
         if name in _TIMES:
-            self.time(name, op, value, start, value_at)
+            self.time(name, op, start)
+            self.times[name] = self.moment(value, value_at, quoted=quoted)
             return None
         if name == "level" and value != "*":
             return self.level(op, value, value_at)
@@ -209,15 +215,17 @@ class _Parser:
             if not _NUMBER.fullmatch(value):
                 raise self.fail(f"{op} compares numbers, and {value!r} is none", value_at)
             return Field(name, _comparison(op), value)
-        if value == "*" and not quoted:
-            return Field(name, "?", "")
-        return Field(name, "~" if not quoted and re.search(r"[*?]", value) else "=", value)
+        if quoted:
+            return Field(name, "=", value)
+        nodes = tuple(_like(name, one) for one in value.split(",") if one) or (Field(name, "=", value),)
+        return nodes[0] if len(nodes) == 1 else AnyOf(nodes)
 
     def level(self, op: str, value: str, value_at: int) -> Node:
         nodes: list[Node] = []
         for word in value.split(","):
+            name = word.strip().upper().removeprefix("LEVEL ")  # 15 is shown as Level 15
             try:
-                number = _LEVELS.get(word.upper()) or level_number(word)
+                number = _LEVELS.get(name) or level_number(name)
             except ConfigError:
                 hint = closest(word, LEVELS)
                 meant = f" (did you mean {hint.lower()}?)" if hint else ""
@@ -227,21 +235,42 @@ class _Parser:
             nodes.append(Field("level", _comparison(op or "="), str(number)))
         return nodes[0] if len(nodes) == 1 else AnyOf(tuple(nodes))
 
-    def time(self, name: str, op: str, value: str, start: int, value_at: int) -> None:
+    def time(self, name: str, op: str, start: int) -> None:
+        """Refuse a time where none can stand."""
         if op:
             raise self.fail(f"write {name}:TIME", start)
         if self.depth:
             raise self.fail(f"{name}: holds for the whole query and cannot stand in brackets or after a minus", start)
         if name in self.times:
             raise self.fail(f"{name}: stands here twice", start)
-        clock = _CLOCK.match(self.text, self.at)
-        if clock and _DAY.fullmatch(value):  # since:2026-11-20 09:00
-            self.at = clock.end()
-            value = f"{value} {clock[1]}"
+
+    def moment(self, value: str, value_at: int, *, quoted: bool) -> int:
+        """The time that a value says, together with the words after it that belong to it."""
+        found, why = self.read_moment(value)
+        if value.endswith(","):  # Fri, 20 Nov 2026
+            found = None
+        at = self.at
+        for _ in range(0 if quoted else _WORDS):
+            following = _NEXT.match(self.text, at)
+            if following is None or (found is not None and not _GOES_ON.fullmatch(following[1])):
+                break
+            value, at = f"{value} {following[1]}", following.end()
+            try:
+                zone(value)
+            except ValueError as error:  # a zone that is not known is no text either
+                raise self.fail(str(error), following.start(1)) from None
+            longer, _ = self.read_moment(value)
+            if longer is not None:
+                found, self.at = longer, at
+        if found is None:
+            raise self.fail(why, value_at)
+        return found
+
+    def read_moment(self, text: str) -> tuple[int | None, str]:
         try:
-            self.times[name] = moment(value, self.now)
+            return moment(text, self.now), ""
         except ValueError as error:
-            raise self.fail(str(error), value_at) from None
+            return None, str(error)
 
     def check(self, node: Regex, start: int) -> None:
         from cordwood import _native
@@ -255,6 +284,12 @@ class _Parser:
 def _comparison(op: str) -> Comparison:
     known: dict[str, Comparison] = {"=": "=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
     return known[op]
+
+
+def _like(name: str, value: str) -> Node:
+    if value == "*":
+        return Field(name, "?", "")
+    return Field(name, "~" if re.search(r"[*?]", value) else "=", value)
 
 
 def _unescape(text: str) -> str:
