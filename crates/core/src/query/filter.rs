@@ -14,7 +14,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
-use crate::query::formats::NO_TIME;
+use crate::query::formats::{level, NO_TIME};
 use crate::query::scan::Record;
 use crate::query::when::Clock;
 use text::Text;
@@ -258,7 +258,10 @@ impl Test {
 pub fn value<'a>(record: &Record<'a>, name: &str, clock: &mut Clock) -> Option<Cow<'a, [u8]>> {
     let given = |text: &'a [u8]| (!text.is_empty()).then_some(Cow::Borrowed(text));
     match name {
-        "level" => given(crate::query::formats::level::name(record.level).as_bytes()),
+        "level" => (record.level > 0).then(|| match level::name(record.level) {
+            Cow::Borrowed(name) => Cow::Borrowed(name.as_bytes()),
+            Cow::Owned(name) => Cow::Owned(name.into_bytes()),
+        }),
         "logger" => given(record.logger),
         "message" => given(record.message),
         "exception" => given(record.exception),

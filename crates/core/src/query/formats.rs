@@ -19,6 +19,7 @@ pub mod table;
 pub mod timed;
 mod vocabulary;
 
+pub use json::traceback;
 pub use strings::unescape;
 
 /// Where a record has no time of its own.
@@ -150,10 +151,31 @@ impl Format {
 
 /// Lines of a sample that are looked at.
 const LOOK_AT: usize = 400;
+/// Lines from which on a doubtful format is believed, if nearly all others have it too.
+const SURE: usize = 10;
 
-/// The formats of a text, the commonest first; `known` (from configuration or the command) are tried before the table.
+/// Whether these lines are in a format, and not in the looser one that takes them too: nearly all that the looser one takes
+/// must be, and be many, or have a logger that no word is.
+fn is_believed(format: &Format, takes: &[&[u8]], rest: &[&[u8]], clock: &mut Clock) -> bool {
+    let Some(looser) = table::looser(format.name()) else { return true };
+    let others = rest.iter().filter(|line| looser.head(line, clock).is_some()).count();
+    let mut is_logger = |line: &&[u8]| {
+        let name = format.head(line, clock).map_or(&b""[..], |head| head.logger.of(line));
+        name.contains(&b'.') || matches!(name, b"root" | b"__main__")
+    };
+    takes.len() >= 9 * others && (takes.len() >= SURE || takes.iter().any(&mut is_logger))
+}
+
+/// A name as programs have them: letters, digits, points, dashes.
+fn is_name(text: &[u8]) -> bool {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    text.first().is_some_and(|first| first.is_ascii_alphabetic() || *first == b'_') && text.iter().all(plain)
+}
+
+/// The formats of a text; `known` (from configuration or the command) are tried before the table.
 ///
-/// A specific format wins over a looser one that takes the same lines. Where nothing is recognised: [`Format::Plain`].
+/// A specific format comes before a looser one that takes the same lines, unless it is rare: then it may be a word of a message.
+/// Where nothing is recognised, times at the lines' heads are looked for; else it is [`Format::Plain`].
 pub fn detect(sample: &[u8], known: &[Format], clock: &mut Clock) -> Vec<Format> {
     let lines: Vec<&[u8]> = sample
         .split(|byte| *byte == b'\n')
@@ -161,31 +183,26 @@ pub fn detect(sample: &[u8], known: &[Format], clock: &mut Clock) -> Vec<Format>
         .filter(|line| !matches!(line.first(), None | Some(b' ' | b'\t')))
         .take(LOOK_AT)
         .collect();
-    let mut taken = vec![false; lines.len()];
+    let mut rest = lines.clone();
     let mut found: Vec<(usize, Format)> = Vec::new();
     let loose = [Format::Timed];
     for format in known.iter().chain(table::all()).chain(&loose) {
-        let mut count = 0;
-        for (line, taken) in lines.iter().zip(&mut taken) {
-            if !*taken && format.head(line, clock).is_some() {
-                *taken = true;
-                count += 1;
-            }
-        }
-        if count > 0 {
-            found.push((count, format.clone()));
+        let (takes, others): (Vec<&[u8]>, Vec<&[u8]>) =
+            rest.iter().copied().partition(|line| format.head(line, clock).is_some());
+        if !takes.is_empty() && is_believed(format, &takes, &others, clock) {
+            found.push((takes.len(), format.clone()));
+            rest = others;
         }
     }
     let timed: usize = found.iter().filter(|(_, format)| format.is_timed()).map(|(count, _)| count).sum();
     // In a text with times, a line such as "ERROR: x" is more often part of a message than a record.
     let least = lines.len() / 20;
     found.retain(|(count, format)| format.is_timed() || timed == 0 || *count > least);
-    found.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
-    let mut formats: Vec<Format> = found.into_iter().map(|(_, format)| format).collect();
-    if formats.is_empty() {
-        formats.push(Format::Plain);
+    found.sort_by_key(|(count, _)| *count <= least);
+    if found.is_empty() {
+        return vec![example::guess(&lines, clock).map_or(Format::Plain, Format::Layout)];
     }
-    formats
+    found.into_iter().map(|(_, format)| format).collect()
 }
 
 #[cfg(test)]

@@ -1,12 +1,18 @@
-//! JSON lines of any vocabulary: our own, ECS, OpenTelemetry, GCP, structlog, loguru, python-json-logger, pino.
+//! JSON lines of any vocabulary: our own, ECS, OpenTelemetry, GCP, structlog, loguru, python-json-logger, the journal, GELF.
 //!
 //! A line is walked once, without building a tree. What its members are for stands in [`vocabulary`](super::vocabulary).
 use std::borrow::Cow;
+use std::fmt::Write;
+
+use serde::Deserialize;
 
 use super::strings::{string_end, unescape};
-use super::vocabulary::{role, Vocabulary};
+use super::vocabulary::{role, Role, Vocabulary};
 use super::{Head, Span};
 use crate::query::when::Clock;
+
+const CAUSE: &str = "\n\nThe above exception was the direct cause of the following exception:\n\n";
+const CONTEXT: &str = "\n\nDuring handling of the above exception, another exception occurred:\n\n";
 
 /// Objects are looked into this deep: `record.time.repr` is loguru's.
 const DEEP: usize = 4;
@@ -101,18 +107,27 @@ impl Path {
 /// The one name of a field that every record has, for the names of other vocabularies.
 fn common(name: &str) -> &str {
     match name {
-        "process.pid" | "process_id" | "process.id" | "Resource.process.pid" => "pid",
-        "process.name" | "processName" | "process_name" => "process",
-        "process.thread.name" | "thread.name" | "threadName" | "thread_name" => "thread",
+        "process.pid" | "process_id" | "process.id" | "Resource.process.pid" | "_PID" => "pid",
+        "process.name" | "processName" | "process_name" | "PROCESS_NAME" => "process",
+        "process.thread.name" | "thread.name" | "threadName" | "thread_name" | "THREAD_NAME" => "thread",
         "process.thread.id" | "thread.id" => "thread_id",
         "log.origin.function"
         | "code.function.name"
         | "logging.googleapis.com/sourceLocation.function"
         | "funcName"
-        | "func_name" => "function",
-        "log.origin.file.line" | "code.line.number" | "logging.googleapis.com/sourceLocation.line" | "lineno" => "line",
-        "log.origin.file.name" | "code.file.path" | "logging.googleapis.com/sourceLocation.file" | "pathname" => "file",
-        "host.hostname" | "hostname" | "host.name" | "Resource.host.name" => "host",
+        | "func_name"
+        | "CODE_FUNC" => "function",
+        "log.origin.file.line"
+        | "code.line.number"
+        | "logging.googleapis.com/sourceLocation.line"
+        | "lineno"
+        | "CODE_LINE" => "line",
+        "log.origin.file.name"
+        | "code.file.path"
+        | "logging.googleapis.com/sourceLocation.file"
+        | "pathname"
+        | "CODE_FILE" => "file",
+        "host.hostname" | "hostname" | "host.name" | "Resource.host.name" | "_HOSTNAME" => "host",
         "taskName" => "task",
         other => other,
     }
@@ -159,10 +174,49 @@ fn roles(
             Kind::Object if depth < DEEP && is_envelope(path) => {
                 let _ = roles(line, span.start as usize, path, depth + 1, found, clock);
             }
+            Kind::Array if matches!(role(path), Some((Role::Exception, _))) => found.take(path, line, span, clock),
             Kind::Object | Kind::Array => {}
             Kind::String | Kind::Scalar => found.take(path, line, span, clock),
         }
     })
+}
+
+/// A traceback that is data, as structlog's `dict_tracebacks` writes it, as Python prints one; None where it is none.
+pub fn traceback(text: &[u8]) -> Option<Vec<u8>> {
+    #[derive(Deserialize)]
+    struct Raised {
+        exc_type: String,
+        #[serde(default)]
+        exc_value: String,
+        #[serde(default)]
+        is_cause: bool,
+        #[serde(default)]
+        frames: Vec<Frame>,
+    }
+    #[derive(Deserialize)]
+    struct Frame {
+        filename: String,
+        #[serde(default)]
+        lineno: u64,
+        #[serde(default)]
+        name: String,
+    }
+    text.starts_with(b"[{").then_some(())?;
+    // The last exception comes first, then those it came from.
+    let raised: Vec<Raised> = serde_json::from_slice(text).ok()?;
+    let mut told = String::new();
+    for (place, one) in raised.iter().enumerate().rev() {
+        told += "Traceback (most recent call last):\n";
+        for Frame { filename, lineno, name } in &one.frames {
+            let _ = writeln!(told, "  File \"{filename}\", line {lineno}, in {name}");
+        }
+        let colon = if one.exc_value.is_empty() { "" } else { ": " };
+        let _ = write!(told, "{}{colon}{}", one.exc_type, one.exc_value);
+        if place > 0 {
+            told += if one.is_cause { CAUSE } else { CONTEXT };
+        }
+    }
+    Some(told.into_bytes())
 }
 
 /// A line is a record where it is one object that says something a log says.
@@ -208,6 +262,8 @@ fn leaves<'a>(
                 leaves(line, span.start as usize, &full, shown, depth + 1, take);
             }
             _ if role(&full).is_some() || span.of(line) == b"null" => {}
+            // loguru's whole line once more.
+            _ if full == b"text" && span.of(line).ends_with(b"\\n") => {}
             _ => {
                 let name = unescape(&short);
                 let value = if kind == Kind::String { unescape(span.of(line)) } else { Cow::Borrowed(span.of(line)) };

@@ -4,6 +4,7 @@
 //! may have directives: `{ip} - {user} [{time:%d/%b/%Y:%H:%M:%S %z}] …`.
 mod event;
 mod pattern;
+mod request;
 mod syslog;
 
 use std::borrow::Cow;
@@ -11,7 +12,7 @@ use std::borrow::Cow;
 use memchr::memmem;
 
 use super::quick::{Kind, Quick};
-use super::{level, Head, Span, NO_TIME};
+use super::{is_name, level, Head, Span, NO_TIME};
 use crate::error::{Error, Result};
 use crate::query::when::{Clock, TimeFormat};
 pub use pattern::is_pattern;
@@ -32,6 +33,8 @@ pub struct Layout {
     parts: Vec<Part>,
     /// A logger may hold spaces: the format is known to be the text's own.
     lenient: bool,
+    /// Spaces before the message are a column's, not its own: uvicorn's `INFO:     started`.
+    padded: bool,
     /// The same, where it is of the common kind.
     quick: Option<Quick>,
 }
@@ -52,6 +55,8 @@ impl Layout {
     pub(super) fn of_table(name: &str, pattern: &str) -> Option<Self> {
         let mut layout = Self::build(pattern, None)?;
         name.clone_into(&mut layout.name);
+        layout.padded =
+            matches!(&*layout.parts, [level, message] if level.what == What::Level && message.what == What::Message);
         layout.quick = layout.quick();
         Some(layout)
     }
@@ -84,7 +89,7 @@ impl Layout {
         let known = parts
             .iter()
             .any(|part| matches!(part.what, What::Time(_) | What::Level | What::LowerLevel | What::Priority));
-        known.then(|| Self { name: pattern.to_owned(), before, parts, lenient: false, quick: None })
+        known.then(|| Self { name: pattern.to_owned(), before, parts, lenient: false, padded: false, quick: None })
     }
 
     /// The quick way, where the time is ISO and first, the message last, and each field ends at a short text.
@@ -96,6 +101,7 @@ impl Layout {
         let kind = |part: &Part| {
             Some(match &part.what {
                 What::Logger => Kind::Logger,
+                What::Name => Kind::Name,
                 What::Level => Kind::Level,
                 What::Number(name) if name != "status" => Kind::Number,
                 What::Word(name) if name != "filename" => Kind::Word,
@@ -121,6 +127,8 @@ impl Layout {
         let mut at = begins(line, &self.before).then_some(self.before.len())?;
         for (i, part) in self.parts.iter().enumerate() {
             if let What::Time(format) = &part.what {
+                // Behind a padded level.
+                at += if i > 0 { spaces(&line[at..]) } else { 0 };
                 let (time, length) = format.parse(&line[at..], clock)?;
                 head.time = time;
                 at += length;
@@ -129,11 +137,7 @@ impl Layout {
             }
             // What is padded to the right of its column begins with spaces.
             let rest = &line[at..];
-            let pad = if matches!(part.what, What::Message) {
-                0
-            } else {
-                rest.iter().take_while(|byte| **byte == b' ').count()
-            };
+            let pad = if matches!(part.what, What::Message) && !self.padded { 0 } else { spaces(rest) };
             let start = at + pad;
             let rest = &line[start..];
             let length = if part.after.is_empty() {
@@ -147,8 +151,8 @@ impl Layout {
             self.check(&part.what, field, head)?;
             let span = Span::new(start, start + field.len());
             match part.what {
-                What::Logger => head.logger = span,
-                What::Message => head.message = Span::new(start, start + length),
+                What::Logger | What::Name => head.logger = span,
+                What::Message | What::Request => head.message = Span::new(start, start + length),
                 What::Tag => head.logger = syslog::tag(field).map_or(Span::default(), |(name, _)| name.after(start)),
                 What::Event => {
                     let parts = event::split(field);
@@ -204,7 +208,8 @@ impl Layout {
             What::Word(name) if name == "filename" => (field.contains(&b'.') && !field.contains(&b' ')).then_some(()),
             What::Word(_) | What::Tag => (!field.is_empty() && !field.contains(&b' ')).then_some(()),
             What::Logger => (self.lenient || !field.is_empty() && !field.contains(&b' ')).then_some(()),
-            What::Message | What::Text(_) | What::Time(_) | What::Structured | What::Event => Some(()),
+            What::Name => is_name(field).then_some(()),
+            What::Message | What::Request | What::Text(_) | What::Time(_) | What::Structured | What::Event => Some(()),
         }
     }
 
@@ -219,7 +224,7 @@ impl Layout {
     fn slow_head(&self, line: &[u8], clock: &mut Clock) -> Option<Head> {
         let mut head = Head::message_only(Span::default());
         self.walk(line, clock, &mut head, |_, _| {})?;
-        if !self.parts.iter().any(|part| matches!(part.what, What::Message | What::Event)) {
+        if !self.parts.iter().any(|part| matches!(part.what, What::Message | What::Request | What::Event)) {
             head.message = Span::new(0, line.len());
         }
         if head.level == 0 {
@@ -263,10 +268,17 @@ impl Layout {
                 }
                 What::Structured => syslog::parameters(field, take),
                 What::Event => event::fields(field, take),
+                What::Request => request::fields(field, take),
                 _ => {}
             }
         });
     }
+}
+
+/// How many spaces a text begins with.
+#[inline]
+fn spaces(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| **byte == b' ').count()
 }
 
 /// `starts_with` for texts of a few bytes: a loop is over before `memcmp` is called.

@@ -1,4 +1,5 @@
 //! Levels by their names: `logging`'s numbers for everyone's words.
+use std::borrow::Cow;
 
 pub const DEBUG: i32 = 10;
 pub const INFO: i32 = 20;
@@ -70,9 +71,19 @@ pub fn in_place(word: &[u8]) -> i32 {
         [b'E'] => ERROR,
         [b'C' | b'F'] => CRITICAL,
         _ => match named(word) {
+            0 if word.len() > 8 => long(word),
             0 => word.strip_prefix(b"Level ").map_or(0, number),
             level => level,
         },
+    }
+}
+
+/// Words of more than eight letters.
+fn long(word: &[u8]) -> i32 {
+    match word.to_ascii_lowercase().as_slice() {
+        b"emergency" => CRITICAL,
+        b"information" | b"informational" => INFO,
+        _ => word.strip_prefix(b"Level ").map_or(0, number),
     }
 }
 
@@ -84,7 +95,20 @@ pub fn number(digits: &[u8]) -> i32 {
     digits.iter().fold(0, |value, digit| value * 10 + i32::from(digit - b'0'))
 }
 
-/// The level of a syslog priority or an OpenTelemetry severity number is told by its own scale.
+/// The level of an OpenTelemetry severity number: they come in fours, from TRACE.
+pub fn of_opentelemetry(severity: i64) -> i32 {
+    match severity {
+        ..=0 => 0,
+        1..=4 => 5,
+        5..=8 => DEBUG,
+        9..=12 => INFO,
+        13..=16 => WARNING,
+        17..=20 => ERROR,
+        _ => CRITICAL,
+    }
+}
+
+/// The level of a syslog priority, of which the last three bits are the severity.
 pub fn of_syslog(severity: i64) -> i32 {
     match severity & 7 {
         0..=2 => CRITICAL,
@@ -95,15 +119,17 @@ pub fn of_syslog(severity: i64) -> i32 {
     }
 }
 
-/// What a level is called where the text has no name of its own.
-pub fn name(level: i32) -> &'static str {
-    match level {
+/// What a level is called, so that a query for that finds it; an empty text for none.
+pub fn name(level: i32) -> Cow<'static, str> {
+    Cow::Borrowed(match level {
         ..=0 => "",
-        1..=9 => "TRACE",
-        10..=19 => "DEBUG",
-        20..=29 => "INFO",
-        30..=39 => "WARNING",
-        40..=49 => "ERROR",
-        _ => "CRITICAL",
-    }
+        5 => "TRACE",
+        DEBUG => "DEBUG",
+        INFO => "INFO",
+        25 => "SUCCESS",
+        WARNING => "WARNING",
+        ERROR => "ERROR",
+        CRITICAL => "CRITICAL",
+        other => return Cow::Owned(format!("Level {other}")),
+    })
 }

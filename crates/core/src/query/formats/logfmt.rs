@@ -1,7 +1,7 @@
-//! logfmt: `time=2026-11-20T10:00:00Z level=info msg="it is" user_id=42`.
+//! logfmt: `time=2026-11-20T10:00:00Z level=info msg="it is" user_id=42`; also with Python's quotes, as structlog writes it.
 use std::borrow::Cow;
 
-use super::strings::{string_end, unescape};
+use super::strings::{single_end, string_end, unescape};
 use super::vocabulary::Vocabulary;
 use super::{Head, Span};
 use crate::query::when::Clock;
@@ -21,6 +21,12 @@ fn pair(line: &[u8], from: usize) -> Option<(&[u8], Span, bool, usize)> {
     if line.get(value) == Some(&b'"') {
         let end = value + 1 + string_end(&line[value + 1..])?;
         return Some((key, Span::new(value + 1, end), true, end + 1));
+    }
+    if line.get(value) == Some(&b'\'') {
+        if let Some(length) = single_end(&line[value + 1..]) {
+            let end = value + 1 + length;
+            return Some((key, Span::new(value + 1, end), true, end + 1));
+        }
     }
     let end = value + line[value..].iter().take_while(|byte| **byte != b' ').count();
     Some((key, Span::new(value, end), false, end))

@@ -1,13 +1,14 @@
 //! The layouts of most logs, read in one go: a year-first time, fields that each end at a short text, and the message.
 //!
 //! It gives what `Layout`'s own walk gives (a test compares them), at a fraction of its instructions.
-use super::{level, Head, Span, NO_TIME};
+use super::{is_name, level, Head, Span, NO_TIME};
 use crate::query::when::Clock;
 
 /// What becomes of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Logger,
+    Name,
     Level,
     Number,
     Word,
@@ -118,6 +119,10 @@ impl Quick {
                     if !self.lenient && (field.is_empty() || field.contains(&b' ')) {
                         return None;
                     }
+                    head.logger = Span::new(start, end);
+                }
+                Kind::Name => {
+                    is_name(field).then_some(())?;
                     head.logger = Span::new(start, end);
                 }
                 Kind::Number => {

@@ -16,6 +16,21 @@ pub(super) fn string_end(text: &[u8]) -> Option<usize> {
     }
 }
 
+/// The same of a single quote before `text`, as Python writes a text's `repr`: a space follows it, or nothing.
+pub(super) fn single_end(text: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        at += memchr2(b'\'', b'\\', text.get(at..)?)?;
+        if text[at] == b'\\' {
+            at += 2;
+        } else if matches!(text.get(at + 1), None | Some(b' ')) {
+            return Some(at);
+        } else {
+            at += 1;
+        }
+    }
+}
+
 /// A JSON string's text. Lone surrogates become the replacement character.
 pub fn unescape(text: &[u8]) -> Cow<'_, [u8]> {
     let Some(first) = memchr::memchr(b'\\', text) else { return Cow::Borrowed(text) };

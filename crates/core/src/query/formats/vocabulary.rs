@@ -26,17 +26,21 @@ pub(super) fn role(name: &[u8]) -> Option<(Role, u8)> {
         | b"timestamp.seconds"
         | b"timestampSeconds" => (Role::Time, 0),
         b"timestamp.nanos" | b"timestampNanos" => (Role::Nanos, 0),
-        b"time" | b"ts" | b"asctime" | b"datetime" | b"record.time.repr" => (Role::Time, 1),
+        b"time" | b"ts" | b"asctime" | b"datetime" | b"record.time.repr" | b"__REALTIME_TIMESTAMP" => (Role::Time, 1),
         b"created" | b"date" | b"eventTime" | b"ObservedTimestamp" => (Role::Time, 2),
-        b"level" | b"levelname" | b"log.level" | b"record.level.name" => (Role::Level, 0),
+        b"level" | b"levelname" | b"log.level" | b"record.level.name" | b"LEVEL" => (Role::Level, 0),
         b"severity" | b"SeverityText" | b"severity_text" | b"level_name" | b"lvl" | b"loglevel" => (Role::Level, 1),
-        b"levelno" | b"record.level.no" => (Role::Level, 2),
-        b"logger" | b"logger_name" | b"log.logger" | b"loggerName" | b"record.name" | b"InstrumentationScope.Name" => {
-            (Role::Logger, 0)
-        }
-        b"name" | b"scope" | b"channel" => (Role::Logger, 1),
-        b"message" | b"Body" | b"record.message" | b"Body.stringValue" => (Role::Message, 0),
-        b"msg" | b"body" | b"@message" | b"jsonPayload.message" => (Role::Message, 1),
+        b"levelno" | b"record.level.no" | b"PRIORITY" | b"SeverityNumber" | b"severity_number" => (Role::Level, 2),
+        b"logger"
+        | b"logger_name"
+        | b"log.logger"
+        | b"loggerName"
+        | b"record.name"
+        | b"InstrumentationScope.Name"
+        | b"LOGGER" => (Role::Logger, 0),
+        b"name" | b"scope" | b"channel" | b"SYSLOG_IDENTIFIER" => (Role::Logger, 1),
+        b"message" | b"Body" | b"record.message" | b"Body.stringValue" | b"MESSAGE" => (Role::Message, 0),
+        b"msg" | b"body" | b"@message" | b"jsonPayload.message" | b"short_message" => (Role::Message, 1),
         b"event" | b"log" | b"textPayload" => (Role::Message, 2),
         b"error.stack_trace"
         | b"exception.text"
@@ -49,6 +53,16 @@ pub(super) fn role(name: &[u8]) -> Option<(Role, u8)> {
         b"exception" | b"record.exception" | b"error.message" => (Role::Exception, 1),
         _ => return None,
     })
+}
+
+/// A level as a word or number: syslog's single digits (GELF, the journal), OpenTelemetry's and `logging`'s numbers.
+fn level_of(name: &[u8], value: &[u8]) -> i32 {
+    let number = level::number(value);
+    match name {
+        b"SeverityNumber" | b"severity_number" => level::of_opentelemetry(i64::from(number)),
+        b"PRIORITY" | b"level" if matches!(value, [b'0'..=b'7']) => level::of_syslog(i64::from(number)),
+        _ => level::in_place(value).max(number),
+    }
 }
 
 /// What the members of a line, or the pairs of a logfmt line, have said so far.
@@ -81,7 +95,7 @@ impl Vocabulary {
                 }
             }
             Role::Level if self.level.is_none_or(|(known, _)| rank < known) => {
-                let number = level::in_place(value).max(level::number(value));
+                let number = level_of(name, value);
                 if number != 0 || value.len() <= 16 {
                     self.level = Some((rank, number));
                 }

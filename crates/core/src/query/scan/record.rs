@@ -27,6 +27,18 @@ pub struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
+    /// What it says, for people: as it stands there; of JSON, and of lines that are stamped, message and traceback alone.
+    pub fn text(&self) -> Cow<'a, [u8]> {
+        let is_in_raw = self.raw.as_ptr_range().contains(&self.exception.as_ptr());
+        if !matches!(self.format, Format::Json) && (self.exception.is_empty() || is_in_raw) {
+            return Cow::Borrowed(self.raw);
+        }
+        if self.exception.is_empty() {
+            return Cow::Borrowed(self.message);
+        }
+        Cow::Owned([self.message, b"\n", self.exception].concat())
+    }
+
     /// Calls `take` with each named value that is not time, level, logger, message or exception.
     pub fn fields(&self, clock: &mut Clock, take: &mut dyn FnMut(&str, Cow<'a, [u8]>)) {
         let line = &self.raw[..memchr(b'\n', self.raw).unwrap_or(self.raw.len())];

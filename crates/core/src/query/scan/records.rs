@@ -1,16 +1,18 @@
 //! A source cut into records: where a line begins one, the lines after it belong to it until the next such line.
+mod bare;
 mod begin;
+mod parts;
 mod seam;
 
-use std::borrow::Cow;
 use std::io;
 
 use memchr::{memchr, memmem, memrchr};
 
 use super::{Input, Record};
 use crate::query::columnar::Asked;
-use crate::query::formats::{unescape, Format, Head, NO_TIME};
+use crate::query::formats::{Format, Head, NO_TIME};
 use crate::query::when::Clock;
+use bare::Within;
 
 /// What is read at once: small enough to stay in the processor's cache between reading and looking.
 const BLOCK: usize = 256 << 10;
@@ -128,7 +130,7 @@ impl Records {
             None => return Ok(()),
         };
         while let Some(end) = self.line_end(next)? {
-            if self.passing || self.begins(self.at + next, self.at + end).is_some() {
+            if self.passing || self.surely_begins(self.at + next, self.at + end) {
                 break;
             }
             next = end + 1;
@@ -211,20 +213,17 @@ impl Records {
             },
         };
         let mut end = first.end;
-        let mut in_traceback = false;
+        let mut within = self.within(&first);
         let mut next = end + 1;
         while !self.passing {
             let Some(line_end) = self.line_end(next)? else { break };
             let (start, stop) = (self.at + next, self.at + line_end);
             if let Some((format, head)) = self.begins(start, stop) {
-                // In plain text anything not indented is a line of its own, but for a traceback's first and last.
-                let is_plain = matches!(self.formats[format], Format::Plain);
-                let traceback = is_plain && self.buffer[start..stop].starts_with(TRACEBACK);
-                if !traceback && !in_traceback {
+                let line = self.kind(format, &head, (start, stop), within.traceback);
+                if !line.is_some_and(|line| within.takes(line)) {
                     self.ahead = Some(Ahead { end: line_end - next, head: Some(head), format });
                     break;
                 }
-                in_traceback = traceback;
             }
             if next > LONGEST {
                 self.cut += 1;
@@ -236,6 +235,14 @@ impl Records {
         }
         self.cut += u64::from(self.passing && self.ahead.is_none());
         Ok(Some(self.record(&first, end, next)))
+    }
+
+    /// Where a record is in a traceback with its first line.
+    #[inline]
+    fn within(&mut self, first: &Ahead) -> Within {
+        let is_plain = matches!(self.formats[first.format], Format::Plain);
+        let line = first.head.and_then(|head| self.kind(first.format, &head, (self.at, self.at + first.end), false));
+        Within::new(line, first.head.filter(|_| !is_plain).map(|head| head.level))
     }
 
     /// The first line of a source, or of what follows a cut.
@@ -264,6 +271,8 @@ impl Records {
         let start = self.at;
         let offset = self.base + start as u64;
         self.at = (start + next).min(self.filled);
+        let is_stamped = end > first.end && matches!(self.formats[first.format], Format::Timed);
+        let below = is_stamped.then(|| self.unstamp(start + first.end + 1, start + end));
         let raw = &self.buffer[start..start + end];
         // Empty lines behind a record are nobody's.
         let raw = if end > first.end { &raw[..raw.trim_ascii_end().len().max(first.end)] } else { raw };
@@ -284,24 +293,19 @@ impl Records {
         if head.time != NO_TIME {
             self.last_time = head.time;
         }
-        let (mut logger, mut exception) = (head.logger.of(raw), head.exception.of(raw));
-        let mut message = head.message.of(raw);
-        if head.escaped {
-            logger = decoded(logger, &mut self.logger);
-            message = decoded(message, &mut self.message);
-            exception = decoded(exception, &mut self.exception);
+        let (mut logger, message, exception) = (head.logger.of(raw), head.message.of(raw), head.exception.of(raw));
+        let (told, raised) = (&mut self.message, &mut self.exception);
+        let (message, exception) = if head.escaped {
+            logger = parts::decoded(logger, &mut self.logger);
+            parts::escaped((message, exception), (told, raised), &self.traceback)
+        } else if let Some(begin) = below {
+            parts::stamped(message, begin, (told, raised))
         } else if raw.len() > first.end {
-            // The message's other lines, and the traceback after them.
-            let found = self.traceback.find(&raw[first.end..]);
-            let end = found.map_or(raw.len(), |found| group_start(raw, first.end + found));
-            exception = &raw[end..];
-            if found.is_none() || !raw[first.end..end].trim_ascii().is_empty() {
-                message = raw.get(head.message.start as usize..end).unwrap_or_default();
-            }
-            if found.is_some() {
-                message = message.trim_ascii_end();
-            }
-        }
+            let place = (head.message.start as usize, head.message.end as usize);
+            parts::of_lines(raw, first.end, place, told, &self.traceback)
+        } else {
+            (message, exception)
+        };
         Record { raw, offset, time: self.last_time, level: head.level, logger, message, exception, format }
     }
 
@@ -351,27 +355,10 @@ impl Records {
                 return start;
             }
             let line_end = memchr(b'\n', &self.buffer[start..self.filled]).map_or(self.filled, |found| start + found);
-            if self.begins(start, line_end).is_some() {
+            if self.surely_begins(start, line_end) {
                 return start;
             }
             end = start - 1;
-        }
-    }
-}
-
-/// Where the traceback begins whose first line has its words at `found`: a group's has a bar and more words before them.
-fn group_start(raw: &[u8], found: usize) -> usize {
-    let Some(bar) = raw[..found].strip_suffix(b"+ Exception Group ") else { return found };
-    bar.len() - bar.iter().rev().take_while(|byte| **byte == b' ').count()
-}
-
-/// A JSON string's text, in `scratch` where it holds escapes.
-fn decoded<'a>(text: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a [u8] {
-    match unescape(text) {
-        Cow::Borrowed(text) => text,
-        Cow::Owned(text) => {
-            *scratch = text;
-            scratch
         }
     }
 }

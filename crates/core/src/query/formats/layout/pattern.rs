@@ -9,7 +9,11 @@ pub(super) enum What {
     /// syslog's `<13>`: facility and severity in one number.
     Priority,
     Logger,
+    /// The same where other text may stand: a name as programs have them.
+    Name,
     Message,
+    /// The request line of an access log, which is its message.
+    Request,
     /// syslog's `app[123]`: a logger and a process.
     Tag,
     /// RFC 5424's structured data, with the space behind it.
@@ -91,6 +95,8 @@ pub(super) fn what(token: &Token<'_>, date_format: Option<&str>) -> What {
         "@tag" => What::Tag,
         "@structured" => What::Structured,
         "@event" => What::Event,
+        "@name" => What::Name,
+        "@request" => What::Request,
         "name" | "logger" => What::Logger,
         "message" => What::Message,
         "process" | "pid" => What::Number(own("pid")),

@@ -45,6 +45,93 @@ fn a_traceback_belongs_to_its_record() {
 }
 
 #[test]
+fn a_chain_of_tracebacks_in_plain_text_is_one_records() {
+    let raised = |name: &str| format!("Traceback (most recent call last):\n  File \"a.py\", line 3, in f\n{name}: x");
+    let chain = format!(
+        "{}\n\nDuring handling of the above exception, another exception occurred:\n\n{}",
+        raised("KeyError"),
+        raised("OSError")
+    );
+    assert_eq!(all(&format!("one\n{chain}\ntwo\n")), expected(&[(-1, 0, "one", &chain), (-1, 0, "two", "")]));
+    assert_eq!(all(&format!("{chain}\ntwo\n")), expected(&[(-1, 0, "OSError: x", &chain), (-1, 0, "two", "")]));
+}
+
+/// Each line with a stamp of its own, as a console's copy has them.
+fn stamped(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(|line| format!("2026-11-20 14:03:07,000 {line}\n")).collect();
+    lines.concat()
+}
+
+#[test]
+fn a_traceback_of_which_each_line_is_stamped_is_one_records() {
+    let traceback =
+        "Traceback (most recent call last):\n  File \"a.py\", line 3, in f\n    error(1)\n    ~~~~~^^^\nError: x";
+    let chain =
+        format!("{traceback}\n\nThe above exception was the direct cause of the following exception:\n\n{traceback}");
+    // What nobody caught is a record of its own; what was logged belongs to its message.
+    for (before, level, text, joined) in [
+        ("INFO: begun", 20, "begun", false),
+        ("a print", 0, "a print", false),
+        ("ERROR: it failed", 40, "it failed", true),
+        ("WARNING: it failed", 30, "it failed", true),
+    ] {
+        let rows = all(&stamped(&format!("{before}\n{chain}\nafter\n")));
+        let last = (0, 0, "after", "");
+        let want = if joined {
+            expected(&[(0, level, text, &chain), last])
+        } else {
+            expected(&[(0, level, text, ""), (0, 0, "Error: x", &chain), last])
+        };
+        assert_eq!(rows, want, "{before}");
+    }
+    assert_eq!(all(&stamped("a\n  b\nc\n")), expected(&[(0, 0, "a\n  b", ""), (0, 0, "c", "")]));
+}
+
+#[test]
+fn skipping_to_a_text_within_a_traceback_gives_the_whole_record() {
+    let traceback = "Traceback (most recent call last):\n  File \"a.py\", line 3, in f\nOSError: needle";
+    let text = format!("one\ntwo\n{traceback}\nthree\n").repeat(3);
+    for text in [text.clone(), stamped(&text)] {
+        let mut records = open(text.as_bytes());
+        let mut found = 0;
+        while records.skip_to(&mut |bytes| memmem::find(bytes, b"needle")).unwrap() {
+            let record = records.next_record().unwrap().unwrap();
+            // Those before it may be given too: where it begins is told from them.
+            found += u32::from(record.exception == traceback.as_bytes());
+        }
+        assert_eq!(found, 3, "{text}");
+    }
+}
+
+#[test]
+fn what_stands_behind_a_message_is_no_part_of_it_though_more_lines_follow() {
+    let text = "2026-11-20 14:03:07 [error    ] it failed                      [app] user_id=42\n  more\n";
+    assert_eq!(all(text), expected(&[(0, 40, "it failed\n  more", "")]));
+}
+
+#[test]
+fn a_traceback_in_a_message_of_json_is_the_records() {
+    let text =
+        "{\"MESSAGE\":\"it\\nTraceback (most recent call last):\\n  File\\nE\",\"PRIORITY\":3,\"ts\":1795183387}\n";
+    assert_eq!(all(text), expected(&[(0, 40, "it", "Traceback (most recent call last):\n  File\nE")]));
+}
+
+#[test]
+fn a_traceback_that_structlog_writes_as_data_is_shown_as_python_prints_it() {
+    let frame =
+        |line: u32| format!(r#"{{"filename":"/a.py","lineno":{line},"name":"f","line":"","locals":{{"x":"1"}}}}"#);
+    let text = format!(
+        r#"{{"event":"it","level":"error","timestamp":"2026-11-20T14:03:07Z","exception":[{{"exc_type":"OSError","exc_value":"no","is_cause":false,"frames":[{}]}},{{"exc_type":"KeyError","exc_value":"","is_cause":true,"frames":[{}]}}]}}"#,
+        frame(3),
+        frame(7)
+    );
+    let traceback = "Traceback (most recent call last):\n  File \"/a.py\", line 7, in f\nKeyError\n\n\
+        The above exception was the direct cause of the following exception:\n\n\
+        Traceback (most recent call last):\n  File \"/a.py\", line 3, in f\nOSError: no";
+    assert_eq!(all(&text), expected(&[(0, 40, "it", traceback)]));
+}
+
+#[test]
 fn a_group_of_exceptions_belongs_to_its_record() {
     let group = "  + Exception Group Traceback (most recent call last):\n  |   File \"a.py\", line 3, in f\n  | ExceptionGroup: no (1 sub-exception)\n  +-+---------------- 1 ----------------\n    | ValueError: 1\n    +------------------------------------";
     let text = format!("2026-11-20 14:03:07 - a - ERROR - it\n{group}\n2026-11-20 14:03:08 - a - INFO - b\n");
