@@ -79,8 +79,7 @@ def is_right(row: str, name: str, answer: Any, truth: list[dict[str, Any]], log:
 def _same_templates(answer: list[list[Any]], truth: list[dict[str, Any]]) -> bool:
     """Each template of the truth is one of ours, with the same counts by level and hour."""
     ours = sorted(
-        sorted((level, count) for _, levels in hours for level, count in enumerate(levels) if count)
-        for _, hours in answer
+        sorted((LEVELS[level], count) for _, levels in hours for level, count in levels.items()) for _, hours in answer
     )
     theirs = sorted(sorted((LEVELS[one["level"]], count) for count in one["hours"] if count) for one in truth)
     return len(answer) == len(TEMPLATES) and ours == theirs

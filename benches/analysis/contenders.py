@@ -103,7 +103,7 @@ def count_lnav(log: str, text: str) -> int:
 
 def templates_cordwood(log: str, _: str) -> list[list[Any]]:
     report = json.loads(command(CORDWOOD, "analyze", "--json", log))
-    return [[one["text"], [[hour, levels] for hour, levels in one["hours"]]] for one in report["patterns"]]
+    return [[one["text"], [[at["begin"], at["levels"]] for at in one["times"]]] for one in report["patterns"]]
 
 
 def templates_polars(log: str, _: str) -> list[list[Any]]:

@@ -83,6 +83,7 @@ class Analysis:
         *,
         level: int = 0,
         boundary: int | None = None,
+        unit: int = 3600,
     ) -> Analysis: ...
     def read_file(
         self,

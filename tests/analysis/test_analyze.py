@@ -48,7 +48,8 @@ def test_everything_is_counted_by_level_hour_logger_pattern_and_traceback(tmp_pa
     (tmp_path / "shop.log").write_text(log(range(3), failing=range(2, 3)))
     report = analyze([str(tmp_path / "shop.log")])
     assert report.levels == [0, 150, 150, 0, 50, 0]
-    assert [sum(levels) for _, levels in report.hours] == [100, 100, 150]
+    assert [sum(sum(levels) for at, levels in report.times if (at or 0) * report.unit // 3600 % 24 == hour)
+            for hour in range(3)] == [100, 100, 150]  # fmt: skip
     assert {one.text: one.count for one in report.loggers} == {"shop.http": 150, "shop.auth": 150, "shop.pay": 50}
     assert {one.text: one.count for one in report.patterns} == {
         "GET <*> 200": 150,
@@ -148,10 +149,22 @@ def test_what_is_new_vanished_or_spiking_is_told_beside_another_file(tmp_path: P
     report = analyze([str(tmp_path / "now.log")], compare=compare)
     assert [(one.kind, one.pattern.text) for one in report.changes] == [
         ("new", "Payment <*> failed"),
+        ("new", "TimeoutError: timed out after 0 s"),
         ("spiking", "Retry number 3"),
         ("vanished", "Nightly sync of shard 7 done"),
     ]
     assert all(one.p < 0.01 for one in report.changes)
+
+
+@pytest.mark.parametrize("how", [(), ("--markdown",), ("--html",)])
+def test_an_error_that_was_never_there_before_is_called_new(tmp_path: Path, how: tuple[str, ...]) -> None:
+    """Though its message is an old one."""
+    (tmp_path / "shop.log").write_text(
+        log(range(3), failing=range(3)) + log(range(3, 4), failing=range(3, 4)).replace("TimeoutError", "KeyError")
+    )
+    shown = run("--compare", "since 2026-11-20 03:00", *how, str(tmp_path)).stdout
+    assert re.search(r"new\W.*KeyError: timed out", shown), "among the changes"
+    assert len(re.findall(r"\bnew, 2026-11-20 03:00:00", shown)) == 1, "and among the errors"
 
 
 def test_what_was_before_a_moment_is_what_is_compared_with(tmp_path: Path) -> None:
@@ -159,7 +172,21 @@ def test_what_was_before_a_moment_is_what_is_compared_with(tmp_path: Path) -> No
     done = run("--compare", "since 2026-11-20 03:00", "--json", str(tmp_path / "shop.log"))
     report = json.loads(done.stdout)
     assert (report["before"]["records"], report["now"]["records"]) == (300, 150)
-    assert [one["kind"] for one in report["changes"]] == ["new"]
+    assert [one["kind"] for one in report["changes"]] == ["new", "new"]
+
+
+def test_the_json_says_what_is_what(tmp_path: Path) -> None:
+    """Levels by name, times as they are elsewhere."""
+    (tmp_path / "shop.log").write_text(log(range(1), failing=range(1)) + "2026-11-20 23:00:00,000 - x - INFO - it\n")
+    report = json.loads(run("--json", str(tmp_path)).stdout)
+    assert report["levels"] == {"DEBUG": 50, "INFO": 51, "ERROR": 50}
+    assert report["times"] == [
+        {"begin": "2026-11-20 00:00", "levels": {"DEBUG": 50, "INFO": 50, "ERROR": 50}},
+        {"begin": "2026-11-20 23:00", "levels": {"INFO": 1}},
+    ]
+    assert report["now"]["last"] - report["now"]["first"] == 23 * 3600
+    (error,) = report["errors"]
+    assert (error["count"], error["levels"], error["frames"]) == (50, {"ERROR": 50}, ["/srv/shop.py in pay"])
 
 
 def test_equal_logs_show_no_change(tmp_path: Path) -> None:
@@ -186,8 +213,37 @@ def test_one_screen_says_what_is_wrong(tmp_path: Path) -> None:
     assert "TimeoutError: timed out after 0 s" in done.output
     assert "GET <*> 200" in done.output
     only = run("--errors-only", str(tmp_path / "shop.log")).output
-    assert "Payment <*> failed" in only
+    assert "shop.pay - ERROR - Payment 0 failed" in only
     assert "GET <*>" not in only
+    assert "Errors without" not in only, "what has a traceback is told once"
+    assert "No errors." in run("--errors-only", "level:info", str(tmp_path / "shop.log")).output
+    assert "\x1b" not in done.output
+    assert "\x1b[31mCalls time out\x1b[0m" in run("--color", "always", str(tmp_path / "shop.log")).output
+
+
+def test_what_has_no_traceback_is_told_by_its_pattern(tmp_path: Path) -> None:
+    failed = "".join(f"2026-11-20 09:00:0{n},000 - x - ERROR - disk {n} failed\n" for n in range(9))
+    (tmp_path / "x.log").write_text(failed)
+    lines = run(str(tmp_path)).output.splitlines()
+    place = lines.index("Errors without a traceback, by pattern")
+    assert lines[place + 1].split("  ")[-1] == "disk <*> failed"
+    assert lines[place + 2].strip() == "2026-11-20 09:00:00 … 09:00:08  such as: disk 0 failed"
+
+
+def test_each_list_is_as_long_as_asked_for(tmp_path: Path) -> None:
+    """Five on one screen."""
+    (tmp_path / "x.log").write_text(
+        "".join(f"2026-11-20 09:00:00,000 - x - ERROR - no{' at all' * n}\n" for n in range(10))
+    )
+    assert "and 5 more" in run(str(tmp_path)).output
+    assert "and 2 more" in run("--most", "8", str(tmp_path)).output
+
+
+def test_without_records_from_before_no_change_is_told(tmp_path: Path) -> None:
+    (tmp_path / "x.log").write_text("2026-11-20 09:00:00,000 - x - ERROR - it\n")
+    said = "There is nothing to compare with"
+    for how in ((), ("--markdown",), ("--html",)):
+        assert said in run("--compare", "since 2026-11-20 08:00", *how, str(tmp_path)).output
 
 
 class _Reader(HTMLParser):
@@ -201,11 +257,25 @@ class _Reader(HTMLParser):
         self.addresses += [value or "" for name, value in attributes if name in ("src", "href")]
 
 
+@pytest.mark.parametrize(("seconds", "unit"), [(90, 60), (7_000, 60), (8_000, 300), (36_000, 300), (37_000, 3600)])
+def test_short_logs_are_counted_by_minutes(tmp_path: Path, seconds: int, unit: int) -> None:
+    """Where there would be a few hours only; a rotated sibling counts."""
+    ends = ((at // 3600, at // 60 % 60, at % 60) for at in (0, seconds))
+    stamps = ["2026-11-20 {:02}:{:02}:{:02},000 - x - INFO - it\n".format(*end) for end in ends]
+    (tmp_path / "x.log.1").write_text(stamps[0])
+    (tmp_path / "x.log").write_text(stamps[1])
+    report = analyze([str(tmp_path)])
+    assert report.unit == unit
+    assert [sum(levels) for _, levels in report.times] == [1, 1]
+    # What is asked for is shorter.
+    assert analyze([str(tmp_path / "x.log")], parse(f'since:"{stamps[1][:16]}"')).unit == 60
+
+
 def test_columns_of_a_sparkline_stand_for_as_many_hours_each(tmp_path: Path) -> None:
     """Records that come evenly show no peaks, however many hours there are."""
     (tmp_path / "shop.log").write_text(log(range(28)))
     hours = run(str(tmp_path)).stdout.splitlines()[3]
-    assert hours == f"Hours    {'█' * 14}  2026-11-20 00:00 … 2026-11-21 03:00"
+    assert hours == f"Times    {'█' * 14}  2026-11-20 00:00 … 2026-11-21 03:00"
 
 
 @pytest.mark.parametrize("how", [(), ("--markdown",), ("--html",)])
@@ -221,6 +291,7 @@ def test_the_picture_says_which_colour_is_which_level(tmp_path: Path) -> None:
     page = run("--html", str(tmp_path)).stdout
     assert '<rect class="l4" width="10" height="10"/></svg> ERROR <b>50</b>' in page
     assert '<rect class="l2" width="10" height="10"/></svg> INFO <b>100</b>' in page
+    assert "<title>2026-11-20 00:00: ERROR " in page
 
 
 @pytest.mark.parametrize("how", ["--html", "--markdown"])

@@ -22,6 +22,16 @@ def test_a_rule_finds_its_test_line(rule: Rule) -> None:
     assert rule in matches(load(), rule.test)
 
 
+def test_a_rule_finds_no_other_rules_line() -> None:
+    """But where an issue is the cause of another one."""
+    rules = load()
+    others = {rule.id: {found.id for found in matches(rules, rule.test)} - {rule.id} for rule in rules}
+    assert {name: found for name, found in others.items() if found} == {
+        "pool-exhausted": {"timeout"},
+        "broker": {"connection-refused"},
+    }
+
+
 def test_the_documented_issues_and_thirty_more_are_known() -> None:
     ids = [rule.id for rule in load()]
     assert ids[:4] == ["event-loop-closed", "different-event-loop", "address-in-use", "missing-module"]

@@ -47,8 +47,10 @@ pub struct PyAnalysis {
 #[pymethods]
 impl PyAnalysis {
     /// `query` is JSON; `zone` holds (second, offset) where local time changes; `now` and `boundary` are in nanoseconds.
+    /// Records are counted by `unit` seconds.
     #[new]
-    #[pyo3(signature = (query, zone, now, rules, *, level=0, boundary=None))]
+    #[pyo3(signature = (query, zone, now, rules, *, level=0, boundary=None, unit=3600))]
+    #[allow(clippy::too_many_arguments)]
     fn new(
         query: &str,
         zone: Vec<(i64, i32)>,
@@ -56,11 +58,12 @@ impl PyAnalysis {
         rules: Vec<String>,
         level: i32,
         boundary: Option<i64>,
+        unit: i64,
     ) -> PyResult<Self> {
         let refused = |error: cordwood_core::error::Error| PyValueError::new_err(error.to_string());
         let filter = Filter::compile(query).map_err(refused)?;
         let zone = Arc::new(Zone::new(zone));
-        let options = Options { level, boundary, rules };
+        let options = Options { level, boundary, rules, unit };
         let analyzer = Analyzer::new(options, zone.offset(now / SECOND)).map_err(refused)?;
         Ok(Self { analyzer: Mutex::new(analyzer), filter, zone, now, done: AtomicU64::new(0) })
     }

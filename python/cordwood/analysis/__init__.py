@@ -18,9 +18,10 @@ from cordwood.analysis.comparison import changes
 from cordwood.analysis.report import Found, Issue, Report
 from cordwood.analysis.rules import Rule, load
 from cordwood.analysis.window import Comparison
-from cordwood.query import open_source
+from cordwood.query import Source, open_source
 from cordwood.query.model import Query
 from cordwood.query.parts import Part, read
+from cordwood.query.source import unit_of
 from cordwood.query.times import local_zone
 
 Format = tuple[str, str | None]
@@ -59,9 +60,13 @@ def analyze(
     asked = compare.widened(query or Query()) if compare else query or Query()
     with contextlib.ExitStack() as opened:
         notices: list[str] = []
-        parts = _parts(opened, paths, formats, asked, notices)
-        before = _parts(opened, [compare.path], formats, Query(), notices) if compare and compare.path else []
-        analysis = _analysis(asked, rules, level, compare)
+        source = _opened(opened, paths, formats, notices)
+        parts = source.parts(asked)
+        before: Sequence[Part] = []
+        if compare and compare.path:
+            before = _opened(opened, [compare.path], formats, notices).parts(Query())
+        shown = asked.within(compare.boundary, None) if compare else asked
+        analysis = _analysis(asked, rules, level, compare, unit_of(source.span(shown)))
         _watched(lambda done: _read(analysis, before, parts, notices, done), analysis, [*before, *parts], progress)
     found = msgspec.json.decode(analysis.report(), type=Found)
     return Report(
@@ -70,7 +75,8 @@ def analyze(
         before=found.before,
         compared=compare.words if compare else "",
         levels=found.levels,
-        hours=found.hours,
+        unit=found.unit,
+        times=found.times,
         loggers=[one for one in found.loggers if one.count],
         patterns=[one for one in found.patterns if one.count],
         errors=[one for one in found.errors if one.count],
@@ -79,22 +85,23 @@ def analyze(
             for rule, one in zip(rules, found.issues, strict=True)
             if one.count
         ],
-        changes=changes(found.patterns, found.before.records, found.now.records) if compare else [],
+        changes=changes([*found.patterns, *found.errors], found.before.records, found.now.records) if compare else [],
         notices=notices,
     )
 
 
-def _parts(
-    opened: contextlib.ExitStack, paths: Iterable[str], formats: Sequence[Format], query: Query, notices: list[str]
-) -> Sequence[Part]:
+def _opened(
+    opened: contextlib.ExitStack, paths: Iterable[str], formats: Sequence[Format], notices: list[str]
+) -> Source:
     source = open_source(paths, formats)
     opened.callback(source.close)
-    parts = source.parts(query)
     notices += source.notices()
-    return parts
+    return source
 
 
-def _analysis(query: Query, rules: Sequence[Rule], level: int, compare: Comparison | None) -> _native.Analysis:
+def _analysis(
+    query: Query, rules: Sequence[Rule], level: int, compare: Comparison | None, unit: int
+) -> _native.Analysis:
     return _native.Analysis(
         query.as_json(),
         local_zone(),
@@ -102,6 +109,7 @@ def _analysis(query: Query, rules: Sequence[Rule], level: int, compare: Comparis
         [rule.pattern for rule in rules],
         level=level,
         boundary=compare.boundary if compare else None,
+        unit=unit,
     )
 
 

@@ -1,4 +1,4 @@
-"""What is not as it was: patterns that are new, have vanished or are spiking.
+"""What is not as it was: patterns and kinds of tracebacks that are new, have vanished or are spiking.
 
 The test is the log-likelihood ratio (G-test, one degree of freedom) of a pattern's share of all records, then and now;
 its p is adjusted for the number of patterns by Benjamini and Hochberg. A change counts at an adjusted p below 0.01;

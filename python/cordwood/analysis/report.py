@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import datetime, timezone
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
+from cordwood.query.times import SECOND
+
 LEVELS = ("", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")  # "" where a record has none
 ERRORS = (4, 5)  # of these counts by level
-_HOUR = 3600
 
 Kind = Literal["new", "vanished", "spiking"]
-Hour = tuple[int | None, tuple[int, int, int, int, int, int]]
-"""Hours since the epoch in local time (None: records without a time), and counts by level."""
+Time = tuple[int | None, tuple[int, int, int, int, int, int]]
+"""Units of time since the epoch in local time (None: records without a time), and counts by level."""
 
 
 class Variable(msgspec.Struct, frozen=True):
@@ -35,8 +37,9 @@ class Counted(msgspec.Struct, frozen=True):
         text: the pattern, the logger's name, the exception's line.
         count: records.
         before: records of what is compared with.
+        raised: records with a traceback, of a pattern.
         levels: records by level, in the order of `LEVELS`.
-        hours: records by hour and level; where the log is long, by spans of several hours.
+        times: records by time and level, in the report's unit; where the log is very long, by spans of several.
         first: nanoseconds since the epoch; None where no record has a time.
         last: the same.
         example: one record, its traceback included.
@@ -48,8 +51,9 @@ class Counted(msgspec.Struct, frozen=True):
     text: str
     count: int
     before: int
+    raised: int
     levels: list[int]
-    hours: list[Hour]
+    times: list[Time]
     first: int | None
     last: int | None
     example: str
@@ -80,7 +84,7 @@ class Issue(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """A pattern that is not as it was.
+    """A pattern, or a kind of traceback, that is not as it was.
 
     Attributes:
         kind: `new` was not there before, `vanished` is no more, `spiking` has a greater share of all records.
@@ -111,8 +115,9 @@ class Found(msgspec.Struct, frozen=True):
     records: int
     before: Window
     now: Window
+    unit: int
     levels: list[int]
-    hours: list[Hour]
+    times: list[Time]
     loggers: list[Counted]
     patterns: list[Counted]
     errors: list[Counted]
@@ -128,12 +133,13 @@ class Report(msgspec.Struct, frozen=True):
         before: the same of what is compared with; without records where nothing is.
         compared: what with, in words; empty where nothing is.
         levels: records by level, in the order of `LEVELS`.
-        hours: records by hour and level.
+        unit: seconds in the unit of `times`: an hour, or less where the log is short.
+        times: records by time and level.
         loggers: the most frequent first.
         patterns: the most frequent first.
         errors: kinds of tracebacks, the most frequent first.
         issues: known issues, in the order of the rules.
-        changes: new, vanished and spiking patterns; errors first.
+        changes: new, vanished and spiking patterns and kinds of tracebacks; errors first.
         notices: what could not be read.
     """
 
@@ -141,8 +147,9 @@ class Report(msgspec.Struct, frozen=True):
     now: Window
     before: Window
     compared: str
+    unit: int
     levels: list[int]
-    hours: list[Hour]
+    times: list[Time]
     loggers: list[Counted]
     patterns: list[Counted]
     errors: list[Counted]
@@ -152,12 +159,33 @@ class Report(msgspec.Struct, frozen=True):
 
     @property
     def failing(self) -> list[Counted]:
-        """Patterns with records of ERROR and above, by how many."""
-        return sorted((one for one in self.patterns if one.errors), key=lambda one: -one.errors)
+        """Patterns of errors (ERROR and above) without a traceback, by how many; the others are among `errors`."""
+        return sorted((one for one in self.patterns if one.errors > one.raised), key=lambda one: -one.errors)
 
     def as_json(self) -> bytes:
-        """As one JSON object."""
-        return msgspec.json.encode(self)
+        """As one JSON object: levels by name, times in seconds since the epoch, begins of spans in local time."""
+        told: bytes = msgspec.json.encode(_told(msgspec.to_builtins(self), self.unit))
+        return told
+
+
+def _told(value: Any, unit: int, name: str = "") -> Any:
+    """A part of a report with words in the place of what only its classes know."""
+    if name in ("levels", "times", "first", "last"):
+        if name == "levels":
+            return _by_name(value)
+        if name == "times":
+            return [
+                {"begin": None if place is None else time_name(place, unit), "levels": _by_name(levels)}
+                for place, levels in value
+            ]
+        return None if value is None else value / SECOND
+    if isinstance(value, dict):
+        return {key: _told(one, unit, key) for key, one in value.items()}
+    return [_told(one, unit) for one in value] if isinstance(value, (list, tuple)) else value
+
+
+def _by_name(levels: Sequence[int]) -> dict[str, int]:
+    return {name or "none": count for name, count in zip(LEVELS, levels, strict=True) if count}
 
 
 def moment(ns: int | None) -> str:
@@ -167,26 +195,26 @@ def moment(ns: int | None) -> str:
     return datetime.fromtimestamp(ns // 1_000_000_000).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def hour_name(hour: int) -> str:
-    """An hour of `hours`, as clocks show it."""
-    return datetime.fromtimestamp(hour * _HOUR, timezone.utc).strftime("%Y-%m-%d %H:00")
+def time_name(place: int, unit: int) -> str:
+    """The begin of a unit of `times`, as clocks show it."""
+    return datetime.fromtimestamp(place * unit, timezone.utc).strftime("%Y-%m-%d %H:%M")
 
 
-def spread(hours: list[Hour], span: tuple[int, int], most: int, levels: tuple[int, ...] | None = None) -> list[int]:
-    """Counts in columns of a span of hours, as many hours in each: in unequal ones there would be peaks that are none.
+def spread(times: list[Time], span: tuple[int, int], most: int, levels: tuple[int, ...] | None = None) -> list[int]:
+    """Counts in columns of a span of time, equally wide: in unequal ones there would be peaks that are none.
 
     Args:
-        hours: what to spread.
-        span: the first hour, and the one after the last.
+        times: what to spread.
+        span: the first unit, and the one after the last.
         most: at most so many columns.
         levels: of these levels only.
     """
     first, end = span
     width = math.ceil((end - first) / most)
     counts = [0] * math.ceil((end - first) / width)
-    for hour, by_level in hours:
-        if hour is not None and first <= hour < end:
-            counts[(hour - first) // width] += sum(
+    for place, by_level in times:
+        if place is not None and first <= place < end:
+            counts[(place - first) // width] += sum(
                 by_level if levels is None else (by_level[level] for level in levels)
             )
     return counts

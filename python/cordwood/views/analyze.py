@@ -19,6 +19,7 @@ from cordwood.analysis.rules import load
 from cordwood.analysis.window import parse as parse_comparison
 from cordwood.errors import NoLogsError
 from cordwood.query import parse
+from cordwood.views.lines import colours
 from cordwood.views.report import Choice, View
 from cordwood.views.report.html import html
 from cordwood.views.report.markdown import markdown
@@ -36,7 +37,8 @@ _LONG = 50 << 20  # bytes from which on a progress bar is shown
 @click.option("--rules", "rule_files", multiple=True, type=click.Path(), help="Known issues of your own, in YAML.")
 @click.option("--format", "formats", multiple=True, metavar="FORMAT", help="How lines are written, as for search.")
 @click.option("--errors-only", is_flag=True, help="Only what is wrong.")
-@click.option("--most", type=click.IntRange(min=1), default=10, show_default=True, help="Lines of each list.")
+@click.option("--most", type=click.IntRange(min=1), help="Lines of each list: 5 on a terminal's screen, else more.")
+@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colour the screen.")
 @click.option("--json", "how", flag_value="json", help="Print all of it as a JSON object.")
 @click.option("--markdown", "how", flag_value="markdown", help="Print Markdown.")
 @click.option("--html", "how", flag_value="html", help="Print one HTML file with pictures, complete in itself.")
@@ -49,7 +51,8 @@ def analyze(
     rule_files: tuple[str, ...],
     formats: tuple[str, ...],
     errors_only: bool,
-    most: int,
+    most: int | None,
+    color: str,
     how: str | None,
     as_plain: bool,
     assignments: str | None,
@@ -76,7 +79,8 @@ def analyze(
             formats=[(one, None) for one in formats],
             progress=progress,
         )
-    click.echo(_shown(report, how, Choice(errors_only=errors_only, most=most)))
+    choice = Choice(errors_only=errors_only, most=most, coloured=how is None and colours(color))
+    click.echo(_shown(report, how, choice), color=choice.coloured or None)
     for notice in report.notices:
         click.echo(f"cordwood: {notice}", err=True)
     return 2 if report.notices else 0

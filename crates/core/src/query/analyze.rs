@@ -1,9 +1,9 @@
-//! What a log says as a whole: every record counted by pattern, level, logger and hour; tracebacks by fingerprint; known issues.
+//! What a log says as a whole: every record counted by pattern, level, logger and time; tracebacks by fingerprint; known issues.
 //!
 //! One pass, in bounded memory, on top of [`crate::query::scan`] and [`crate::query::mine`]. A record before `Options::boundary`, or of a
 //! source that is read as [`Side::Before`], only counts as what was: it is what the rest is compared with.
-mod hours;
 mod report;
+mod times;
 mod traceback;
 
 use std::collections::HashMap;
@@ -16,8 +16,8 @@ use crate::error::{Error, Result};
 use crate::query::formats::NO_TIME;
 use crate::query::mine::{hash, Miner};
 use crate::query::scan::{Record, Records};
-pub use hours::{Hours, LEVELS};
 pub use report::{Counted, Report, Variable};
+pub use times::{Times, LEVELS};
 use traceback::Traceback;
 
 /// Loggers, groups of tracebacks that are kept apart; later ones are counted together.
@@ -33,7 +33,7 @@ pub enum Side {
     Now,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Records of this level and more severe only; those without one count when this is 0.
     pub level: i32,
@@ -41,32 +41,42 @@ pub struct Options {
     pub boundary: Option<i64>,
     /// Regular expressions of the known issues, looked for in warnings, errors, tracebacks and text without levels.
     pub rules: Vec<String>,
+    /// Seconds in the unit of time by which records are counted.
+    pub unit: i64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { level: 0, boundary: None, rules: Vec::new(), unit: HOUR }
+    }
 }
 
 /// When something happened, and how often.
 #[derive(Clone, Debug)]
 pub struct Tally {
-    pub hours: Hours,
+    pub times: Times,
     /// Records of what was.
     pub before: u64,
+    /// Records of what is that hold a traceback.
+    pub raised: u64,
     pub first: i64,
     pub last: i64,
 }
 
 impl Default for Tally {
     fn default() -> Self {
-        Self { hours: Hours::default(), before: 0, first: i64::MAX, last: NO_TIME }
+        Self { times: Times::default(), before: 0, raised: 0, first: i64::MAX, last: NO_TIME }
     }
 }
 
 impl Tally {
     #[inline]
-    fn add(&mut self, side: Side, time: i64, hour: i64, level: usize) {
+    fn add(&mut self, side: Side, time: i64, unit: i64, level: usize) {
         if side == Side::Before {
             self.before += 1;
             return;
         }
-        self.hours.add(hour, level);
+        self.times.add(unit, level);
         if time != NO_TIME {
             self.first = self.first.min(time);
             self.last = self.last.max(time);
@@ -102,7 +112,8 @@ impl Shown {
         let better = self.example.is_empty() || side == Side::Now && !self.is_now;
         if better {
             self.is_now = side == Side::Now;
-            self.example = record.raw[..record.raw.len().min(EXAMPLE)].to_vec();
+            let text = record.text();
+            self.example = text[..text.len().min(EXAMPLE)].to_vec();
             self.logger = record.logger.to_vec();
             self.level = record.level;
         }
@@ -127,25 +138,29 @@ pub struct Analyzer {
     rules: RegexSet,
     issues: Vec<Shown>,
     spans: [Span; 2],
-    /// Nanoseconds of local time before UTC's hour, so that hours begin where clocks say so.
+    /// Nanoseconds of local time before UTC's, so that hours begin where clocks say so.
     shift: i64,
-    /// The hour of the last record, and when it begins.
-    hour: (i64, i64),
+    /// Nanoseconds in a unit.
+    unit: i64,
+    /// The unit of the last record, and when it begins.
+    last: (i64, i64),
     records: u64,
     /// Something was.
     compares: bool,
 }
 
-const HOUR: i64 = 3_600_000_000_000;
+const SECOND: i64 = 1_000_000_000;
+const HOUR: i64 = 3600;
 const OTHERS: &[u8] = b"(others)";
 
 impl Analyzer {
-    /// `utc_offset` in seconds, of the zone that hours are told in.
+    /// `utc_offset` in seconds, of the zone that times are told in.
     pub fn new(options: Options, utc_offset: i32) -> Result<Self> {
         let rules = RegexSet::new(&options.rules)
             .map_err(|error| Error::Setting { field: "rules", why: error.to_string().replace('\n', " ") })?;
         let issues = vec![Shown::default(); options.rules.len()];
         let span = || Span { first: i64::MAX, last: NO_TIME, count: 0 };
+        let unit = options.unit.clamp(1, 24 * HOUR) * SECOND;
         Ok(Self {
             options,
             miner: Miner::default(),
@@ -156,8 +171,9 @@ impl Analyzer {
             rules,
             issues,
             spans: [span(), span()],
-            shift: i64::from(utc_offset) * 1_000_000_000,
-            hour: (0, i64::MAX),
+            shift: i64::from(utc_offset) * SECOND,
+            unit,
+            last: (0, i64::MAX),
             records: 0,
             compares: false,
         })
@@ -193,7 +209,7 @@ impl Analyzer {
         }
         let early = self.options.boundary.is_some_and(|boundary| record.time < boundary);
         let side = if early { Side::Before } else { side };
-        let hour = self.hour(record.time);
+        let unit = self.unit(record.time);
         let level = level_index(record.level);
         let span = &mut self.spans[side as usize];
         span.count += 1;
@@ -211,31 +227,32 @@ impl Analyzer {
         if self.compares && side == Side::Now && pattern.example.is_empty() {
             pattern.example = record.message[..record.message.len().min(EXAMPLE)].to_vec();
         }
-        pattern.tally.add(side, record.time, hour, level);
+        pattern.tally.add(side, record.time, unit, level);
+        pattern.tally.raised += u64::from(side == Side::Now && !record.exception.is_empty());
         let mut logger = pattern.logger;
         if *self.loggers[logger as usize].0 != *record.logger {
             logger = self.logger(record.logger);
             self.patterns[number].logger = logger;
         }
-        self.loggers[logger as usize].1.add(side, record.time, hour, level);
+        self.loggers[logger as usize].1.add(side, record.time, unit, level);
         if !record.exception.is_empty() || record.level >= WARNING || record.level == 0 {
-            self.look(record, side, hour, level);
+            self.look(record, side, unit, level);
         }
     }
 
-    /// Whole hours of local time since the epoch.
+    /// Whole units of local time since the epoch.
     #[inline]
-    fn hour(&mut self, time: i64) -> i64 {
-        let (hour, begin) = self.hour;
-        if time >= begin && time - begin < HOUR {
-            return hour;
+    fn unit(&mut self, time: i64) -> i64 {
+        let (unit, begin) = self.last;
+        if time >= begin && time - begin < self.unit {
+            return unit;
         }
         if time == NO_TIME {
             return i64::MIN;
         }
-        let hour = (time + self.shift).div_euclid(HOUR);
-        self.hour = (hour, hour * HOUR - self.shift);
-        hour
+        let unit = (time + self.shift).div_euclid(self.unit);
+        self.last = (unit, unit * self.unit - self.shift);
+        unit
     }
 
     #[cold]
@@ -255,21 +272,21 @@ impl Analyzer {
 
     /// Tracebacks and known issues.
     #[cold]
-    fn look(&mut self, record: &Record<'_>, side: Side, hour: i64, level: usize) {
+    fn look(&mut self, record: &Record<'_>, side: Side, unit: i64, level: usize) {
         if !record.exception.is_empty() {
-            self.traceback(record, side, hour, level);
+            self.traceback(record, side, unit, level);
         }
         if self.options.rules.is_empty() {
             return;
         }
         for rule in &self.rules.matches(record.raw) {
             let issue = &mut self.issues[rule];
-            issue.tally.add(side, record.time, hour, level);
+            issue.tally.add(side, record.time, unit, level);
             issue.show(record, side);
         }
     }
 
-    fn traceback(&mut self, record: &Record<'_>, side: Side, hour: i64, level: usize) {
+    fn traceback(&mut self, record: &Record<'_>, side: Side, unit: i64, level: usize) {
         let traceback = Traceback::read(record.exception);
         let full = self.errors.len() >= MOST;
         let key = traceback.fingerprint();
@@ -280,7 +297,7 @@ impl Analyzer {
             error.frames = traceback.own().collect();
             error.level = record.level.max(ERROR);
         }
-        error.tally.add(side, record.time, hour, level);
+        error.tally.add(side, record.time, unit, level);
     }
 }
 

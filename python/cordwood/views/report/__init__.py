@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cordwood import _native
-from cordwood.analysis.report import LEVELS, Counted, Hour, Report, hour_name, moment, spread
+from cordwood.analysis.report import LEVELS, Counted, Report, Time, moment, spread, time_name
 
 COLUMNS = 24
 BARS = "▁▂▃▄▅▆▇█"
@@ -24,13 +24,15 @@ class Choice:
 
     Args:
         errors_only: only what is wrong.
-        stats: counts by level, logger and hour; None: as the view likes.
-        most: lines of each list.
+        stats: counts by level, logger and time.
+        most: lines of each list; None: as the view likes.
+        coloured: for a terminal that shows colours.
     """
 
     errors_only: bool = False
     stats: bool = True
-    most: int = 10
+    most: int | None = None
+    coloured: bool = False
 
 
 View = Callable[[Report, Choice], str]
@@ -48,15 +50,15 @@ def sparkline(counts: list[int]) -> str:
 
 
 def span(report: Report) -> tuple[int, int] | None:
-    """The hours of a report, as `spread` takes them; None where no record has a time."""
-    hours = [hour for hour, _ in report.hours if hour is not None]
-    return (min(hours), max(hours) + 1) if hours else None
+    """The time of a report, as `spread` takes it; None where no record has one."""
+    places = [place for place, _ in report.times if place is not None]
+    return (min(places), max(places) + 1) if places else None
 
 
-def columns(report: Report, hours: list[Hour], levels: tuple[int, ...] | None = None) -> list[int]:
+def columns(report: Report, times: list[Time], levels: tuple[int, ...] | None = None) -> list[int]:
     """Counts of something over the report's whole time."""
     whole = span(report)
-    return spread(hours, whole, COLUMNS, levels) if whole else []
+    return spread(times, whole, COLUMNS, levels) if whole else []
 
 
 def trend(counts: list[int]) -> str:
@@ -88,17 +90,34 @@ def by_level(report: Report) -> list[tuple[str, int]]:
     return [*reversed(named)]
 
 
-def hours_shown(report: Report) -> tuple[str, str] | None:
-    """The names of the first and the last hour."""
+def times_shown(report: Report) -> tuple[str, str] | None:
+    """The names of the first and the last unit of time."""
     whole = span(report)
-    return (hour_name(whole[0]), hour_name(whole[1] - 1)) if whole else None
+    return (time_name(whole[0], report.unit), time_name(whole[1] - 1, report.unit)) if whole else None
 
 
 def when(one: Counted) -> str:
     """First and last seen."""
     if one.first is None:
         return ""
-    return moment(one.first) if one.count == 1 else f"{moment(one.first)} … {moment(one.last)}"
+    first, last = moment(one.first), moment(one.last)
+    if first == last:
+        return first
+    day, _, clock = last.partition(" ")
+    return f"{first} … {clock if first.startswith(day) else last}"
+
+
+def seen(report: Report, one: Counted, counts: list[int]) -> str:
+    """When, whether it is rising, and whether it was never there before."""
+    is_new = bool(report.before.records) and not one.before
+    return ", ".join(filter(None, ("new" if is_new else "", when(one), trend(counts))))
+
+
+def unchanged(report: Report) -> str:
+    """Why no change is told."""
+    if not report.before.records:
+        return "There is nothing to compare with: no records from before."
+    return "Nothing new, gone or grown." if report.now.records else "There are no records to compare."
 
 
 def percent(share: float) -> str:

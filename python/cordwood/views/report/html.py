@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from html import escape
 
-from cordwood.analysis.report import ERRORS, LEVELS, Counted, Report, spread
-from cordwood.views.report import Choice, by_level, clean, columns, hours_shown, many, percent, span, title, trend, when
+from cordwood.analysis.report import ERRORS, LEVELS, Counted, Report, spread, time_name
+from cordwood.views.report import (
+    Choice,
+    by_level,
+    clean,
+    columns,
+    many,
+    percent,
+    seen,
+    span,
+    times_shown,
+    title,
+    unchanged,
+    when,
+)
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _STYLE = """
 :root{color-scheme:light dark;--line:#8886;--dim:#777}
 body{font:15px/1.45 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.25rem}h2{font-size:1.05rem;margin-top:2rem}
-table{border-collapse:collapse;width:100%}td,th{padding:.25rem .6rem .25rem 0;text-align:left;vertical-align:top;
-border-bottom:1px solid var(--line)}td.n{text-align:right;white-space:nowrap}
+table{border-collapse:collapse;width:100%}td{padding:.25rem .6rem .25rem 0;text-align:left;vertical-align:top;
+border-bottom:1px solid var(--line);width:1%;white-space:nowrap}
+td.n{text-align:right}td.w{width:auto;white-space:normal}
 code,pre{font:13px/1.4 ui-monospace,monospace;overflow-wrap:anywhere}pre{overflow:auto;white-space:pre-wrap}
 small{color:var(--dim)}svg{display:block}p svg{display:inline}
-.l0,.l1{fill:#9aa5b1}.l2{fill:#4a90d9}.l3{fill:#d9a514}.l4{fill:#d9483b}.l5{fill:#a3188f}.s{fill:#4a90d9}.e{fill:#d9483b}
+.l0{fill:#c3cad1}.l1{fill:#8593a1}.l2{fill:#4a90d9}.l3{fill:#d9a514}.l4{fill:#d9483b}.l5{fill:#a3188f}.s{fill:#4a90d9}.e{fill:#d9483b}
 """
 _WIDE, _HIGH = 900, 140
 _BAR, _ROW = 6, 22
+_MOST = 10
 _PLACES = 120  # columns of the histogram
 
 
@@ -58,8 +74,13 @@ def _cell(markup: str) -> str:
     return f"<td>{markup}</td>"
 
 
+def _wide(markup: str) -> str:
+    """The cell of a row that takes what room there is."""
+    return f'<td class="w">{markup}</td>'
+
+
 def _code(text: str) -> str:
-    return _cell(f"<code>{_text(text)}</code>")
+    return _wide(f"<code>{_text(text)}</code>")
 
 
 def _bars(counts: list[int], kind: str = "s") -> str:
@@ -73,18 +94,24 @@ def _bars(counts: list[int], kind: str = "s") -> str:
         if (high := max(1, count * _ROW // top) if count else 0)
     )
     words = f"{many(sum(counts), 'record')}, at most {top:,} at a time"
-    return _cell(f'<svg width="{len(counts) * _BAR}" height="{_ROW}" role="img" aria-label="{words}">{bars}</svg>')
+    picture = f'<svg width="{len(counts) * _BAR}" height="{_ROW}" role="img" aria-label="{words}">'
+    return _cell(f"{picture}<title>{words}</title>{bars}</svg>")
 
 
 def _histogram(report: Report) -> Iterator[str]:
     """All records over time, by level."""
-    whole, names = span(report), hours_shown(report)
+    whole, names = span(report), times_shown(report)
     if whole is None or names is None:
         return
-    by_place = [spread(report.hours, whole, _PLACES, (level,)) for level in range(len(LEVELS))]
+    by_place = [spread(report.times, whole, _PLACES, (level,)) for level in range(len(LEVELS))]
     places = len(by_place[0])
     top = max(map(sum, zip(*by_place, strict=True)), default=0) or 1
     wide, bars = _WIDE / places, []
+    width = math.ceil((whole[1] - whole[0]) / _PLACES)  # units in a bar, as `spread` has them
+
+    def begins(place: int) -> str:
+        return time_name(whole[0] + place * width, report.unit)
+
     for place in range(places):
         foot = float(_HIGH)
         for level in reversed(range(len(LEVELS))):
@@ -93,18 +120,19 @@ def _histogram(report: Report) -> Iterator[str]:
                 foot -= high
                 bars.append(
                     f'<rect class="l{level}" x="{place * wide:.1f}" y="{foot:.1f}" '
-                    f'width="{max(wide - 1, 0.5):.1f}" height="{high:.1f}"/>'
+                    f'width="{max(wide - 1, 0.5):.1f}" height="{high:.1f}">'
+                    f"<title>{begins(place)}: {LEVELS[level] or 'no level'} {count:,}</title></rect>"
                 )
     yield f'<svg viewBox="0 0 {_WIDE} {_HIGH}" width="100%" role="img" aria-label="Records by time and level">'
-    yield f"{''.join(bars)}</svg><small>{names[0]} … {names[1]}</small>"
+    yield f"{''.join(bars)}</svg><small>{names[0]} … {names[1]}, at most {many(top, 'record')} a bar</small>"
 
 
 def _stats(report: Report, choice: Choice) -> Iterator[str]:
     yield from _histogram(report)
     yield f"<p>{' · '.join(f'{_swatch(name)} {name} <b>{count:,}</b>' for name, count in by_level(report))}</p>"
     rows = [
-        (_code(one.text), _number(one.count), _bars(columns(report, one.hours)), _cell(_errors_of(one)))
-        for one in report.loggers[: choice.most]
+        (_code(one.text), _number(one.count), _bars(columns(report, one.times)), _cell(_errors_of(one)))
+        for one in report.loggers[: choice.most or _MOST]
         if one.text
     ]
     if rows:
@@ -128,8 +156,8 @@ def _issues(report: Report) -> Iterator[str]:
     rows = [
         (
             _number(issue.found.count),
-            _cell(f"<b>{_text(issue.title)}</b><br>{_text(issue.advice, 1000)}<br><small>{when(issue.found)}</small>"),
-            _bars(columns(report, issue.found.hours), "e"),
+            _wide(f"<b>{_text(issue.title)}</b><br>{_text(issue.advice, 1000)}<br><small>{when(issue.found)}</small>"),
+            _bars(columns(report, issue.found.times), "e"),
         )
         for issue in sorted(report.issues, key=lambda one: -one.found.count)
     ]
@@ -149,35 +177,36 @@ def _changes(report: Report, choice: Choice) -> Iterator[str]:
                 _code(one.pattern.text),
                 _cell(f"{percent(one.before)} → {percent(one.now)}<br><small>p={one.p:.1g}</small>"),
             )
-            for one in report.changes[: choice.most * 3]
+            for one in report.changes[: (choice.most or _MOST) * 3]
         )
         if report.changes
-        else "<p>Nothing new, gone or grown.</p>"
+        else f"<p>{unchanged(report)}</p>"
     )
 
 
 def _errors(report: Report, choice: Choice) -> Iterator[str]:
-    for name, found in (("traceback", report.errors), ("pattern", report.failing)):
+    for name, found in (("by traceback", report.errors), ("without a traceback, by pattern", report.failing)):
         if found:
-            yield f"<h2>Errors by {name}</h2>"
-            yield _table(_error_row(report, one) for one in found[: choice.most])
+            yield f"<h2>Errors {name}</h2>"
+            yield _table(_error_row(report, one) for one in found[: choice.most or _MOST])
 
 
 def _error_row(report: Report, one: Counted) -> tuple[str, ...]:
-    counts = columns(report, one.hours, None if one.frames else ERRORS)
-    seen = ", ".join(filter(None, (when(one), trend(counts))))
+    counts = columns(report, one.times, None if one.frames else ERRORS)
     example = "\n".join(_text(line) for line in one.example.splitlines())
+    frames = "".join(f"<br><small>{_text(frame)}</small>" for frame in one.frames)
     shown = (
-        f"<details><summary><code>{_text(one.text)}</code></summary><pre>{example}</pre></details><small>{seen}</small>"
+        f"<details><summary><code>{_text(one.text)}</code></summary><pre>{example}</pre></details>"
+        f"<small>{seen(report, one, counts)}</small>{frames}"
     )
-    return _number(one.count if one.frames else one.errors), _cell(shown), _bars(counts, "e")
+    return _number(one.count if one.frames else one.errors), _wide(shown), _bars(counts, "e")
 
 
 def _pattern_rows(report: Report, choice: Choice) -> Iterator[tuple[str, ...]]:
-    for one in report.patterns[: choice.most * 5]:
+    for one in report.patterns[: (choice.most or _MOST) * 5]:
         values = "; ".join(
             f"{variable.kind}, {variable.distinct:,} values: {', '.join(value for value, _ in variable.top[:3])}"
             for variable in one.variables
         )
         shown = f"<code>{_text(one.text)}</code>" + (f"<br><small>{_text(values)}</small>" if values else "")
-        yield _number(one.count), _cell(shown), _bars(columns(report, one.hours))
+        yield _number(one.count), _wide(shown), _bars(columns(report, one.times))

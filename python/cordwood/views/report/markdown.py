@@ -10,14 +10,17 @@ from cordwood.views.report import (
     by_level,
     clean,
     columns,
-    hours_shown,
     many,
     percent,
+    seen,
     sparkline,
+    times_shown,
     title,
-    trend,
+    unchanged,
     when,
 )
+
+_MOST = 10
 
 
 def markdown(report: Report, choice: Choice) -> str:
@@ -28,8 +31,8 @@ def markdown(report: Report, choice: Choice) -> str:
     parts += [*_issues(report), *_changes(report, choice), *_errors(report, choice)]
     if not choice.errors_only:
         rows = [
-            (f"{one.count:,}", _code(one.text), sparkline(columns(report, one.hours)))
-            for one in report.patterns[: choice.most]
+            (f"{one.count:,}", _code(one.text), sparkline(columns(report, one.times)))
+            for one in report.patterns[: choice.most or _MOST]
         ]
         parts += [f"## Patterns ({len(report.patterns):,})", _table(("records", "pattern", "when"), rows)]
     return "\n\n".join(parts)
@@ -55,11 +58,11 @@ def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 def _stats(report: Report, choice: Choice) -> Iterator[str]:
     yield _table(("level", "records"), [(name, f"{count:,}") for name, count in by_level(report)])
-    if (names := hours_shown(report)) is not None:
-        yield f"`{sparkline(columns(report, report.hours))}` {names[0]} … {names[1]}"
+    if (names := times_shown(report)) is not None:
+        yield f"`{sparkline(columns(report, report.times))}` {names[0]} … {names[1]}"
     rows = [
-        (_code(one.text), f"{one.count:,}", f"{one.errors:,}", sparkline(columns(report, one.hours)))
-        for one in report.loggers[: choice.most]
+        (_code(one.text), f"{one.count:,}", f"{one.errors:,}", sparkline(columns(report, one.times)))
+        for one in report.loggers[: choice.most or _MOST]
         if one.text
     ]
     if rows:
@@ -87,23 +90,23 @@ def _changes(report: Report, choice: Choice) -> Iterator[str]:
             percent(one.now),
             f"{one.p:.1g}",
         )
-        for one in report.changes[: choice.most * 3]
+        for one in report.changes[: (choice.most or _MOST) * 3]
     ]
-    yield _table(("", "pattern", "records", "before", "now", "p"), rows) if rows else "Nothing new, gone or grown."
+    yield _table(("", "pattern", "records", "before", "now", "p"), rows) if rows else unchanged(report)
 
 
 def _errors(report: Report, choice: Choice) -> Iterator[str]:
     if report.errors:
         yield "## Errors by traceback"
-    for one in report.errors[: choice.most]:
-        counts = columns(report, one.hours)
-        seen = ", ".join(filter(None, (many(one.count, "record"), when(one), trend(counts))))
+    for one in report.errors[: choice.most or _MOST]:
+        counts = columns(report, one.times)
         shown = "\n".join(f"    {line}" for line in map(clean, one.example.splitlines()))
-        yield f"{_code(one.text)} `{sparkline(counts)}` {seen}\n\n{shown}"
+        told = f"{many(one.count, 'record')}, {seen(report, one, counts)}"
+        yield f"{_code(one.text)} `{sparkline(counts)}` {told}\n\n{shown}"
     if report.failing:
         rows = [
-            (f"{one.errors:,}", _code(one.text), when(one), sparkline(columns(report, one.hours, ERRORS)))
-            for one in report.failing[: choice.most]
+            (f"{one.errors:,}", _code(one.text), when(one), sparkline(columns(report, one.times, ERRORS)))
+            for one in report.failing[: choice.most or _MOST]
         ]
-        yield "## Errors by pattern"
+        yield "## Errors without a traceback, by pattern"
         yield _table(("records", "pattern", "seen", "when"), rows)

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+
+import click
 
 from cordwood.analysis.report import ERRORS, Counted, Report
 from cordwood.views.report import (
+    COLUMNS,
     Choice,
     by_level,
     clean,
     columns,
-    hours_shown,
     many,
     percent,
+    seen,
     sparkline,
+    times_shown,
     title,
-    trend,
+    unchanged,
     when,
 )
 
 _WIDTH = 110
 _FRAMES = 3
+_MOST = 5
+_INDENT = " " * 11
+_COLOURS = {"CRITICAL": "magenta", "ERROR": "red", "WARNING": "yellow", "INFO": "green", "DEBUG": "cyan"}
 
 
 def text(report: Report, choice: Choice) -> str:
@@ -29,91 +36,106 @@ def text(report: Report, choice: Choice) -> str:
     parts = [[title(report)]]
     if choice.stats:
         parts.append([*_stats(report, choice)])
-    parts += [[*_issues(report)], [*_changes(report, choice)], [*_errors(report, choice)], [*_failing(report, choice)]]
+    parts += [[*_issues(report, choice)], [*_changes(report, choice)], [*_errors(report, choice)]]
+    parts.append([*_failing(report, choice)])
     if not choice.errors_only:
         parts.append([*_patterns(report, choice)])
-    elif not any(parts[1:]):
+    elif not (report.issues or report.errors or report.failing):
         parts.append(["No errors."])
     return "\n\n".join("\n".join(lines) for lines in parts if lines)
 
 
+def _style(choice: Choice) -> Callable[..., str]:
+    """Colours a text where there is a colour for it."""
+    return lambda text, **how: click.style(text, **how) if choice.coloured and any(how.values()) else str(text)
+
+
+def _shown(found: Sequence[Counted], choice: Choice) -> Sequence[Counted]:
+    return found[: choice.most or _MOST]
+
+
+def _rest(found: Sequence[object], choice: Choice, what: str = "") -> Iterator[str]:
+    if (left := len(found) - (choice.most or _MOST)) > 0:
+        yield f"{_INDENT}and {left} more{what}"
+
+
 def _stats(report: Report, choice: Choice) -> Iterator[str]:
-    levels = "   ".join(f"{name} {count:,}" for name, count in by_level(report))
+    style = _style(choice)
+    levels = "   ".join(style(f"{name} {count:,}", fg=_COLOURS.get(name)) for name, count in by_level(report))
     yield f"Levels   {levels or 'none'}"
-    if (names := hours_shown(report)) is not None:
-        yield f"Hours    {sparkline(columns(report, report.hours))}  {names[0]} … {names[1]}"
-        if any(wrong := columns(report, report.hours, ERRORS)):
-            yield f"Errors   {sparkline(wrong)}"
+    if (names := times_shown(report)) is not None:
+        yield f"Times    {sparkline(columns(report, report.times))}  {names[0]} … {names[1]}"
+        if any(wrong := columns(report, report.times, ERRORS)):
+            yield f"Errors   {style(sparkline(wrong), fg='red')}"
     loggers = [one for one in report.loggers if one.text]
-    for place, one in enumerate(loggers[: choice.most]):
-        errors = f"  {many(one.errors, 'error')}" if one.errors else ""
-        name = clean(one.text, 32)
-        bars = sparkline(columns(report, one.hours))
-        yield f"{'Loggers' if not place else '':<9}{name:<32} {one.count:>9,}  {bars}{errors}"
-    if len(loggers) > choice.most:
-        yield f"{'':<9}and {len(loggers) - choice.most} more"
+    for place, one in enumerate(_shown(loggers, choice)):
+        errors = style(f"  {many(one.errors, 'error')}", fg="red") if one.errors else ""
+        bars = sparkline(columns(report, one.times))
+        yield f"{'Loggers' if not place else '':<9}{clean(one.text, 32):<32} {one.count:>9,}  {bars}{errors}"
+    yield from _rest(loggers, choice)
 
 
-def _issues(report: Report) -> Iterator[str]:
+def _issues(report: Report, choice: Choice) -> Iterator[str]:
     if not report.issues:
         return
-    yield "Known issues"
-    for issue in sorted(report.issues, key=lambda one: -one.found.count):
+    style = _style(choice)
+    yield style("Known issues", bold=True)
+    issues = sorted(report.issues, key=lambda one: -one.found.count)
+    for issue in issues[: choice.most or _MOST]:
         seen = when(issue.found)
-        yield f"{issue.found.count:>9,}  {issue.title}" + (f"  ({seen})" if seen else "")
-        yield from textwrap.wrap(issue.advice, _WIDTH, initial_indent=" " * 11 + "→ ", subsequent_indent=" " * 13)
+        yield f"{issue.found.count:>9,}  {style(issue.title, fg='red')}" + (f"  ({seen})" if seen else "")
+        yield from textwrap.wrap(issue.advice, _WIDTH, initial_indent=f"{_INDENT}→ ", subsequent_indent=f"{_INDENT}  ")
+    yield from _rest(issues, choice)
 
 
 def _changes(report: Report, choice: Choice) -> Iterator[str]:
     if not report.compared:
         return
-    yield f"Compared {clean(report.compared)} ({many(report.before.records, 'record')})"
+    yield _style(choice)(f"Compared {clean(report.compared)} ({many(report.before.records, 'record')})", bold=True)
     if not report.changes:
-        yield "           nothing new, nothing gone, nothing that grew"
+        yield f"{_INDENT}{unchanged(report)}"
     for kind in ("new", "spiking", "vanished"):
         found = [one for one in report.changes if one.kind == kind]
-        for change in found[: choice.most]:
+        for change in found[: choice.most or _MOST]:
             shares = f"{percent(change.before)} → {percent(change.now)}, p={change.p:.1g}" if kind != "new" else ""
             yield f"{kind:>9}  {clean(change.pattern.text)}  {shares or many(change.pattern.count, 'record')}"
-        if len(found) > choice.most:
-            yield f"{'':>9}  and {len(found) - choice.most} more {kind}"
+        yield from _rest(found, choice, f" {kind}")
 
 
 def _errors(report: Report, choice: Choice) -> Iterator[str]:
     if not report.errors:
         return
-    yield "Errors by traceback"
-    for one in report.errors[: choice.most]:
-        yield _counted(report, one)
-        for frame in one.frames[-_FRAMES:]:
-            yield f"{'':>13}{clean(frame)}"
-        yield f"{'':>13}{clean(one.example.partition(chr(10))[0], _WIDTH)}"
-    if len(report.errors) > choice.most:
-        yield f"{'':>11}and {len(report.errors) - choice.most} more"
+    yield _style(choice)("Errors by traceback", bold=True)
+    for one in _shown(report.errors, choice):
+        counts = columns(report, one.times)
+        yield _row(one.count, counts, one.text, choice)
+        frames = " → ".join(clean(frame) for frame in one.frames[-_FRAMES:])
+        yield _INDENT + "  ".join(filter(None, (seen(report, one, counts), frames)))
+        yield f"{_INDENT}{clean(one.example.partition(chr(10))[0], _WIDTH)}"
+    yield from _rest(report.errors, choice)
 
 
 def _failing(report: Report, choice: Choice) -> Iterator[str]:
     if not report.failing:
         return
-    yield "Errors by pattern"
-    for one in report.failing[: choice.most]:
-        yield _counted(report, one, errors=True)
-        yield f"{'':>13}{clean(one.example, _WIDTH)}"
-    if len(report.failing) > choice.most:
-        yield f"{'':>11}and {len(report.failing) - choice.most} more"
+    yield _style(choice)("Errors without a traceback, by pattern", bold=True)
+    for one in _shown(report.failing, choice):
+        counts = columns(report, one.times, ERRORS)
+        yield _row(one.errors, counts, one.text, choice)
+        example = f"such as: {clean(one.example, _WIDTH)}" if one.variables else ""
+        yield _INDENT + "  ".join(filter(None, (seen(report, one, counts), example)))
+    yield from _rest(report.failing, choice)
 
 
 def _patterns(report: Report, choice: Choice) -> Iterator[str]:
-    yield f"Patterns ({len(report.patterns):,})"
-    for one in report.patterns[: choice.most]:
-        yield f"{one.count:>9,}  {sparkline(columns(report, one.hours))}  {clean(one.text, _WIDTH)}".rstrip()
-    if len(report.patterns) > choice.most:
-        rest = sum(one.count for one in report.patterns[choice.most :])
-        yield f"{rest:>9,}  in {len(report.patterns) - choice.most} more"
+    yield _style(choice)(f"Patterns ({len(report.patterns):,})", bold=True)
+    shown = _shown(report.patterns, choice)
+    for one in shown:
+        yield _row(one.count, columns(report, one.times), one.text, choice, colour=None)
+    if rest := report.patterns[len(shown) :]:
+        yield f"{sum(one.count for one in rest):>9,}  in {len(rest)} more"
 
 
-def _counted(report: Report, one: Counted, *, errors: bool = False) -> str:
-    counts = columns(report, one.hours, ERRORS if errors else None)
-    seen = ", ".join(filter(None, (when(one), trend(counts))))
-    line = f"{one.errors if errors else one.count:>9,}  {clean(one.text, _WIDTH)}"
-    return f"{line}  {sparkline(counts)}  ({seen})" if seen else line
+def _row(count: int, counts: list[int], what: str, choice: Choice, colour: str | None = "red") -> str:
+    bars = f"{sparkline(counts):<{min(COLUMNS, len(counts))}}  " if counts else ""
+    return f"{count:>9,}  {bars}{_style(choice)(clean(what, _WIDTH), fg=colour)}"

@@ -11,8 +11,10 @@ pub struct Report {
     /// Of what is compared with: how many, and the span.
     pub before: Window,
     pub now: Window,
+    /// Seconds in the unit that times are told in.
+    pub unit: i64,
     pub levels: [u64; LEVELS],
-    pub hours: Vec<Hour>,
+    pub times: Vec<Time>,
     pub loggers: Vec<Counted>,
     pub patterns: Vec<Counted>,
     pub errors: Vec<Counted>,
@@ -28,8 +30,8 @@ pub struct Window {
     pub last: Option<i64>,
 }
 
-/// (hours since the epoch in local time, or none; counts by level).
-type Hour = (Option<i64>, [u64; LEVELS]);
+/// (units since the epoch in local time, or none; counts by level).
+type Time = (Option<i64>, [u64; LEVELS]);
 
 /// A logger, a pattern, an error or an issue, with when it was.
 #[derive(Serialize, Default)]
@@ -37,8 +39,10 @@ pub struct Counted {
     pub text: String,
     pub count: u64,
     pub before: u64,
+    /// Records with a traceback, of a pattern.
+    pub raised: u64,
     pub levels: [u64; LEVELS],
-    pub hours: Vec<Hour>,
+    pub times: Vec<Time>,
     pub first: Option<i64>,
     pub last: Option<i64>,
     pub example: String,
@@ -76,18 +80,19 @@ fn told(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn hours(tally: &Tally) -> Vec<Hour> {
-    tally.hours.spans().iter().map(|(hour, counts)| ((*hour != i64::MIN).then_some(*hour), *counts)).collect()
+fn times(tally: &Tally) -> Vec<Time> {
+    tally.times.spans().iter().map(|(unit, counts)| ((*unit != i64::MIN).then_some(*unit), *counts)).collect()
 }
 
 impl Counted {
     fn of(tally: &Tally, text: String) -> Self {
         Self {
             text,
-            count: tally.hours.total(),
+            count: tally.times.total(),
             before: tally.before,
-            levels: tally.hours.levels(),
-            hours: hours(tally),
+            raised: tally.raised,
+            levels: tally.times.levels(),
+            times: times(tally),
             first: (tally.first != i64::MAX).then_some(tally.first),
             last: (tally.last != NO_TIME).then_some(tally.last),
             ..Self::default()
@@ -105,8 +110,9 @@ impl Counted {
 }
 
 fn merge(into: &mut Tally, other: &Tally) {
-    into.hours.merge(&other.hours);
+    into.times.merge(&other.times);
     into.before += other.before;
+    into.raised += other.raised;
     into.first = into.first.min(other.first);
     into.last = into.last.max(other.last);
 }
@@ -139,8 +145,9 @@ impl Analyzer {
             records: self.records,
             before: window(0),
             now: window(1),
-            levels: all.hours.levels(),
-            hours: hours(&all),
+            unit: self.options.unit,
+            levels: all.times.levels(),
+            times: times(&all),
             loggers: sorted(loggers),
             patterns: sorted(self.told_patterns(templates, &of)),
             errors: sorted(self.errors.values().map(Counted::shown).collect()),
@@ -158,7 +165,7 @@ impl Analyzer {
             if example.is_empty() {
                 *example = &pattern.example;
             }
-            if pattern.tally.before > 0 || pattern.tally.hours.total() > 0 {
+            if pattern.tally.before > 0 || pattern.tally.times.total() > 0 {
                 *logger = pattern.logger;
             }
         }

@@ -29,19 +29,23 @@ fn analyzed(text: &str, options: Options) -> Report {
 }
 
 #[test]
-fn every_record_is_counted_by_level_hour_logger_and_pattern() {
+fn every_record_is_counted_by_level_time_logger_and_pattern() {
     let report = analyzed(LOG, Options::default());
     assert_eq!((report.records, report.levels), (5, [0, 0, 2, 1, 2, 0]));
-    let first = report.now.first.unwrap() / HOUR;
-    let hours: Vec<_> =
-        report.hours.iter().map(|(hour, levels)| (hour.unwrap() - first, levels.iter().sum::<u64>())).collect();
-    assert_eq!(hours, [(0, 2), (1, 2), (2, 1)]);
+    let counts = |report: &Report| -> Vec<(i64, u64)> {
+        let first = report.times[0].0.unwrap();
+        report.times.iter().map(|(unit, levels)| (unit.unwrap() - first, levels.iter().sum())).collect()
+    };
+    assert_eq!((report.unit, counts(&report)), (HOUR, vec![(0, 2), (1, 2), (2, 1)]));
+    let fine = analyzed(LOG, Options { unit: 60, ..Options::default() });
+    assert_eq!((fine.unit, counts(&fine)), (60, vec![(0, 1), (59, 1), (60, 2), (120, 1)]));
     let told = |all: &[Counted]| all.iter().map(|one| (one.text.clone(), one.count)).collect::<Vec<_>>();
     assert_eq!(told(&report.loggers), [("shop.orders".into(), 4), ("shop.mail".into(), 1)]);
     let patterns = told(&report.patterns);
     assert_eq!(patterns[0], ("Order <*> failed".into(), 2));
     assert_eq!(patterns[1], ("Order <*> paid".into(), 2));
     assert_eq!(report.patterns[0].levels, [0, 0, 0, 0, 2, 0]);
+    assert_eq!((report.patterns[0].raised, report.patterns[1].raised), (2, 0));
 }
 
 #[test]
@@ -50,9 +54,16 @@ fn tracebacks_of_one_fingerprint_are_one_error_with_its_span_and_an_example() {
     assert_eq!(report.errors.len(), 1);
     let error = &report.errors[0];
     assert_eq!((&*error.text, error.count), ("ValueError: 3", 2));
-    assert_eq!(error.last.unwrap() - error.first.unwrap(), HOUR);
+    assert_eq!(error.last.unwrap() - error.first.unwrap(), HOUR * SECOND);
     assert_eq!(error.frames, ["/srv/shop.py in pay"]);
     assert!(error.example.contains("Order 3 failed"));
+}
+
+#[test]
+fn an_example_of_json_is_its_message_and_its_traceback() {
+    let line = r#"{"time":1795183387,"level":"ERROR","message":"it","exc_info":"Traceback (most recent call last):\nValueError: 3"}"#;
+    let report = analyzed(line, Options::default());
+    assert_eq!(report.errors[0].example, "it\nTraceback (most recent call last):\nValueError: 3");
 }
 
 #[test]
@@ -64,7 +75,7 @@ fn known_issues_are_found_in_warnings_and_in_tracebacks_but_not_in_chatter() {
 
 #[test]
 fn what_was_before_the_boundary_is_only_compared_with() {
-    let boundary = analyzed(LOG, Options::default()).now.first.unwrap() + HOUR;
+    let boundary = analyzed(LOG, Options::default()).now.first.unwrap() + HOUR * SECOND;
     let report = analyzed(LOG, Options { boundary: Some(boundary), ..Options::default() });
     assert_eq!((report.before.records, report.now.records), (2, 3));
     let paid = report.patterns.iter().find(|pattern| pattern.text == "Order <*> paid").unwrap();
@@ -73,7 +84,7 @@ fn what_was_before_the_boundary_is_only_compared_with() {
 
 #[test]
 fn examples_are_of_what_is_where_that_is_compared_with_what_was() {
-    let boundary = analyzed(LOG, Options::default()).now.first.unwrap() + 2 * HOUR;
+    let boundary = analyzed(LOG, Options::default()).now.first.unwrap() + 2 * HOUR * SECOND;
     let rules = vec!["ValueError".into(), "SMTP slow".into()];
     let report = analyzed(LOG, Options { boundary: Some(boundary), rules, ..Options::default() });
     let failed = report.patterns.iter().find(|pattern| pattern.text == "Order <*> failed").unwrap();
@@ -98,12 +109,12 @@ fn a_wrong_rule_is_refused_by_name() {
 }
 
 #[test]
-fn many_hours_are_counted_in_wider_spans_and_none_is_lost() {
-    let mut hours = Hours::default();
-    for hour in (0..3000).rev() {
-        hours.add(hour, 2);
+fn many_units_are_counted_in_wider_spans_and_none_is_lost() {
+    let mut times = Times::default();
+    for unit in (0..3000).rev() {
+        times.add(unit, 2);
     }
-    hours.add(i64::MIN, 0);
-    assert_eq!(hours.total(), 3001);
-    assert!(hours.spans().len() <= 401);
+    times.add(i64::MIN, 0);
+    assert_eq!(times.total(), 3001);
+    assert!(times.spans().len() <= 401);
 }

@@ -80,6 +80,8 @@ impl<'a> Traceback<'a> {
             // Groups of exceptions are drawn with bars.
             let bare = line.trim_ascii_start();
             let bare = bare.strip_prefix(b"| ").or_else(|| bare.strip_prefix(b"+ ")).unwrap_or(bare);
+            // loguru points at the frame that caught it.
+            let bare = bare.strip_prefix(b"> ").unwrap_or(bare);
             let last = chain.len() - 1;
             let inner = drawn(line) > GROUP;
             if is_rule(bare) {
@@ -232,6 +234,12 @@ TimeoutError: no reply within 3 s
         let third = "    | ValueError: 4\n    +---------------- 3 ----------------\n    | ValueError: 5\n";
         let more = GROUP_OF_TWO.replace("    | ValueError: 4\n", third);
         assert_eq!(fingerprint(&more), fingerprint(GROUP_OF_TWO), "how many of a kind does not count");
+    }
+
+    #[test]
+    fn the_frame_that_loguru_points_at_is_a_frame() {
+        let text = "Traceback (most recent call last):\n\n> File \"/srv/a.py\", line 3, in f\n    g()\n    └ <function g>\n\nValueError: x\n";
+        assert_eq!(Traceback::read(text.as_bytes()).own().collect::<Vec<_>>(), ["/srv/a.py in f"]);
     }
 
     #[test]
