@@ -140,6 +140,14 @@ def rotated(folder: Path, rows: Sequence[Row]) -> Source:
     return Files([str(folder)])
 
 
+def siblings(folder: Path, rows: Sequence[Row]) -> Source:
+    """One log, of which the older half is rotated and packed."""
+    half = len(rows) // 2
+    (folder / "a.log.1.gz").write_bytes(gzip.compress("".join(map(as_json, rows[:half])).encode()))
+    (folder / "a.log").write_text("".join(map(as_json, rows[half:])), encoding="utf-8")
+    return Files([str(folder)])
+
+
 def _packed(form: str, ending: str) -> Make:
     """A log that stands there packed only, in a file that is named."""
 

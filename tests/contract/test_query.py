@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from cordwood.query import Query, facets, histogram, parse
+from cordwood.query import Query, facets, field_names, histogram, parse
 from cordwood.query.model import All, AnyOf, Field, Node, Not, Regex, Text
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -173,6 +173,32 @@ def test_answers_come_in_order_of_time_with_their_context(make: Make, tmp_path: 
             assert found == [("message 4", False), ("message 5", True), ("message 6", False)]
 
 
+@pytest.mark.parametrize("make", [sources.json_file, sources.siblings, sources.sqlite])
+def test_context_is_that_of_one_request_where_it_is_asked_for(make: Make, tmp_path: Path) -> None:
+    """Over the log's rotated siblings too."""
+    with closing(make(tmp_path, ROWS)) as source:
+        (one,) = source.select(parse('"message 5"'))
+        around = source.context(one, 2, 1, parse("user_id:2"))
+        assert [entry.message for entry in around] == ["message 2", "message 5", "message 8"]
+        assert [entry.message for entry in source.context(one, 3, 3)] == [f"message {n}" for n in range(2, 9)]
+
+
+def test_context_is_found_though_its_log_was_rotated_meanwhile(tmp_path: Path) -> None:
+    with closing(sources.json_file(tmp_path, ROWS)) as source:
+        (one,) = source.select(parse('"message 5"'))
+        (tmp_path / "app.jsonl").rename(tmp_path / "app.jsonl.1")
+        (tmp_path / "app.jsonl").write_text("")
+        assert [entry.message for entry in source.context(one, 1, 1)] == ["message 4", "message 5", "message 6"]
+
+
+@pytest.mark.parametrize("make", [sources.json_file, sources.rotated, sources.sqlite])
+def test_the_names_of_fields_are_those_that_records_have(make: Make, tmp_path: Path) -> None:
+    """What facets can be asked for."""
+    with closing(make(tmp_path, ROWS)) as source:
+        assert "user_id" in field_names(source, parse("level:error"))
+        assert field_names(source, parse("level:critical")) == []
+
+
 @pytest.mark.parametrize("make", [sources.json_file, sources.rotated, sources.sqlite])
 def test_facets_count_the_commonest_values_of_the_answers(make: Make, tmp_path: Path) -> None:
     """They follow the query."""
@@ -195,9 +221,9 @@ def test_patterns_are_of_the_answers_with_shares_hours_and_values(make: Make, tm
         first, second = source.patterns(parse(""))
         assert (first.template, first.count, first.share) == ("Order <*> not paid", 36, 0.75)
         assert (second.template, second.count, second.logger) == ("message <*>", 12, "services.auth") or second.count
-        assert sum(count for _, count in first.hours) == 36
-        assert first.hours[0][0] is not None
-        assert first.hours[0][0] <= START + 20_000 * MS < first.hours[0][0] + 3600 * 10**9
+        assert sum(count for _, count in first.times) == 36
+        assert first.times[0][0] is not None
+        assert first.times[0][0] <= START + 20_000 * MS < first.times[0][0] + 60 * 10**9
         assert (first.first, first.last) == (START + 20_000 * MS, START + 55_000 * MS)
         assert first.values[0].kind == "integer"
         assert first.values[0].distinct == 36
@@ -205,6 +231,18 @@ def test_patterns_are_of_the_answers_with_shares_hours_and_values(make: Make, tm
         assert (only.template, only.count) == ("message <*>", 3) or only.count == 3
         assert source.patterns(parse(""), most=1) == [first]
         assert source.notices() == []
+
+
+@pytest.mark.parametrize("make", [*ALL, sources.siblings])
+def test_the_span_of_answers_is_that_of_what_is_there_within_the_query(make: Make, tmp_path: Path) -> None:
+    """What a histogram is laid out by."""
+    second = 1000 * MS
+    with closing(make(tmp_path, ROWS)) as source:
+        assert source.span(parse("")) == (START, START + 11 * second)
+        assert source.span(Query(since=START - 99 * second, until=START + 99 * second)) == (START, START + 11 * second)
+        first, last = source.span(Query(since=START + 3 * second, until=START + 6 * second))
+        assert first == START + 3 * second
+        assert last in (START + 5 * second, START + 6 * second)
 
 
 def test_who_follows_gets_the_answers_that_come_and_no_others(tmp_path: Path) -> None:

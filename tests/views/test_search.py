@@ -73,6 +73,7 @@ def test_the_exit_status_is_greps(search: Search, logs: Path) -> None:
     wrong = search("level>=eror", status=2)
     assert wrong.stderr.splitlines()[1:] == ["  level>=eror", "         ^"]
     assert search("levl:error", status=1).stderr == "cordwood: nothing was found; did you mean level by levl?\n"
+    assert search("", "-g", "levl").stderr == "cordwood: no record has levl; did you mean level?\n"
     (logs / "binary.log").write_bytes(b"\0\1\2" * 99)
     done = search("third", status=2)
     assert done.stdout == line(30, "third")
@@ -106,8 +107,9 @@ def test_counts_and_groups(search: Search, logs: Path) -> None:
     assert search("-c", "").stdout == "5\n"
     assert search("nothing-of-this", "--count", status=1).stdout == "0\n"
     assert search("", "--group-by", "level,logger").stdout.splitlines() == [
-        "ERROR    app.db  1", "INFO     app     2", "INFO     worker  1", "WARNING  app     1",
+        "INFO     app     2", "ERROR    app.db  1", "INFO     worker  1", "WARNING  app     1",
     ]  # fmt: skip
+    assert search("", "-g", "name").stdout.splitlines()[0] == "app     3"
     assert search("", "--per", "1m").stdout.splitlines() == ["2026-11-20 10:00:00  4", "2026-11-20 10:01:00  1"]
     found = [json.loads(one) for one in search("", "-g", "level", "--per", "1h", "--json").stdout.splitlines()]
     assert found[0] == {"time": 1795168800.0, "level": "ERROR", "count": 1}
@@ -126,13 +128,6 @@ def test_json_has_every_part(search: Search, logs: Path) -> None:
     assert found["file"] == "logs/app.log.1"
     (logs / "app.log").write_text(line(0, "milliseconds").replace(",000", ",123"))
     assert json.loads(search("--json", "milliseconds").stdout)["time"] == 1795168800.123
-
-
-def test_what_was_found_is_highlighted(search: Search, logs: Path) -> None:
-    """Any case where the query is in lower case; nothing where it is left out."""
-    marked = "\x1b[31m\x1b[1mTimed out\x1b[0m"
-    assert marked in search('"timed out" -fourth', "--color", "always").stdout
-    assert "\x1b" not in search('"timed out"').stdout
 
 
 def test_the_last_answers(search: Search, logs: Path) -> None:
@@ -194,6 +189,29 @@ def test_a_database_is_searched_by_its_url(search: Search, tmp_path: Path) -> No
     assert search("user_id:8", url, status=1).stdout == ""
     assert "no such file" in search("x", f"sqlite:///{tmp_path}/no.db", status=2).stderr
     assert "one URL" in search("x", url, "logs", status=2).stderr
+
+
+def test_a_database_is_followed(search: Search, tmp_path: Path) -> None:
+    """What is there, and what is inserted from then on."""
+    from cordwood.query import parse
+    from cordwood.views.search import _following
+
+    from tests.contract.sources import Row, closing, insert, sqlite
+
+    at = 1_795_168_800_000_000_000
+    with closing(sqlite(tmp_path, [Row(at, "ERROR", "app", "one"), Row(at, "INFO", "app", "two")])) as source:
+        shown = _following(source.follow(parse("level:error")), None)
+        assert next(shown).message == "one"
+        insert(f"sqlite:///{tmp_path}/logs.db", [Row(at, "INFO", "app", "three"), Row(at, "ERROR", "app", "four")])
+        assert next(shown).message == "four"
+        assert [entry.message for entry in source.follow(parse("")).last(3)] == ["two", "three", "four"]
+    assert "a database" in search("x", "-f", "-", status=2).stderr
+
+
+def test_a_path_in_the_querys_place_is_told(search: Search, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "app.log").write_text(line(0, "x"))
+    assert "the query comes first: cordwood search '' app.log" in search("app.log", status=2).stderr
 
 
 def test_lines_in_all_encodings_and_ends_are_read(search: Search, logs: Path) -> None:

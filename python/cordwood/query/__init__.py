@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from cordwood.query.entries import Entry
 from cordwood.query.grammar import parse
 from cordwood.query.model import Query
-from cordwood.query.source import Group, Source, facets, histogram
+from cordwood.query.source import Group, Source, facets, field_names, histogram
 
-__all__ = ["Entry", "Group", "Query", "Source", "facets", "histogram", "open_source", "parse"]
+__all__ = ["Entry", "Group", "Query", "Source", "facets", "field_names", "histogram", "open_source", "parse"]
 
 
 def open_source(paths: Iterable[str], formats: Sequence[tuple[str, str | None]] = ()) -> Source:

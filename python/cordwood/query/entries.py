@@ -6,11 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cordwood.level import level_name
+from cordwood.level import LEVELS
 from cordwood.query.times import SECOND
 
 if TYPE_CHECKING:
     from cordwood._native import _Found
+
+# `logging`'s, and those that other packages have between them.
+_LEVEL_WORDS = {5: "TRACE", 25: "SUCCESS", **{number: name for name, number in LEVELS.items()}}
 
 
 @dataclass(slots=True)
@@ -45,7 +48,7 @@ class Entry:
         """As the command line and the web page give it out."""
         found: dict[str, object] = {
             "time": None if self.time is None else self.time / SECOND,
-            "level": level_name(self.level) if self.level else None,
+            "level": level_word(self.level) or None,
             "logger": self.logger or None,
             "message": self.message,
             "exception": self.exception or None,
@@ -54,6 +57,11 @@ class Entry:
             "text": self.text,
         }
         return found if self.answers else {**found, "context": True}
+
+
+def level_word(level: int) -> str:
+    """What a level is called, `Level 15` where it has no name; an empty text for 0."""
+    return _LEVEL_WORDS.get(level) or (f"Level {level}" if level else "")
 
 
 def by_time(entry: Entry) -> int:

@@ -13,10 +13,10 @@ from cordwood import _native
 from cordwood.errors import ConfigError, NoLogsError
 from cordwood.query.copies import Copies, also_in, by_path, first_time
 from cordwood.query.entries import Entry, entries
-from cordwood.query.logs import chain, logs_in
+from cordwood.query.logs import COMPRESSED, chain, logs_in
 from cordwood.query.model import Query
 from cordwood.query.parts import Part
-from cordwood.query.source import Group
+from cordwood.query.source import Group, unit_of
 from cordwood.query.spooled import Format, as_lines, format_of, spools_of, undelivered
 from cordwood.query.times import SECOND, local_zone
 from cordwood.spool import file_sinks
@@ -148,23 +148,30 @@ class Files:
         self._notices += search.notices()
         return found
 
-    def context(self, entry: Entry, before: int, after: int) -> list[Entry]:
-        """What stands around an entry in its own file, itself included."""
+    def context(self, entry: Entry, before: int, after: int, among: Query | None = None) -> list[Entry]:
+        """What stands around an entry in its own log, over rotations, itself included.
+
+        Args:
+            entry: as it was found; it may have been rotated meanwhile.
+            before: how many entries before it.
+            after: and after it.
+            among: only what answers this, such as `pid:7`; the entry must.
+        """
         found: list[Entry] = []
+        wanted = among or Query()
         # Near in time first: a large file is not read from its begin.
         for span in (_NEAR, None):
-            near = (
-                Query() if span is None or entry.time is None else Query().within(entry.time - span, entry.time + span)
-            )
+            near = wanted if span is None or entry.time is None else wanted.within(entry.time - span, entry.time + span)
             found = self._around(entry, near, before, after)
             if len(found) == before + after + 1:
                 break
         return found
 
     def _around(self, entry: Entry, near: Query, before: int, after: int) -> list[Entry]:
+        live = next((live for live in self.live() if entry.source in chain(live)), entry.source)
         search = self._search(near, before=0, after=0)
         try:
-            search.add_chain([entry.source], self.known(entry.source), [])
+            search.add_chain(chain(live) or [entry.source], self.known(live), [])
         except FileNotFoundError:
             self._notices.append(f"{entry.source}: it is not there any more")
             return []
@@ -172,7 +179,8 @@ class Files:
         at = None
         while batch := search.next(_BATCH):
             found += entries(batch)
-            at = at if at is not None else next((i for i, e in enumerate(found) if e.place == entry.place), None)
+            same = ((e.place, e.time) == (entry.place, entry.time) for e in found)
+            at = at if at is not None else next((i for i, is_it in enumerate(same) if is_it), None)
             if at is None:
                 del found[: max(0, len(found) - before)]
             elif len(found) > at + after:
@@ -183,9 +191,33 @@ class Files:
         """The templates that the answers' messages were made of, the most frequent first."""
         from cordwood.query.patterns import mined
 
-        found, notices = mined(self.parts(query), query, most)
+        found, notices = mined(self.parts(query), query, most, unit_of(self.span(query)))
         self._notices += notices
         return found
+
+    def span(self, query: Query) -> tuple[int | None, int | None]:
+        """From when to when answers may be: the first and the last time that stands in the files."""
+        if self.stdin:
+            return query.since, query.until
+        lives = self.live()
+        firsts = [time for live in lives if (time := first_time(live, self.known(live))) is not None]
+        lasts = [time for live in lives if (time := self._last_time(live)) is not None]
+        first = None if not firsts else max(min(firsts), query.since or 0)
+        last = None if not lasts else min(max(lasts), query.until or max(lasts))
+        return first, last
+
+    def _last_time(self, live: str) -> int | None:
+        paths = chain(live)
+        if not paths:
+            return None
+        if paths[-1] != live or live.endswith(COMPRESSED):  # it would be unpacked from its begin
+            return Path(paths[-1]).stat().st_mtime_ns
+        search = self._search(Query(), before=0, after=0)
+        try:
+            search.add_chain([live], self.known(live), [])
+        except FileNotFoundError:
+            return None
+        return max((entry.time or 0 for entry in entries(search.last(1))), default=None)
 
     def follow(self, query: Query) -> Tail:
         """What comes from now on, through rotation and truncation."""

@@ -13,8 +13,6 @@ from cordwood.query.model import Query
 from cordwood.query.parts import Part, read
 from cordwood.query.times import SECOND, local_zone
 
-_HOUR = 3600
-
 
 @dataclass(frozen=True, slots=True)
 class Values:
@@ -39,8 +37,8 @@ class Pattern:
         template: with `<*>` for what varies.
         count: answers.
         share: of all answers, 0 to 1.
-        hours: (begin in nanoseconds since the epoch or None, answers) of each hour that has any; where the log is long,
-            of spans of several hours.
+        times: (begin in nanoseconds since the epoch or None, answers) of each hour that has any: of less where all
+            are within some hours, of several where the log is very long.
         first: nanoseconds since the epoch; None where no answer has a time. New is what was first seen after a moment.
         last: the same.
         example: one record.
@@ -51,7 +49,7 @@ class Pattern:
     template: str
     count: int
     share: float
-    hours: tuple[tuple[int | None, int], ...]
+    times: tuple[tuple[int | None, int], ...]
     first: int | None
     last: int | None
     example: str
@@ -59,10 +57,10 @@ class Pattern:
     values: tuple[Values, ...]
 
 
-def mined(parts: Iterable[Part], query: Query, most: int) -> tuple[list[Pattern], list[str]]:
-    """The most frequent patterns of what answers a query, and what could not be read."""
+def mined(parts: Iterable[Part], query: Query, most: int, unit: int) -> tuple[list[Pattern], list[str]]:
+    """The most frequent patterns of what answers a query, counted by `unit` seconds, and what could not be read."""
     now = time.time_ns()
-    analysis = _native.Analysis(query.as_json(), local_zone(), now, [])
+    analysis = _native.Analysis(query.as_json(), local_zone(), now, [], unit=unit)
     notices: list[str] = []
     for part in parts:
         notices += read(part, analysis)
@@ -70,16 +68,16 @@ def mined(parts: Iterable[Part], query: Query, most: int) -> tuple[list[Pattern]
     offset = time.localtime(now // SECOND).tm_gmtoff
     total = max(1, told["now"]["records"])
     found = [one for one in told["patterns"] if one["count"]]
-    return [_pattern(one, total, offset) for one in found[:most]], notices
+    return [_pattern(one, total, unit, offset) for one in found[:most]], notices
 
 
-def _pattern(told: dict[str, Any], total: int, offset: int) -> Pattern:
-    begin = [None if hour is None else (hour * _HOUR - offset) * SECOND for hour, _ in told["hours"]]
+def _pattern(told: dict[str, Any], total: int, unit: int, offset: int) -> Pattern:
+    begin = [None if place is None else (place * unit - offset) * SECOND for place, _ in told["times"]]
     return Pattern(
         template=told["text"],
         count=told["count"],
         share=told["count"] / total,
-        hours=tuple(zip(begin, (sum(levels) for _, levels in told["hours"]), strict=True)),
+        times=tuple(zip(begin, (sum(levels) for _, levels in told["times"]), strict=True)),
         first=told["first"],
         last=told["last"],
         example=told["example"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -9,9 +10,13 @@ from cordwood.plain import Frozen
 from cordwood.query.entries import Entry
 from cordwood.query.model import Query
 from cordwood.query.parts import Part
+from cordwood.query.times import SECOND
 
 if TYPE_CHECKING:
     from cordwood.query.patterns import Pattern
+
+_UNITS = (60, 300, 3600)  # seconds
+_MOST = 120  # units that are told apart before the next one is taken
 
 
 class Group(Frozen):
@@ -31,8 +36,17 @@ class Group(Frozen):
 class Following(Protocol):
     """New answers, as they come."""
 
+    def before(self) -> Iterator[Entry]:
+        """All answers that were there when it began, in order of time; `new` goes on after them."""
+
+    def last(self, count: int) -> list[Entry]:
+        """The last of those."""
+
     def new(self) -> list[Entry]:
         """What came since the last call, in order of time; it does not wait. Ask again after a moment."""
+
+    def notices(self) -> list[str]:
+        """What went wrong since the last call, a line each."""
 
     def close(self) -> None:
         """Let go of what is held."""
@@ -53,8 +67,11 @@ class Source(Protocol):
     def group(self, query: Query, by: Sequence[str], per: int = 0) -> list[Group]:
         """Answers counted by values of fields and spans of `per` nanoseconds (0: not by time), in order of time."""
 
-    def context(self, entry: Entry, before: int, after: int) -> list[Entry]:
-        """What stands around an entry in its own file or table, itself included."""
+    def context(self, entry: Entry, before: int, after: int, among: Query | None = None) -> list[Entry]:
+        """What stands around an entry in its own log or table, itself included; of one process or request, `among`."""
+
+    def span(self, query: Query) -> tuple[int | None, int | None]:
+        """From when to when answers may be, in nanoseconds since the epoch; None where that is not known."""
 
     def patterns(self, query: Query, most: int = 50) -> list[Pattern]:
         """The templates that the answers' messages were made of, the most frequent first."""
@@ -72,9 +89,29 @@ class Source(Protocol):
         """Let go of what is held: connections. It may be asked no more."""
 
 
+def unit_of(span: tuple[int | None, int | None]) -> int:
+    """The seconds by which a span of time is counted: an hour, or less where it would be a few hours only."""
+    first, last = span
+    if first is None or last is None:
+        return _UNITS[-1]
+    return next((unit for unit in _UNITS if last - first <= _MOST * unit * SECOND), _UNITS[-1])
+
+
 def histogram(source: Source, query: Query, per: int) -> list[Group]:
     """Answers by level and time: one group for each level and span of `per` nanoseconds that has any."""
     return source.group(query, ["level"], per)
+
+
+def field_names(source: Source, query: Query, sample: int = 1000) -> list[str]:
+    """The names of the fields that the last answers have, the commonest first: what `facets` can be asked for.
+
+    Args:
+        source: where to look.
+        query: which records count.
+        sample: how many of them are looked at.
+    """
+    counts = Counter(name for entry in source.last(query, sample) for name in entry.fields)
+    return sorted(counts, key=lambda name: (-counts[name], name))
 
 
 def facets(source: Source, query: Query, names: Sequence[str], most: int = 10) -> dict[str, list[tuple[str, int]]]:

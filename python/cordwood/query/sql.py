@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 from cordwood import _native
 from cordwood.errors import ConfigError, MissingExtraError, NoLogsError
 from cordwood.query.conditions import COLUMNS, Conditions, has_regex, level_number, moment, nanoseconds, number
-from cordwood.query.entries import Entry
+from cordwood.query.entries import Entry, level_word
 from cordwood.query.model import Query
 from cordwood.query.parts import Part, lines
 from cordwood.query.patterns import Pattern, mined
 from cordwood.query.rows import NewRows
-from cordwood.query.source import Group
+from cordwood.query.source import Group, unit_of
 from cordwood.query.spans import Spans
 from cordwood.query.times import SECOND
 from cordwood.sinks.database.url import DatabaseUrl
@@ -135,26 +135,40 @@ class Database:
             counts[begin, values] += count
         return [Group(values, begin if per else None, count) for (begin, values), count in sorted(counts.items())]
 
-    def context(self, entry: Entry, before: int, after: int) -> list[Entry]:
-        """What stands around an entry in the table, in order of time, itself included."""
+    def context(self, entry: Entry, before: int, after: int, among: Query | None = None) -> list[Entry]:
+        """What stands around an entry in the table, in order of time, itself included; of what answers `among`.
+
+        Regular expressions in `among` are not tried.
+        """
         from sqlalchemy import and_, or_, select
 
         c = self.table.c
         at = moment(entry.time or 0)
+        wanted = select(self.table).where(*self._conditions.where(among or Query()))
         earlier = or_(c.timestamp < at, and_(c.timestamp == at, c.id < entry.place))
+        later = or_(c.timestamp > at, and_(c.timestamp == at, c.id >= entry.place))
+        old = wanted.where(earlier).order_by(c.timestamp.desc(), c.id.desc()).limit(before)
+        new = wanted.where(later).order_by(c.timestamp, c.id).limit(after + 1)
         with self._engine.connect() as connection:
-            old = connection.execute(
-                select(self.table).where(earlier).order_by(c.timestamp.desc(), c.id.desc()).limit(before)
-            ).all()
-            later = or_(c.timestamp > at, and_(c.timestamp == at, c.id >= entry.place))
-            new = connection.execute(select(self.table).where(later).order_by(c.timestamp, c.id).limit(after + 1)).all()
-        return [self._entry(row) for row in (*reversed(old), *new)]
+            rows = [*reversed(connection.execute(old).all()), *connection.execute(new)]
+        return [self._entry(row) for row in rows]
 
     def patterns(self, query: Query, most: int = 50) -> list[Pattern]:
         """The templates that the answers' messages were made of, the most frequent first."""
-        found, notices = mined(self.parts(query), query, most)
+        found, notices = mined(self.parts(query), query, most, unit_of(self.span(query)))
         self._notices += notices
         return found
+
+    def span(self, query: Query) -> tuple[int | None, int | None]:
+        """From when to when answers may be."""
+        from sqlalchemy import func, select
+
+        c = self.table.c
+        bounds = self._conditions.where(Query(since=query.since, until=query.until))
+        with self._engine.connect() as connection:
+            ends = connection.execute(select(func.min(c.timestamp), func.max(c.timestamp)).where(*bounds)).one()
+        first, last = (None if end is None else nanoseconds(end) for end in ends)
+        return first, last
 
     def parts(self, query: Query) -> list[Part]:
         """The rows that may answer."""
@@ -167,9 +181,9 @@ class Database:
 
     def follow(self, query: Query) -> NewRows:
         """Rows that are inserted from now on."""
-        return NewRows(self._since, query)
+        return NewRows(self, query)
 
-    def _since(self, query: Query, row: int | None) -> tuple[list[Entry], int]:
+    def since(self, query: Query, row: int | None) -> tuple[list[Entry], int]:
         """The answers among rows behind one, and the last row; None: only that."""
         from sqlalchemy import func, select
 
@@ -232,7 +246,7 @@ class Database:
     def _counted_here(self, query: Query, by: Sequence[str], per: int) -> Iterator[tuple[int, tuple[str, ...], int]]:
         spans = Spans(per)
         for entry in self._answers(query):
-            known = {"level": _canonical(entry.level), "logger": entry.logger, "message": entry.message,
+            known = {"level": level_word(entry.level), "logger": entry.logger, "message": entry.message,
                      "exception": entry.exception, **entry.fields}  # fmt: skip
             begin = spans.begin((entry.time or 0) // SECOND) if per else 0
             yield begin, tuple(known.get(name, "") for name in by), 1
@@ -251,7 +265,7 @@ class Database:
             )
             for begin, *values, count in connection.execute(rows):
                 texts = tuple(
-                    _canonical(level_number(value or "")) if name == "level" else str("" if value is None else value)
+                    level_word(level_number(value or "")) if name == "level" else str("" if value is None else value)
                     for name, value in zip(by, values, strict=True)
                 )
                 yield spans.utc(int(begin)) * SECOND, texts, count
@@ -301,14 +315,6 @@ def _connect(sqlalchemy: Any, address: DatabaseUrl) -> Engine:
 def _answers(matches: Callable[..., bool], entry: Entry) -> bool:
     fields = json.dumps(dict(entry.fields))
     return matches(entry.time or 0, entry.level, entry.logger, entry.message, entry.exception, fields)
-
-
-def _canonical(level: int) -> str:
-    """As the core names levels: by tens."""
-    if level <= 0:
-        return ""
-    names = ("TRACE", "DEBUG", "INFO", "WARNING", "ERROR")
-    return names[level // 10] if level < 50 else "CRITICAL"  # noqa: PLR2004 logging's own numbers
 
 
 def _members(value: object, prefix: str = "") -> dict[str, str]:

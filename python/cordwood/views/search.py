@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from cordwood.errors import closest
+from cordwood.errors import NoLogsError, closest
 from cordwood.query import Entry, Group, Query, Source, open_source, parse
 from cordwood.query.files import STDIN_NAME
-from cordwood.query.grammar import FIELDS
-from cordwood.query.model import All, AnyOf, Field, Node, Not, Regex, Text
+from cordwood.query.grammar import ALIASES, FIELDS
+from cordwood.query.model import All, AnyOf, Field, Node, Not
 from cordwood.query.times import SECOND, duration
+from cordwood.views.lines import colours, marker, pretty
 
 if TYPE_CHECKING:
-    from cordwood.query.tail import Tail
+    from cordwood.query.source import Following
 
 _DEFAULT = ("logs",)
 _FIELD = re.compile(r"[A-Za-z_@][\w.@-]*")
@@ -41,6 +44,7 @@ _FIELD = re.compile(r"[A-Za-z_@][\w.@-]*")
 @click.option(
     "--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Highlight what was found."
 )
+@click.option("-p", "--pretty", "as_text", is_flag=True, help="Print records alike, whatever they are written in.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each record, or for each count.")
 def search(
     query: str,
@@ -56,6 +60,7 @@ def search(
     follow: bool,
     formats: tuple[str, ...],
     color: str,
+    as_text: bool,
     as_json: bool,
 ) -> int:
     r"""Find records that answer a query, merged by time.
@@ -79,27 +84,25 @@ def search(
     asked = parse(query)
     known = [(text, None) for text in formats]
     shown = before if before is not None else context, after if after is not None else context
-    if (count or group_by or per) and (follow or last):
-        raise click.UsageError("--count, --group-by and --per cannot be used with --follow or --last")
-    if last and any(shown):
-        raise click.UsageError("--last shows no context")
-    if follow and any(shown):
-        raise click.UsageError("--follow shows no context")
-    if follow and any("://" in path or path == "-" for path in paths):
-        raise click.UsageError("--follow needs files or folders")
-    printer = _Printer(asked, as_json=as_json, color=color)
-    if follow:
-        from cordwood.query.tail import Tail
-
-        tail = Tail(paths or _DEFAULT, asked, known)
-        try:
-            return printer.entries(_following(tail, last))
-        finally:
-            tail.close()
-    source = open_source(paths or _DEFAULT, known)
+    _refuse(
+        (
+            (count or group_by or per) and (follow or last),
+            "--count, --group-by and --per cannot be used with --follow or --last",
+        ),
+        (last and any(shown), "--last shows no context"),
+        (follow and any(shown), "--follow shows no context"),
+        (follow and "-" in paths, "--follow needs files, folders or a database"),
+        (as_json and as_text, "--json and --pretty are two ways to print"),
+    )
+    printer = _Printer(asked, as_json=as_json, as_text=as_text, color=color)
+    source = _opened(paths, known, query)
     try:
+        if follow:
+            with contextlib.closing(source.follow(asked)) as following:
+                return printer.entries(_following(following, last))
         if group_by or per:
-            found = printer.groups(source.group(asked, _fields(group_by), _span(per)), _fields(group_by))
+            names = _fields(group_by)
+            found = printer.groups(_ranked(source.group(asked, names, _span(per)), per), names)
         elif count:
             found = printer.count(source.count(asked))
         elif last:
@@ -113,7 +116,27 @@ def search(
         source.close()
 
 
-def _complain(source: Source) -> bool:
+def _refuse(*wrong: tuple[object, str]) -> None:
+    for is_so, why in wrong:
+        if is_so:
+            raise click.UsageError(why)
+
+
+def _opened(paths: tuple[str, ...], known: Sequence[tuple[str, str | None]], query: str) -> Source:
+    try:
+        return open_source(paths or _DEFAULT, known)
+    except NoLogsError as error:
+        if paths or not Path(query).exists():
+            raise
+        raise NoLogsError(f"{error}; the query comes first: cordwood search '' {query}") from None
+
+
+def _ranked(groups: list[Group], per: str | None) -> list[Group]:
+    """In order of time; where it is not asked for, the most frequent first."""
+    return groups if per else sorted(groups, key=lambda group: (-group.count, group.values))
+
+
+def _complain(source: Source | Following) -> bool:
     notices = source.notices()
     for notice in notices:
         click.echo(f"cordwood: {notice}", err=True)
@@ -132,14 +155,13 @@ def _hint(node: Node) -> None:
                 _hint(one)
 
 
-def _following(tail: Tail, last: int | None) -> Iterator[Entry]:
-    yield from tail.before() if last is None else tail.last(last)
-    for notice in tail.notices():
-        click.echo(f"cordwood: {notice}", err=True)
+def _following(following: Following, last: int | None) -> Iterator[Entry]:
+    yield from following.before() if last is None else following.last(last)
     from cordwood.views.tail import PAUSE
 
     while True:
-        new = tail.new()
+        _complain(following)
+        new = following.new()
         yield from new
         if not new:
             sys.stdout.flush()
@@ -151,7 +173,7 @@ def _fields(text: str | None) -> list[str]:
     for name in names:
         if not _FIELD.fullmatch(name):
             raise click.UsageError(f"--group-by: {name!r} is no field's name")
-    return names
+    return [ALIASES.get(name, name) for name in names]
 
 
 def _span(text: str | None) -> int:
@@ -166,30 +188,13 @@ def _span(text: str | None) -> int:
     return per
 
 
-def _wanted(node: Node) -> Iterator[str]:
-    """Patterns of what the query looks for, not of what it leaves out."""
-    match node:
-        case Text(text) if text:
-            yield f"(?i:{re.escape(text)})" if node.any_case else re.escape(text)
-        case Regex(pattern):
-            try:
-                re.compile(pattern)
-            except re.error:  # the core's syntax and Python's differ in rare cases
-                return
-            yield f"(?:{pattern})"
-        case All(nodes) | AnyOf(nodes):
-            for one in nodes:
-                yield from _wanted(one)
-
-
 class _Printer:
     """What was found, on standard output."""
 
-    def __init__(self, query: Query, *, as_json: bool, color: str) -> None:
-        self.as_json = as_json
-        wanted = "|".join(_wanted(query.where))
-        colors = color == "always" or (color == "auto" and sys.stdout.isatty())
-        self._mark = re.compile(wanted) if wanted and colors and not as_json else None
+    def __init__(self, query: Query, *, as_json: bool, as_text: bool, color: str) -> None:
+        self.as_json, self.as_text = as_json, as_text
+        self._coloured = not as_json and colours(color)
+        self._mark = marker(query.where) if self._coloured else None
 
     def entries(self, found: Iterable[Entry], *, gaps: bool = False) -> int:
         """Print each; 0 where one answered. With `gaps`, `--` stands between groups of context."""
@@ -210,10 +215,10 @@ class _Printer:
     def _line(self, entry: Entry) -> str:
         if self.as_json:
             return json.dumps(entry.as_json(), ensure_ascii=False)
-        text = entry.text
-        if self._mark is not None and entry.answers:
-            text = self._mark.sub(lambda found: click.style(found[0], fg="red", bold=True) if found[0] else "", text)
-        return text
+        mark = self._mark if entry.answers else None
+        if self.as_text:
+            return pretty(entry, coloured=self._coloured, mark=mark)
+        return mark(entry.text) if mark else entry.text
 
     def count(self, count: int) -> int:
         """Print the number."""
@@ -233,6 +238,10 @@ class _Printer:
             for row in rows:
                 cells = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)]
                 click.echo("  ".join([*cells, row[-1].rjust(widths[-1])]))
+        for place, name in enumerate(names):
+            nobody = groups and not any(group.values[place] for group in groups)
+            if nobody and name not in FIELDS and (meant := closest(name, FIELDS)):
+                click.echo(f"cordwood: no record has {name}; did you mean {meant}?", err=True)
         return 0 if groups else 1
 
 
