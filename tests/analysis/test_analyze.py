@@ -6,6 +6,8 @@ import json
 import os
 import random
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -269,6 +271,13 @@ def test_short_logs_are_counted_by_minutes(tmp_path: Path, seconds: int, unit: i
     assert [sum(levels) for _, levels in report.times] == [1, 1]
     # What is asked for is shorter.
     assert analyze([str(tmp_path / "x.log")], parse(f'since:"{stamps[1][:16]}"')).unit == 60
+
+
+def test_what_comes_through_a_pipe_is_counted_by_minutes_too() -> None:
+    program = [sys.executable, "-c", "from cordwood.views.cli import main; main()", "analyze", "-logger:shop.auth", "-"]
+    done = subprocess.run(program, input=log(range(1)), capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("standard input: 50 records")
+    assert f"Times    {'█' * 16}▆  2026-11-20 00:00 … 2026-11-20 00:49" in done.stdout
 
 
 def test_columns_of_a_sparkline_stand_for_as_many_hours_each(tmp_path: Path) -> None:

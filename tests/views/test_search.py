@@ -66,6 +66,12 @@ def test_records_are_found_with_their_traceback_and_merged_by_time(search: Searc
     assert search("level>=warning -reply", logs).stdout == line(70, "fourth", "WARNING")
 
 
+def test_a_query_may_begin_with_a_minus(search: Search, logs: Path) -> None:
+    """Before a field; it is no option."""
+    assert search("-logger:app.* -level<warning", logs, "-c").stdout == "1\n"
+    assert search("-logger:app,app.db", logs).stdout == line(20, "second", logger="worker")
+
+
 def test_the_exit_status_is_greps(search: Search, logs: Path) -> None:
     """0 found, 1 nothing, 2 trouble; one clear line for that."""
     assert search("nothing-of-this", status=1).output == ""

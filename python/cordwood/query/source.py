@@ -92,8 +92,8 @@ class Source(Protocol):
 def unit_of(span: tuple[int | None, int | None]) -> int:
     """The seconds by which a span of time is counted: an hour, or less where it would be a few hours only."""
     first, last = span
-    if first is None or last is None:
-        return _UNITS[-1]
+    if first is None or last is None:  # a stream: what turns out to be too fine is put together while it is counted
+        return _UNITS[0]
     return next((unit for unit in _UNITS if last - first <= _MOST * unit * SECOND), _UNITS[-1])
 
 

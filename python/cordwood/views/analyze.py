@@ -20,6 +20,7 @@ from cordwood.analysis.window import parse as parse_comparison
 from cordwood.errors import NoLogsError
 from cordwood.query import parse
 from cordwood.views.lines import colours
+from cordwood.views.query import QueryCommand
 from cordwood.views.report import Choice, View
 from cordwood.views.report.html import html
 from cordwood.views.report.markdown import markdown
@@ -31,7 +32,7 @@ _URL = re.compile(r"(?:sqlite|postgres(?:ql)?(?:\+\w+)?)://")
 _LONG = 50 << 20  # bytes from which on a progress bar is shown
 
 
-@click.command(short_help="Say what is wrong: errors, issues, patterns.")
+@click.command(cls=QueryCommand, short_help="Say what is wrong: errors, issues, patterns.")
 @click.argument("arguments", metavar="[QUERY] [PATHS]...", nargs=-1)
 @click.option("--compare", metavar="WHAT", help="Tell what changed: yesterday, 'since TIME', or a file or folder.")
 @click.option("--rules", "rule_files", multiple=True, type=click.Path(), help="Known issues of your own, in YAML.")

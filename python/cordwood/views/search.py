@@ -21,6 +21,7 @@ from cordwood.query.grammar import ALIASES, FIELDS
 from cordwood.query.model import All, AnyOf, Field, Node, Not
 from cordwood.query.times import SECOND, duration
 from cordwood.views.lines import colours, marker, pretty
+from cordwood.views.query import QueryCommand
 
 if TYPE_CHECKING:
     from cordwood.query.source import Following
@@ -29,7 +30,7 @@ _DEFAULT = ("logs",)
 _FIELD = re.compile(r"[A-Za-z_@][\w.@-]*")
 
 
-@click.command()
+@click.command(cls=QueryCommand)
 @click.argument("query")
 @click.argument("paths", nargs=-1, type=click.Path(readable=False))
 @click.option("-A", "--after-context", "after", type=click.IntRange(min=0), help="Show so many records after each.")

@@ -81,7 +81,8 @@ def clean(text: str, longest: int = _LONGEST) -> str:
 def title(report: Report) -> str:
     """What was read, how much of it, from when to when."""
     when = "" if report.now.first is None else f", {moment(report.now.first)} to {moment(report.now.last)}"
-    return f"{', '.join(map(clean, report.sources))}: {many(report.now.records, 'record')}{when}"
+    sources = ", ".join("standard input" if one == "-" else clean(one) for one in report.sources)
+    return f"{sources}: {many(report.now.records, 'record')}{when}"
 
 
 def by_level(report: Report) -> list[tuple[str, int]]:
