@@ -11,6 +11,7 @@ from unittest import mock
 
 import cordwood
 import pytest
+from cordwood import _native
 
 from tests.logged import Logged
 
@@ -137,6 +138,27 @@ def test_a_foreign_handler_gets_the_next_record(log: Logged, way: str) -> None:
     call("bob", 3)
     assert keep.messages == ["user bob did 3"]
     assert len(log.records(LOG)) == 3
+
+
+def test_lists_that_change_leave_the_native_way_open(log: Logged, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No LogRecord is made once a foreign handler has gone again, nor because of a NullHandler or another of ours."""
+    settle(log)
+    logger, keep, null = logging.getLogger(LOG), Keep(), logging.NullHandler()
+    ours = cordwood.Handler(sink=cordwood.MemorySink())
+    taken = mock.Mock(side_effect=_native.capture)
+    monkeypatch.setattr(_native, "capture", taken)
+    logger.addHandler(keep)
+    call("bob", 3)
+    assert taken.call_count == 1
+    logger.removeHandler(keep)
+    for change in (logger.addHandler, logger.removeHandler):
+        for handler in (null, ours):
+            change(handler)
+            call("bob", 4)
+            call("bob", 5)
+    assert taken.call_count == 1
+    assert len(log.records(LOG)) == 11
+    ours.close()
 
 
 @pytest.mark.parametrize("where", ["logger", "handler"])

@@ -76,6 +76,7 @@ fn log<'a, 'py>(
     rest: Arguments<'a, 'py>,
 ) -> PyResult<()> {
     let mut keywords = Keywords::read(py, rest, method == EXCEPTION)?;
+    let plan = &plan::current(py, plan, this)?;
     let straight = !keywords.standard && capture::may_go_straight(py, plan)?;
     let Some(number) = ffi::small_int(level).and_then(|level| i32::try_from(level).ok()).filter(|_| straight) else {
         return standard(py, method, this, args);

@@ -89,6 +89,18 @@ pub fn of<'py>(py: Python<'py>, logger: Borrowed<'_, 'py, PyAny>) -> PyResult<Rc
     Ok(plan)
 }
 
+/// The plan, made anew where a list was changed in place since: `addHandler` tells nobody.
+pub fn current<'py>(py: Python<'py>, plan: &Rc<Plan>, logger: Borrowed<'_, 'py, PyAny>) -> PyResult<Rc<Plan>> {
+    if plan.holds(py) {
+        return Ok(Rc::clone(plan));
+    }
+    let address = logger.as_ptr() as usize;
+    let old = runtime::caches(py, |caches| (caches.last_plan.take(), caches.plans.remove(&address)));
+    // Outside the borrow: it may have held the last reference to something.
+    drop(old);
+    of(py, logger)
+}
+
 impl Caches {
     fn plan(&mut self, logger: usize) -> Option<Rc<Plan>> {
         if let Some((_, plan)) = self.last_plan.as_ref().filter(|(last, _)| *last == logger) {
