@@ -44,7 +44,7 @@ fn main() {
         place: None,
     };
     for names in ["cordwood", "ecs", "otel", "gcp"] {
-        let Ok(format) = JsonFormat::compile(names) else { continue };
+        let Ok(format) = JsonFormat::compile(names, None) else { continue };
         let mut out = Vec::with_capacity(1 << 20);
         let best = (0..200).map(|_| {
             out.clear();

@@ -6,6 +6,7 @@ stands here are the options of each format. Nothing here writes, and nothing her
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -26,5 +27,5 @@ FORMATS: Mapping[str, Callable[[], Formatter]] = {
     "json": JsonFormatter,
     "ecs": lambda: JsonFormatter("ecs"),
     "otel": lambda: JsonFormatter("otel"),
-    "gcp": lambda: JsonFormatter("gcp"),
+    "gcp": lambda: JsonFormatter("gcp", os.environ.get("GOOGLE_CLOUD_PROJECT")),
 }

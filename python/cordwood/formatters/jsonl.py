@@ -15,10 +15,12 @@ class JsonFormatter(Frozen):
 
     Args:
         names: whose names the object's keys have: `cordwood`, `ecs`, `otel` or `gcp`.
+        project: Google Cloud's project, which stands in the names of its traces.
     """
 
     names: Literal["cordwood", "ecs", "otel", "gcp"] = "cordwood"
+    project: str | None = None
 
     def spec(self) -> dict[str, object]:
         """What the core needs to write it."""
-        return {"kind": "json", "names": self.names}
+        return {"kind": "json", "names": self.names, **({"project": self.project} if self.project else {})}

@@ -60,7 +60,9 @@ impl Spec {
                     None => TextFormat::compile(template, text("date_format")).map(Box::new).map(Format::Text),
                 }
             }
-            "json" => JsonFormat::compile(text("names").unwrap_or("cordwood")).map(Box::new).map(Format::Json),
+            "json" => JsonFormat::compile(text("names").unwrap_or("cordwood"), text("project"))
+                .map(Box::new)
+                .map(Format::Json),
             other => Err(setting("format", &format!("{other:?} is neither text nor json"))),
         }
     }

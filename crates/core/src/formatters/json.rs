@@ -15,30 +15,41 @@ use crate::record::value::Value;
 use crate::record::Record;
 
 /// A compiled JSON format.
-#[derive(Debug, Clone, Copy)]
-pub struct JsonFormat {
-    write: fn(&Record<'_>, &mut Vec<u8>),
+#[derive(Debug, Clone)]
+pub enum JsonFormat {
+    Cordwood,
+    Ecs,
+    Otel,
+    Gcp {
+        /// What stands before the id in a trace's name; empty where the project is unknown.
+        traces: String,
+    },
 }
 
 impl JsonFormat {
     /// `names` is the vocabulary: "cordwood", "ecs" (Elastic), "otel" (OpenTelemetry) or "gcp" (Google Cloud).
-    pub fn compile(names: &str) -> Result<Self> {
-        let write = match names {
-            "cordwood" => cordwood::write,
-            "ecs" => ecs::write,
-            "otel" => otel::write,
-            "gcp" => gcp::write,
+    /// `project` is Google Cloud's, whose traces have it in their names.
+    pub fn compile(names: &str, project: Option<&str>) -> Result<Self> {
+        Ok(match names {
+            "cordwood" => Self::Cordwood,
+            "ecs" => Self::Ecs,
+            "otel" => Self::Otel,
+            "gcp" => Self::Gcp { traces: project.map(|id| format!("projects/{id}/traces/")).unwrap_or_default() },
             _ => {
                 let why = format!("{names:?} is not one of \"cordwood\", \"ecs\", \"otel\", \"gcp\"");
                 return Err(Error::Setting { field: "names", why });
             }
-        };
-        Ok(Self { write })
+        })
     }
 
     /// Appends one record and a newline.
     pub fn format(&self, record: &Record<'_>, out: &mut Vec<u8>) {
-        (self.write)(record, out);
+        match self {
+            Self::Cordwood => cordwood::write(record, out),
+            Self::Ecs => ecs::write(record, out),
+            Self::Otel => otel::write(record, out),
+            Self::Gcp { traces } => gcp::write(record, traces, out),
+        }
         out.push(b'\n');
     }
 }
@@ -78,6 +89,11 @@ pub fn field(name: &str, value: &Value<'_>, out: &mut Vec<u8>) {
 /// As [`field`], for text.
 pub fn text_field(name: &str, text: &str, out: &mut Vec<u8>) {
     field(name, &Value::Str(text), out);
+}
+
+/// Whether a field's value is itself an object: schemas have names that hold nothing else.
+fn is_object(value: &Value<'_>) -> bool {
+    matches!(value, Value::Json(json) if json.starts_with('{'))
 }
 
 /// A member with a value of any type, left out where there is none.

@@ -1,10 +1,10 @@
 //! Elastic Common Schema 8.11, with dotted names; what the schema has no name for keeps ours.
 use super::write::{field, fingerprint, integer, message, optional, quoted, text};
-use super::{member, template, Correlation};
+use super::{is_object, member, template, Correlation};
 use crate::formatters::civil::write_utc_millis;
 use crate::record::Record;
 
-/// Names of members, and names that as a plain value would not fit one index with our dotted ones.
+/// Names of members, and roots of those with dots in them.
 fn is_reserved(name: &str) -> bool {
     matches!(
         name,
@@ -40,6 +40,48 @@ fn is_reserved(name: &str) -> bool {
     )
 }
 
+/// Besides, the schema's names for objects: Elasticsearch refuses the whole record where one of them is a plain value.
+fn is_reserved_for_an_object(name: &str) -> bool {
+    is_reserved(name)
+        || matches!(
+            name,
+            "agent"
+                | "client"
+                | "cloud"
+                | "container"
+                | "data_stream"
+                | "destination"
+                | "device"
+                | "dll"
+                | "dns"
+                | "email"
+                | "event"
+                | "faas"
+                | "file"
+                | "group"
+                | "http"
+                | "labels"
+                | "network"
+                | "observer"
+                | "orchestrator"
+                | "organization"
+                | "package"
+                | "registry"
+                | "related"
+                | "rule"
+                | "server"
+                | "service"
+                | "source"
+                | "threat"
+                | "tls"
+                | "transaction"
+                | "url"
+                | "user"
+                | "user_agent"
+                | "vulnerability"
+        )
+}
+
 pub(super) fn write(record: &Record<'_>, out: &mut Vec<u8>) {
     let (site, thread) = (&record.site, &record.thread);
     quoted("{\"@timestamp\":\"", out, |out| write_utc_millis(record.time_ns, out));
@@ -62,7 +104,7 @@ pub(super) fn write(record: &Record<'_>, out: &mut Vec<u8>) {
     let mut trace = Correlation::default();
     for (name, value) in record.fields {
         if !trace.take(name, value) {
-            field(name, &value, is_reserved, out);
+            field(name, &value, if is_object(&value) { is_reserved } else { is_reserved_for_an_object }, out);
         }
     }
     member(",\"trace.id\":", trace.trace_id, out);

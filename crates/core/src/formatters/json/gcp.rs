@@ -1,6 +1,6 @@
 //! Google Cloud Logging's structured payload; what it has no name for keeps ours.
 use super::write::{field, fingerprint, integer, message, optional, quoted, raw, text};
-use super::{member, template, Correlation};
+use super::{is_object, member, template, Correlation};
 use crate::formatters::civil::write_rfc3339;
 use crate::record::value::Value;
 use crate::record::Record;
@@ -23,14 +23,18 @@ fn is_reserved(name: &str) -> bool {
             | "exception"
             | "stack_trace"
             | "stack"
-            | "httpRequest"
             | "timestamp"
             | "timestampSeconds"
             | "timestampNanos"
     )
 }
 
-pub(super) fn write(record: &Record<'_>, out: &mut Vec<u8>) {
+/// The agent takes this one out of the payload, and wants an object there.
+fn is_reserved_for_an_object(name: &str) -> bool {
+    is_reserved(name) || name == "httpRequest"
+}
+
+pub(super) fn write(record: &Record<'_>, traces: &str, out: &mut Vec<u8>) {
     let (site, thread, process) = (&record.site, &record.thread, record.process);
     text("{\"severity\":\"", severity(site.level), out);
     quoted(",\"time\":\"", out, |out| write_rfc3339(record.time_ns, process.utc_offset, out));
@@ -49,10 +53,10 @@ pub(super) fn write(record: &Record<'_>, out: &mut Vec<u8>) {
     let mut trace = Correlation::default();
     for (name, value) in record.fields {
         if !trace.take(name, value) {
-            field(name, &value, is_reserved, out);
+            field(name, &value, if is_object(&value) { is_reserved } else { is_reserved_for_an_object }, out);
         }
     }
-    member(",\"logging.googleapis.com/trace\":", trace.trace_id, out);
+    write_trace(trace.trace_id, traces, out);
     member(",\"logging.googleapis.com/spanId\":", trace.span_id, out);
     member(",\"logging.googleapis.com/trace_sampled\":", trace.flags.map(|flags| Value::Bool(is_sampled(&flags))), out);
     if let Some(exception) = &record.exception {
@@ -66,6 +70,18 @@ pub(super) fn write(record: &Record<'_>, out: &mut Vec<u8>) {
     }
     optional(",\"stack\":\"", record.stack_info, out);
     out.push(b'}');
+}
+
+/// Cloud Logging links an entry to its trace by the trace's whole name, `projects/<project>/traces/<id>`.
+fn write_trace(trace: Option<Value<'_>>, traces: &str, out: &mut Vec<u8>) {
+    match trace {
+        Some(Value::Str(id)) if !id.starts_with("projects/") => {
+            text(",\"logging.googleapis.com/trace\":\"", traces, out);
+            out.pop(); // the quote: the id follows
+            text("", id, out);
+        }
+        other => member(",\"logging.googleapis.com/trace\":", other, out),
+    }
 }
 
 fn severity(level: i32) -> &'static str {

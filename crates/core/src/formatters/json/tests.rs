@@ -38,7 +38,7 @@ fn formatted(names: &str) -> String {
         ..record(&process)
     };
     let mut out = Vec::new();
-    JsonFormat::compile(names).unwrap().format(&given, &mut out);
+    JsonFormat::compile(names, None).unwrap().format(&given, &mut out);
     let text = String::from_utf8(out).unwrap();
     serde_json::from_str::<serde_json::Value>(&text).unwrap();
     text
@@ -130,7 +130,7 @@ fn a_record_without_extras_has_no_empty_members() {
         ("gcp", r#""host":"box","stack":"Stack"}"#),
     ] {
         let mut out = Vec::new();
-        JsonFormat::compile(names).unwrap().format(&plain, &mut out);
+        JsonFormat::compile(names, None).unwrap().format(&plain, &mut out);
         let text = String::from_utf8(out).unwrap();
         assert!(text.trim_end().ends_with(end) && !text.contains("template"), "{text}");
     }
@@ -155,7 +155,7 @@ fn levels_between_the_usual_ones_have_their_place() {
             [("otel", format!("\"SeverityNumber\":{number},")), ("gcp", format!("\"severity\":\"{severity}\""))]
         {
             let mut out = Vec::new();
-            JsonFormat::compile(names).unwrap().format(&given, &mut out);
+            JsonFormat::compile(names, None).unwrap().format(&given, &mut out);
             assert!(String::from_utf8(out).unwrap().contains(&part), "{level}");
         }
     }
@@ -163,6 +163,38 @@ fn levels_between_the_usual_ones_have_their_place() {
 
 #[test]
 fn an_unknown_vocabulary_is_refused_by_name() {
-    let why = JsonFormat::compile("elastic").unwrap_err().to_string();
+    let why = JsonFormat::compile("elastic", None).unwrap_err().to_string();
     assert!(why.starts_with("names: \"elastic\" is not one of"), "{why}");
+}
+
+/// What a format makes of one field.
+fn with_field(names: &str, project: Option<&str>, name: &str, value: Value<'_>) -> serde_json::Value {
+    let mut fields = Vec::new();
+    pack_field(name, value, &mut fields);
+    let process = process();
+    let given = Record { fields: Fields::new(&fields), ..record(&process) };
+    let mut out = Vec::new();
+    JsonFormat::compile(names, project).unwrap().format(&given, &mut out);
+    serde_json::from_slice(&out).unwrap()
+}
+
+#[test]
+fn a_plain_value_never_takes_a_name_that_a_schema_has_for_an_object() {
+    for (names, name) in [("ecs", "user"), ("ecs", "url"), ("ecs", "labels"), ("gcp", "httpRequest")] {
+        let plain = with_field(names, None, name, Value::Str("ann"));
+        assert_eq!((&plain[name], &plain[format!("{name}_")]), (&serde_json::Value::Null, &"ann".into()), "{names}");
+        let object = with_field(names, None, name, Value::Json(r#"{"a": "b"}"#));
+        assert_eq!(object[name]["a"], "b", "{names}: an object is what belongs there");
+    }
+    assert_eq!(with_field("ecs", None, "user.name", Value::Str("ann"))["user.name"], "ann");
+    assert_eq!(with_field("cordwood", None, "user", Value::Str("ann"))["user"], "ann");
+}
+
+#[test]
+fn google_s_trace_has_its_project_in_its_name() {
+    let id = Value::Str("4bf9");
+    let trace = |project, id| with_field("gcp", project, "trace_id", id)["logging.googleapis.com/trace"].clone();
+    assert_eq!(trace(Some("shop-1"), id), "projects/shop-1/traces/4bf9");
+    assert_eq!(trace(None, id), "4bf9");
+    assert_eq!(trace(Some("shop-1"), Value::Str("projects/other/traces/1")), "projects/other/traces/1");
 }

@@ -129,6 +129,10 @@ fn common(name: &str) -> &str {
         | "CODE_FILE" => "file",
         "host.hostname" | "hostname" | "host.name" | "Resource.host.name" | "_HOSTNAME" => "host",
         "taskName" => "task",
+        "trace.id" | "TraceId" | "logging.googleapis.com/trace" => "trace_id",
+        "span.id" | "SpanId" | "logging.googleapis.com/spanId" => "span_id",
+        "TraceFlags" => "trace_flags",
+        "log.template" | "log.record.template" => "template",
         other => other,
     }
 }

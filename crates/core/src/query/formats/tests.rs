@@ -300,6 +300,13 @@ fn fields_that_every_record_has_have_one_name_in_every_vocabulary() {
     };
     assert_eq!(names(otel), ["host", "pid", "line"]);
     assert_eq!(names(gcp), ["file", "line", "function"]);
+    let ecs = br#"{"message":"x 1","log.template":"x %d","trace.id":"t","span.id":"s"}"#;
+    assert_eq!(names(ecs), ["template", "trace_id", "span_id"]);
+    assert_eq!(
+        names(br#"{"Body":"x","TraceId":"t","SpanId":"s","TraceFlags":"01"}"#),
+        ["trace_id", "span_id", "trace_flags"]
+    );
+    assert_eq!(names(br#"{"message":"x","logging.googleapis.com/trace":"t"}"#), ["trace_id"]);
 }
 
 #[test]
