@@ -109,14 +109,6 @@ def test_a_file_may_belong_to_one_logger() -> None:
     assert written("logs/dev/app.log") == ["in both", "in one"]
 
 
-def test_a_format_the_core_cannot_express_is_rendered_in_python() -> None:
-    cordwood.configure(
-        preset="default", format_string="%(message)s %(exc_info)s", console_output=False, files=["app.log"]
-    )
-    logging.getLogger("x").error("slower")
-    assert written() == ["slower None"]
-
-
 def test_levels_are_set_and_given_back() -> None:
     component = logging.getLogger("component")
     component.setLevel(logging.ERROR)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import logging.config
@@ -300,6 +301,26 @@ def test_sixteen_threads_lose_nothing(log: logging.Logger) -> None:
         thread.join()
     handler.flush()
     assert len(sink.records) == 1600
+
+
+def test_a_record_without_a_task_name_is_of_the_running_task(log: logging.Logger) -> None:
+    """Before Python 3.12 no LogRecord has one; `taskName` that is None is none."""
+    handler = Handler("app.log", format_string="%(taskName)s %(message)s")
+    log.addHandler(handler)
+
+    async def work() -> None:
+        for message in ("unnamed", "of no task"):
+            record = logging.makeLogRecord({"msg": message})
+            vars(record)["taskName"] = None
+            if message == "unnamed":
+                del vars(record)["taskName"]
+            handler.handle(record)
+
+    async def main() -> None:
+        await asyncio.create_task(work(), name="the task")
+
+    asyncio.run(main())
+    assert written() == ["the task unnamed", "None of no task"]
 
 
 def test_a_sink_of_ones_own_refuses_unknown_settings() -> None:

@@ -1,7 +1,9 @@
-"""Run inside a fresh environment: configure, log, shut down, and look into the file."""
+"""Run inside a fresh environment: configure, log, shut down, and look into the file; then log both ways."""
 
 from __future__ import annotations
 
+import asyncio
+import json
 import logging
 import sys
 import tempfile
@@ -25,7 +27,26 @@ def main() -> None:
     for wanted in ("smoke - INFO - one of 2\n", "smoke - WARNING - two of 2"):
         assert text.count(wanted) == 1, f"{wanted!r} is not once in the file:\n{text}"
     assert "below the level" not in text
+    native, standard = asyncio.run(both_ways())
+    assert native == standard, f"not the same both ways:\n{native}\n{standard}"
+    assert native["task"], f"no task: {native}"
     print("ok")
+
+
+async def both_ways() -> list[dict[str, object]]:
+    """One record natively, and as a LogRecord, which a foreign handler makes necessary; without their times."""
+    log = cordwood.get_logger("smoke")
+    with tempfile.TemporaryDirectory() as folder:
+        cordwood.configure(preset="default", log_dir=folder, console_output=False, files="app.jsonl", format="json")
+        for handlers in ([], [logging.NullHandler()]):
+            log.handlers = handlers
+            try:
+                int("seven")
+            except ValueError:
+                log.exception("the %s", "same", extra={"order_id": 7, "ratio": 0.5, "list": [1, None]})
+        cordwood.shutdown()
+        lines = [json.loads(line) for line in (Path(folder) / "app.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in line.items() if name != "timestamp"} for line in lines]
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
-use crate::capture::{finish, ExceptionTexts, Raised, Rest};
+use crate::capture::{finish, task_name, ExceptionTexts, Raised, Rest};
 use crate::draft::{kept, Draft};
 use crate::entry::is_reserved_name;
 use crate::ffi::{self, types};
@@ -118,15 +118,15 @@ impl<'py> Reader<'_, 'py> {
     fn time_ns(&self) -> PyResult<i64> {
         let created = self.get("created")?;
         if let Ok(seconds) = created.extract::<f64>() {
-            let nanoseconds = (seconds * 1e9).round() as i64;
+            // Whole seconds apart: in one number there is no room for both.
+            let whole = (seconds.floor() as i64).saturating_mul(1_000_000_000);
+            let within = ((seconds - seconds.floor()) * 1e9).round() as i64;
             // The milliseconds are the record's own, which may have been cut from more digits.
             let milliseconds = self.get("msecs")?.extract::<f64>().unwrap_or(-1.0);
-            let whole = (seconds.floor() as i64).saturating_mul(1_000_000_000);
-            let within = nanoseconds.saturating_sub(whole);
             if (0.0..1000.0).contains(&milliseconds) && within / 1_000_000 != milliseconds as i64 {
                 return Ok(whole.saturating_add(milliseconds as i64 * 1_000_000));
             }
-            return Ok(nanoseconds);
+            return Ok(whole.saturating_add(within));
         }
         Ok(crate::spool::now())
     }
@@ -215,9 +215,18 @@ impl<'py> Reader<'_, 'py> {
         Ok(Rest {
             exception: self.exception()?,
             stack_info: self.text("stack_info")?,
-            task_name: self.text("taskName")?,
+            task_name: self.task_name()?,
             lines,
         })
+    }
+
+    /// The record's own; before 3.12 a LogRecord has none, and the running task is asked.
+    fn task_name(&self) -> PyResult<String> {
+        match self.dict.get_item(intern!(self.py, "taskName"))? {
+            Some(name) if name.is_none() => Ok(String::new()),
+            Some(name) => Ok(text_of(&name)),
+            None => Ok(task_name(self.py)),
+        }
     }
 
     fn exception(&self) -> PyResult<Option<ExceptionTexts>> {

@@ -24,6 +24,15 @@ class _Rendering(threading.local):
 _rendering = _Rendering()
 
 
+def tells_usual_time(formatter: logging.Formatter | type[logging.Formatter]) -> bool:
+    """Whether nobody has changed how a formatter, or all of them, tell the time."""
+    return (
+        formatter.converter is time.localtime
+        and formatter.default_time_format == "%Y-%m-%d %H:%M:%S"
+        and formatter.default_msec_format == "%s,%03d"
+    )
+
+
 def native_format(formatter: logging.Formatter) -> dict[str, object] | None:
     """The core's spec of a formatter that is plain `%`-style; None for one that needs Python."""
     style = formatter._style  # noqa: SLF001 logging offers no other way to ask
@@ -31,9 +40,8 @@ def native_format(formatter: logging.Formatter) -> dict[str, object] | None:
         type(formatter) is logging.Formatter
         and type(style) is logging.PercentStyle
         and not getattr(style, "_defaults", None)
-        and formatter.converter is time.localtime
-        and formatter.default_time_format == "%Y-%m-%d %H:%M:%S"
-        and formatter.default_msec_format == "%s,%03d"
+        and tells_usual_time(formatter)
+        and "%f" not in (formatter.datefmt or "")  # ours are microseconds, `time.strftime` leaves it as it is
     )
     template = style._fmt  # noqa: SLF001
     if plain and _native.compile_text(template, formatter.datefmt):

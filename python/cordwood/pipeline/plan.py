@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cordwood import _native
+from cordwood.capture.handler import tells_usual_time
 from cordwood.config import ConsoleConfig, FileConfig, LogConfig
 from cordwood.config.model import DatabaseConfig
 from cordwood.formatters import FORMATS
@@ -159,9 +160,11 @@ def _format(
         return FORMATS[name]().spec(), None
     template = own.format_string or config.format_string or DEFAULT_FORMAT
     date_format = own.date_format or config.date_format
-    if _native.compile_text(template, date_format):
+    if tells_usual_time(logging.Formatter) and _native.compile_text(template, date_format):
         return TextFormatter(template, date_format).spec(), None
-    return TextFormatter().spec(), logging.Formatter(template, date_format)
+    from cordwood.capture.text import TextInPython
+
+    return TextFormatter().spec(), TextInPython(template, date_format)
 
 
 def _level(level: str | int | None) -> int:

@@ -100,7 +100,7 @@ impl Attribute {
     pub fn value<'a>(self, name: &str, record: &Record<'a>) -> Value<'a> {
         let site = &record.site;
         match self {
-            Self::Created => Value::Float(record.time_ns as f64 / 1e9),
+            Self::Created => Value::Float(seconds(record.time_ns)),
             Self::Filename => Value::Str(site.filename()),
             Self::FuncName => Value::Str(site.function),
             Self::Levelname => Value::Str(site.level_name),
@@ -135,6 +135,11 @@ fn field<'a>(name: &str, record: &Record<'a>) -> Value<'a> {
         None if name == "hostname" => Value::Str(record.process.hostname.as_str()),
         None => Value::Str("-"),
     }
+}
+
+/// Seconds as `LogRecord.created` has them: the nearest float, which the nanoseconds in one float would miss.
+fn seconds(time_ns: i64) -> f64 {
+    time_ns.div_euclid(1_000_000_000) as f64 + time_ns.rem_euclid(1_000_000_000) as f64 / 1e9
 }
 
 /// The milliseconds of the second.

@@ -164,7 +164,10 @@ pub fn write_sql(time_ns: i64, out: &mut Vec<u8>) {
     write_digits::<6>(at.nanosecond / 1000, out);
 }
 
-/// A compiled `time.strftime` format, with English names.
+/// Set in a directive whose number has no zeros before it: glibc's `%-d`.
+const UNPADDED: u8 = 0x80;
+
+/// A compiled `time.strftime` format, with English names; `%f` is `datetime.strftime`'s, microseconds.
 #[derive(Debug, Clone)]
 pub struct DateFormat {
     /// Text, then the directive that follows it; 0 after the last text.
@@ -179,11 +182,15 @@ impl DateFormat {
         let mut rest = format;
         while let Some((before, after)) = rest.split_once('%') {
             text.push_str(before);
+            let (flag, known, after) = match after.strip_prefix('-') {
+                Some(after) => (UNPADDED, "deHIjmMSy", after),
+                None => (0, "aAbBdDefFGHIjmMpRSTuUVwWyYzZ", after),
+            };
             let directive = after.chars().next().unwrap_or(' ');
-            if directive == '%' {
+            if directive == '%' && flag == 0 {
                 text.push('%');
-            } else if "aAbBdDeFGHIjmMpRSTuUVwWyYzZ".contains(directive) {
-                pieces.push((std::mem::take(&mut text), directive as u8));
+            } else if known.contains(directive) {
+                pieces.push((std::mem::take(&mut text), directive as u8 | flag));
             } else {
                 return Err(Error::Setting { field: "date_format", why: refusal(directive, format) });
             }
@@ -194,6 +201,11 @@ impl DateFormat {
         Ok(Self { pieces })
     }
 
+    /// Whether the text holds for the whole second.
+    pub fn is_of_the_second(&self) -> bool {
+        self.pieces.iter().all(|(_, directive)| *directive != b'f')
+    }
+
     /// Appends the time as text. `zone` is what `%Z` gives.
     pub fn write(&self, time_ns: i64, utc_offset: i32, zone: &str, out: &mut Vec<u8>) {
         let at = Civil::new(time_ns, utc_offset);
@@ -202,6 +214,7 @@ impl DateFormat {
             match directive {
                 b'z' => write_offset(utc_offset, "", out),
                 b'Z' => out.extend_from_slice(zone.as_bytes()),
+                unpadded if unpadded & UNPADDED != 0 => write_unpadded(unpadded & !UNPADDED, &at, out),
                 _ => write_directive(*directive, &at, out),
             }
         }
@@ -210,6 +223,14 @@ impl DateFormat {
 
 fn refusal(directive: char, format: &str) -> String {
     format!("%{directive} in {format:?} depends on locale or platform")
+}
+
+/// A number without what fills it up; its last digit stays.
+fn write_unpadded(directive: u8, at: &Civil, out: &mut Vec<u8>) {
+    let start = out.len();
+    write_directive(directive, at, out);
+    let idle = out[start..out.len() - 1].iter().take_while(|byte| matches!(byte, b'0' | b' ')).count();
+    out.drain(start..start + idle);
 }
 
 fn write_directive(directive: u8, at: &Civil, out: &mut Vec<u8>) {
@@ -227,6 +248,7 @@ fn write_directive(directive: u8, at: &Civil, out: &mut Vec<u8>) {
             write_digits::<1>(at.day, out);
         }
         b'd' | b'e' => write_digits::<2>(at.day, out),
+        b'f' => write_digits::<6>(at.nanosecond / 1000, out),
         b'H' => write_digits::<2>(at.hour, out),
         b'I' => write_digits::<2>(at.hour_of_twelve(), out),
         b'j' => write_digits::<3>(at.day_of_year, out),
@@ -312,10 +334,17 @@ mod tests {
 
     #[test]
     fn every_directive_gives_what_strftime_gives() {
-        let all = "%a %A %b %B %d %e %G %H %I %j %m %M %p %S %u %U %V %w %W %y %Y %z %Z %% %F %T %R %D!";
-        let want = "Fri Friday Nov November 20 20 2026 15 03 324 11 03 PM 07 5 46 47 5 46 26 2026 +0100 CET % \
+        let all = "%a %A %b %B %d %e %f %G %H %I %j %m %M %p %S %u %U %V %w %W %y %Y %z %Z %% %F %T %R %D!";
+        let want = "Fri Friday Nov November 20 20 123456 2026 15 03 324 11 03 PM 07 5 46 47 5 46 26 2026 +0100 CET % \
                     2026-11-20 15:03:07 15:03 11/20/26!";
         assert_eq!(strftime(all, AT, 3600), want);
+    }
+
+    #[test]
+    fn a_dash_takes_away_what_fills_a_number_up() {
+        let at = 1_770_080_467 * NS; // 2026-02-03T01:01:07+00:00
+        assert_eq!(strftime("%-d.%-m.%-y %-H:%-I:%-M:%-S %-j %-e", at, 0), "3.2.26 1:1:1:7 34 3");
+        assert_eq!(strftime("%-H %-d", at - 3600 * NS, 0), "0 3");
     }
 
     #[test]
@@ -329,7 +358,7 @@ mod tests {
 
     #[test]
     fn locale_dependent_and_unknown_directives_are_refused_by_name() {
-        for bad in ["%c", "%x", "%X", "%+", "%f", "%-d", "%é", "50%"] {
+        for bad in ["%c", "%x", "%X", "%+", "%-", "%-a", "%-%", "%_d", "%é", "50%"] {
             assert!(DateFormat::compile(bad).is_err(), "{bad}");
         }
         let error = DateFormat::compile("at %c").unwrap_err().to_string();

@@ -183,6 +183,7 @@ fn write_value(spec: Spec, value: &Value<'_>, out: &mut Vec<u8>) {
 struct Clock {
     date_format: DateFormat,
     milliseconds: bool,
+    of_the_second: bool,
     /// What the text holds for: a second, in a segment's time zone.
     second: i64,
     zone: (u64, i32),
@@ -193,14 +194,16 @@ impl Clock {
     fn new(date_format: Option<&str>) -> Result<Self> {
         let given = date_format.filter(|format| !format.is_empty());
         let date_format = DateFormat::compile(given.unwrap_or(DEFAULT_DATE))?;
-        Ok(Self { date_format, milliseconds: given.is_none(), second: i64::MIN, zone: (0, 0), text: Vec::new() })
+        let of_the_second = date_format.is_of_the_second();
+        let milliseconds = given.is_none();
+        Ok(Self { date_format, milliseconds, of_the_second, second: i64::MIN, zone: (0, 0), text: Vec::new() })
     }
 
     fn write(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
         let second = record.time_ns.div_euclid(NS);
         let process = record.process;
         let zone = (process.segment, process.utc_offset);
-        if second != self.second || zone != self.zone {
+        if second != self.second || zone != self.zone || !self.of_the_second {
             (self.second, self.zone) = (second, zone);
             self.text.clear();
             self.date_format.write(record.time_ns, process.utc_offset, &process.zone, &mut self.text);
@@ -298,6 +301,16 @@ pub(crate) mod tests {
         format.format(&record(&elsewhere), &mut out);
         format.format(&Record { time_ns: record(&process).time_ns + NS, ..record(&process) }, &mut out);
         assert_eq!(out, b"15:03:07 CET.023\n14:03:07 UTC.023\n15:03:08 CET.023\n");
+    }
+
+    #[test]
+    fn microseconds_are_those_of_each_record() {
+        let mut format = TextFormat::compile("%(asctime)s", Some("%S.%f")).unwrap();
+        let process = process();
+        let mut out = Vec::new();
+        format.format(&record(&process), &mut out);
+        format.format(&Record { time_ns: record(&process).time_ns + 1000, ..record(&process) }, &mut out);
+        assert_eq!(out, b"07.023456\n07.023457\n");
     }
 
     #[test]
