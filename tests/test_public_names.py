@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import cordwood
+import pytest
 
 NAMES = [
     "ConfigError",
@@ -59,3 +60,18 @@ def test_importing_loads_no_other_package_and_changes_nothing() -> None:
         "assert before == (logging.getLoggerClass(), list(logging.root.handlers))"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": ":".join(sys.path)})
+
+
+@pytest.mark.parametrize(
+    ("pretend", "line"),
+    [
+        ("sys.implementation.name = 'pypy'", "cordwood runs on CPython, not on pypy"),
+        ("sys.abiflags = 't'", "cordwood needs a Python with the GIL; this is a free-threaded build"),
+    ],
+)
+def test_what_it_does_not_run_on_is_refused_in_one_line(pretend: str, line: str) -> None:
+    code = f"import sys; {pretend}\ntry: import cordwood\nexcept ImportError as error: print(error)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, env={"PYTHONPATH": ":".join(sys.path)}
+    )
+    assert done.stdout == f"{line}\n"

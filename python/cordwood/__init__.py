@@ -9,7 +9,14 @@ Importing changes nothing and loads little: each name comes from its module when
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING
+
+# Said here, because there the core cannot even be loaded.
+if sys.implementation.name != "cpython":
+    raise ImportError(f"cordwood runs on CPython, not on {sys.implementation.name}")
+if "t" in getattr(sys, "abiflags", ""):
+    raise ImportError("cordwood needs a Python with the GIL; this is a free-threaded build")
 
 if TYPE_CHECKING:
     from cordwood.capture.context import context, in_context

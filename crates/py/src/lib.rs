@@ -25,7 +25,6 @@ mod thread;
 mod usual;
 mod value;
 
-use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
 
 #[pymodule]
@@ -52,11 +51,11 @@ mod _native {
     #[pymodule_export]
     use super::spool::PySpool;
 
-    use super::{ffi, init_checks, Bound, PyModule, PyResult};
+    use super::{ffi, Bound, PyModule, PyResult};
 
     #[pymodule_init]
+    #[cfg_attr(not(feature = "failpoints"), allow(unused_variables, clippy::unnecessary_wraps))]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        init_checks(module)?;
         ffi::look_up_symbols();
         ffi::deliver_at_exit();
         // Where the crash harness may kill: in builds for it alone.
@@ -64,20 +63,4 @@ mod _native {
         pyo3::types::PyModuleMethods::add(module, "FAILPOINTS", cordwood_core::system::failpoint::NAMES)?;
         Ok(())
     }
-}
-
-/// What Cordwood does not run on is refused at import, with a clear line.
-fn init_checks(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    let py = module.py();
-    let sys = py.import("sys")?;
-    if let Ok(enabled) = sys.getattr("_is_gil_enabled") {
-        if !enabled.call0()?.is_truthy()? {
-            return Err(PyImportError::new_err("cordwood needs the GIL; run a build of Python that has it"));
-        }
-    }
-    let implementation: String = sys.getattr("implementation")?.getattr("name")?.extract()?;
-    if implementation != "cpython" {
-        return Err(PyImportError::new_err(format!("cordwood runs on CPython, not on {implementation}")));
-    }
-    Ok(())
 }
