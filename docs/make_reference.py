@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -171,10 +172,19 @@ def commands() -> str:
         context = click.Context(command, info_name=name)
         usage = " ".join(["cordwood", name, *command.collect_usage_pieces(context)])
         options = [param for param in command.params if isinstance(param, click.Option)]
-        lines = [f"- `{', '.join(option.opts)}`: {option.help}" for option in options]
-        parts.append(f"## cordwood {name}\n\n```text\n{usage}\n```\n\n{inspect.cleandoc(command.help or '')}")
+        records = [record for option in options if (record := option.get_help_record(context))]
+        lines = [f"- `{option}`: {' '.join(text.split())}" for option, text in records]
+        parts.append(f"## cordwood {name}\n\n```text\n{usage}\n```\n\n{_command_text(command)}")
         parts.append("\n".join(lines))
     return "\n\n".join(parts)
+
+
+def _command_text(command: click.Command) -> str:
+    """A command's help as Markdown: what click leaves as it is, because a backspace stands above it, is code."""
+    paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
+    return "\n\n".join(
+        f"```text\n{textwrap.dedent(text[2:])}\n```" if text.startswith("\b\n") else text for text in paragraphs
+    )
 
 
 def main() -> None:

@@ -181,3 +181,14 @@ def test_the_command_alone_shows_its_commands_each_on_one_whole_line() -> None:
     _, commands = shown.output.split("Commands:\n")
     assert "  recover  Deliver what crashed processes left behind.\n" in commands
     assert "..." not in commands
+
+
+def test_examples_in_a_help_stand_as_they_were_written() -> None:
+    assert "    since:1h user_id:42             of the last hour, with this field\n" in run("search", "--help").stdout
+
+
+def test_what_doctor_says_to_type_is_of_the_folder_it_looked_at(tmp_path: Path) -> None:
+    assert run("level", "services", "DEBUG", "elsewhere").exit_code == 0
+    said = run("doctor", "elsewhere").stdout.partition("type: cordwood ")[2].splitlines()[0]
+    assert run(*said.split()).exit_code == 0
+    assert json.loads(run("doctor", "elsewhere", "--json").stdout)["switched_levels"] == {}

@@ -136,7 +136,7 @@ def text(field: str, value: object) -> str:
     """Text that is not empty."""
     if isinstance(value, str) and value:
         return value
-    raise ConfigError(field, f"{value!r} is not text", "text")
+    raise ConfigError(field, f"{value!r} is not text", "text that is not empty")
 
 
 def secret(field: str, value: object) -> Secret:

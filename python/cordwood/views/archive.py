@@ -25,7 +25,13 @@ def _options(days: int) -> Callable[[CommandT], CommandT]:
         for option in (
             click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text."),
             click.option("--dry-run", is_flag=True, help="Only say which files."),
-            click.option("--days", type=click.FloatRange(min=0), default=days, show_default=True, help="Age of files."),
+            click.option(
+                "--days",
+                type=click.FloatRange(min=0),
+                default=days,
+                show_default=True,
+                help="Least age of files, in days.",
+            ),
             click.argument("folder", type=click.Path(), default="logs"),
         ):
             command = option(command)

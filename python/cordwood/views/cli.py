@@ -123,7 +123,9 @@ def doctor(folder: str | None, config: str | None, *, ledger: bool, as_json: boo
 
 @main.command(short_help="Show the last records of files, merged by time.")
 @click.argument("paths", nargs=-1, type=click.Path(readable=False))
-@click.option("-n", "--lines", "count", type=click.IntRange(min=0), default=10, show_default=True, help="Records.")
+@click.option(
+    "-n", "--lines", "count", type=click.IntRange(min=0), default=10, show_default=True, help="How many records."
+)
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes, through rotation and truncation.")
 @_as_json
 def tail(paths: tuple[str, ...], count: int, *, follow: bool, as_json: bool) -> int:

@@ -38,7 +38,8 @@ def examine(folder: str | None, config: str | None = None) -> dict[str, Any]:
     problems = [*_config_problems(resolved), *_folder_problems(log_dir, given=folder is not None)]
     for status in spools:
         problems += _spool_problems(status, log_dir)
-        problems += [f"{text}; see cordwood doctor --ledger" for text in ledger.problems(ledger.read(status["folder"]))]
+        unbalanced = ledger.problems(ledger.read(status["folder"]))
+        problems += [f"{text}; see cordwood doctor --ledger {log_dir}" for text in unbalanced]
     return {
         "environment": _environment(),
         "settings": {
@@ -209,7 +210,8 @@ def sentences(report: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield f"log_dir    {report['log_dir']}: {report['log_dir_bytes']} bytes"
     for logger, level in report["switched_levels"].items():
-        yield f"           {logger or 'all loggers'} switched to {level}; type: cordwood level {logger or 'root'} reset"
+        undo = f"cordwood level {logger or 'root'} reset {report['log_dir']}"
+        yield f"           {logger or 'all loggers'} switched to {level}; type: {undo}"
     if not report["spools"]:
         yield f"spool      none in {report['log_dir']}: nothing has been logged there, or everything went elsewhere"
     for spool in report["spools"]:

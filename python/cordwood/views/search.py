@@ -41,7 +41,7 @@ _FIELD = re.compile(r"[A-Za-z_@][\w.@-]*")
 @click.option("--per", metavar="SPAN", help="Count by spans of time, such as 1m, 1h or 1d.")
 @click.option("-n", "--last", type=click.IntRange(min=1), help="Show only the last so many.")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes, through rotation and truncation.")
-@click.option("--format", "formats", multiple=True, metavar="FORMAT", help="How lines are written: see below.")
+@click.option("--format", "formats", multiple=True, metavar="FORMAT", help="How lines are written: see above.")
 @click.option(
     "--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Highlight what was found."
 )
@@ -64,7 +64,7 @@ def search(
     as_text: bool,
     as_json: bool,
 ) -> int:
-    r"""Find records that answer a query, merged by time.
+    """Find records that answer a query, merged by time.
 
     QUERY is asked of PATHS, ./logs unless given.
 
@@ -81,7 +81,7 @@ def search(
     usual kinds are recognised by themselves.
 
     Exit status: 0 where something was found, 1 where nothing was, 2 where something could not be read or understood.
-    """
+    """  # noqa: D301 click knows a backspace
     asked = parse(query)
     known = [(text, None) for text in formats]
     shown = before if before is not None else context, after if after is not None else context
