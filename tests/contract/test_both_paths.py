@@ -326,6 +326,16 @@ def lists_in_place(log: Log) -> None:
     log.info("last")
 
 
+def met_twice(log: Log) -> None:
+    """A handler of a logger and of one above it, from the first record on."""
+    child = logging.getLogger("app.twice")
+    child.addHandler(logging.getLogger().handlers[0])
+    child.info("twice in the text")
+    child.info("twice again")
+    child.handlers.clear()
+    child.info("once")
+
+
 def factories(log: Log) -> None:
     class Own(logging.LogRecord):
         def getMessage(self) -> str:
@@ -504,7 +514,7 @@ class Chatty:
 SCENARIOS: list[Scenario] = [
     plain, text_args, int_args, float_args, other_args, no_text_messages, fields, keyword_fields, in_contexts,
     exceptions, stacks, stack_levels, adapters, module_functions, levels, gates, filters, handler_levels,
-    lists_in_place, factories, patched, threads, processes, tasks, odd_text, odd_text_elsewhere, forging, failing,
+    lists_in_place, met_twice, factories, patched, threads, processes, tasks, odd_text, odd_text_elsewhere, forging, failing,
     secrets,
 ]  # fmt: skip
 if sys.version_info >= (3, 11):

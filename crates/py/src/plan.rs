@@ -212,6 +212,8 @@ impl Plan {
         let spool = spool.cast_into::<PySpool>()?.unbind();
         // All handlers of one spool make one record.
         match self.targets.iter_mut().find(|target| target.spool.is(&spool)) {
+            // Met twice, it writes twice, as stdlib has it.
+            Some(target) if target.handlers.iter().any(|(other, _)| other & mask != 0) => return Ok(false),
             Some(target) => target.handlers.push((mask, level)),
             None => self.targets.push(Target { spool, handlers: vec![(mask, level)] }),
         }
