@@ -187,6 +187,42 @@ database:
   url: "sqlite:///logs.db"
 """
 
+DEADLOCK = """\
+Traceback (most recent call last):
+  File "/srv/shop/orders.py", line 41, in pay
+    cursor.execute(PAID, (order,))
+  File "/usr/lib/python3.12/site-packages/psycopg/cursor.py", line 97, in execute
+    raise ex.with_traceback(None)
+psycopg.errors.DeadlockDetected: deadlock detected
+"""
+HOUR = 3600
+
+
+def application() -> str:
+    """Two hours of a shop that had a release after the first."""
+    lines = []
+    for second in range(0, 2 * HOUR, 20):
+        stamp = f"2026-11-20 {10 + second // HOUR}:{second // 60 % 60:02}:{second % 60:02},000"
+        lines.append(f"{stamp} [INFO] shop.orders: Order {1000 + second} paid by c-{second % 7}\n")
+        if second % 300 == 0:
+            lines.append(f"{stamp} [WARNING] shop.mail: SMTP slow: {second % 900} ms\n")
+        if second > HOUR and second % 260 == 0:
+            lines.append(f"{stamp} [ERROR] shop.orders: Order {1001 + second} cannot be paid\n{DEADLOCK}")
+    return "".join(lines)
+
+
+def requests() -> str:
+    """The same two hours, as the server in front saw them."""
+    lines = []
+    for second in range(0, 2 * HOUR, 60):
+        stamp = f"20/Nov/2026:{10 + second // HOUR}:{second // 60 % 60:02}:07 +0000"
+        path, status = "/orders", 502 if second > HOUR and second % 1380 == 0 else 200
+        if second % 420 == 0:
+            path, status = "/health", 503
+        lines.append(f'10.0.0.{second % 9} - - [{stamp}] "POST {path} HTTP/1.1" {status} {second % 977}\n')
+    return "".join(lines)
+
+
 SCENES = {
     "output": Scene(
         "shop",
@@ -198,6 +234,15 @@ SCENES = {
             "tail -n 1 logs/app.log",
         ),
         {"shop.py": SHOP, "crash.py": CRASH},
+    ),
+    "find": Scene(
+        "finding it again",
+        (
+            "cordwood search 'level>=error -path:/health since:2026-11-20 11:55' app.log access.log --pretty",
+            "cordwood search 'status>=500' access.log --group-by path,status --per 1h | tail -n 3",
+            "cordwood analyze app.log --compare 'since 2026-11-20 11:00'",
+        ),
+        {"app.log": application(), "access.log": requests()},
     ),
     "ami-backend": Scene(
         "AMI backend",

@@ -67,7 +67,7 @@ def test_records_of_all_formats_are_shown_alike(tmp_path: Path) -> None:
         '  reply user_id=42 path="/a b"',
         "T:",
         "  E\\x1b",
-        "2026-11-20 10:00:01.000 ERROR    GET /x HTTP/1.1 ip=10.0.0.1 method=GET path=/x status=503 bytes=12",
+        "2026-11-20 10:00:01.000 ERROR    GET /x HTTP/1.1 ip=10.0.0.1 status=503 bytes=12",
     ]
     coloured = search("reply", "-p", "--color", "always", tmp_path).stdout
     assert "\x1b[31mERROR   \x1b[0m" in coloured

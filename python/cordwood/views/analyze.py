@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,6 +30,7 @@ from cordwood.views.report.text import text
 _DEFAULT = ("logs",)
 _LIKE_A_PATH = re.compile(r"[^\s:]*(?:/|\.log|\.jsonl|\.gz|\.zst|\.parquet)[^\s:]*")
 _URL = re.compile(r"(?:sqlite|postgres(?:ql)?(?:\+\w+)?)://")
+_NARROWEST = 80  # columns
 _LONG = 50 << 20  # bytes from which on a progress bar is shown
 
 
@@ -80,7 +82,8 @@ def analyze(
             formats=[(one, None) for one in formats],
             progress=progress,
         )
-    choice = Choice(errors_only=errors_only, most=most, coloured=how is None and colours(color))
+    width = max(_NARROWEST, shutil.get_terminal_size().columns) if sys.stdout.isatty() else Choice().width
+    choice = Choice(errors_only=errors_only, most=most, coloured=how is None and colours(color), width=width)
     click.echo(_shown(report, how, choice), color=choice.coloured or None)
     for notice in report.notices:
         click.echo(f"cordwood: {notice}", err=True)

@@ -26,6 +26,7 @@ _LEFT_OUT = re.compile(
     r"pid|process|thread|thread_id|function|file|filename|module|line|host|task|template|stack_info"
     r"|(?:exception|error|elapsed|file|level|process|thread|time|log|ecs|[Rr]esource|@?timestamp)[._].*"
 )
+_REQUEST = frozenset(("method", "path", "query"))  # an access log's message holds them
 _PLAIN = re.compile(r"[^\s\"'=]+")
 _FLAGS = re.compile(r"\(\?([imsx]+)\)(.*)", re.DOTALL)
 
@@ -89,7 +90,10 @@ def _time(ns: int | None) -> str:
 
 
 def _shown(entry: Entry) -> Iterator[tuple[str, str]]:
-    return ((name, value) for name, value in entry.fields.items() if not _LEFT_OUT.fullmatch(name))
+    for name, value in entry.fields.items():
+        is_told = name in _REQUEST and value in entry.message
+        if not is_told and not _LEFT_OUT.fullmatch(name):
+            yield name, value
 
 
 def _value(value: str) -> str:

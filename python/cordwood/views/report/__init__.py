@@ -27,12 +27,14 @@ class Choice:
         stats: counts by level, logger and time.
         most: lines of each list; None: as the view likes.
         coloured: for a terminal that shows colours.
+        width: letters that a line may have, where the view is of lines.
     """
 
     errors_only: bool = False
     stats: bool = True
     most: int | None = None
     coloured: bool = False
+    width: int = 150
 
 
 View = Callable[[Report, Choice], str]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import click
 
@@ -24,7 +24,6 @@ from cordwood.views.report import (
     when,
 )
 
-_WIDTH = 110
 _FRAMES = 3
 _MOST = 5
 _INDENT = " " * 11
@@ -84,7 +83,9 @@ def _issues(report: Report, choice: Choice) -> Iterator[str]:
     for issue in issues[: choice.most or _MOST]:
         seen = when(issue.found)
         yield f"{issue.found.count:>9,}  {style(issue.title, fg='red')}" + (f"  ({seen})" if seen else "")
-        yield from textwrap.wrap(issue.advice, _WIDTH, initial_indent=f"{_INDENT}→ ", subsequent_indent=f"{_INDENT}  ")
+        yield from textwrap.wrap(
+            issue.advice, choice.width, initial_indent=f"{_INDENT}→ ", subsequent_indent=f"{_INDENT}  "
+        )
     yield from _rest(issues, choice)
 
 
@@ -98,7 +99,9 @@ def _changes(report: Report, choice: Choice) -> Iterator[str]:
         found = [one for one in report.changes if one.kind == kind]
         for change in found[: choice.most or _MOST]:
             shares = f"{percent(change.before)} → {percent(change.now)}, p={change.p:.1g}" if kind != "new" else ""
-            yield f"{kind:>9}  {clean(change.pattern.text)}  {shares or many(change.pattern.count, 'record')}"
+            told = shares or many(change.pattern.count, "record")
+            room = choice.width - len(_INDENT) - len(told) - 2
+            yield f"{kind:>9}  {clean(change.pattern.text, room)}  {told}"
         yield from _rest(found, choice, f" {kind}")
 
 
@@ -110,8 +113,8 @@ def _errors(report: Report, choice: Choice) -> Iterator[str]:
         counts = columns(report, one.times)
         yield _row(one.count, counts, one.text, choice)
         frames = " → ".join(clean(frame) for frame in one.frames[-_FRAMES:])
-        yield _INDENT + "  ".join(filter(None, (seen(report, one, counts), frames)))
-        yield f"{_INDENT}{clean(one.example.partition(chr(10))[0], _WIDTH)}"
+        yield _below(filter(None, (seen(report, one, counts), frames)), choice)
+        yield _below([one.example.partition("\n")[0]], choice)
     yield from _rest(report.errors, choice)
 
 
@@ -122,8 +125,8 @@ def _failing(report: Report, choice: Choice) -> Iterator[str]:
     for one in _shown(report.failing, choice):
         counts = columns(report, one.times, ERRORS)
         yield _row(one.errors, counts, one.text, choice)
-        example = f"such as: {clean(one.example, _WIDTH)}" if one.variables else ""
-        yield _INDENT + "  ".join(filter(None, (seen(report, one, counts), example)))
+        example = f"such as: {one.example}" if one.variables else ""
+        yield _below(filter(None, (seen(report, one, counts), example)), choice)
     yield from _rest(report.failing, choice)
 
 
@@ -138,4 +141,8 @@ def _patterns(report: Report, choice: Choice) -> Iterator[str]:
 
 def _row(count: int, counts: list[int], what: str, choice: Choice, colour: str | None = "red") -> str:
     bars = f"{sparkline(counts):<{min(COLUMNS, len(counts))}}  " if counts else ""
-    return f"{count:>9,}  {bars}{_style(choice)(clean(what, _WIDTH), fg=colour)}"
+    return f"{count:>9,}  {bars}{_style(choice)(clean(what, choice.width - len(_INDENT) - len(bars)), fg=colour)}"
+
+
+def _below(parts: Iterable[str], choice: Choice) -> str:
+    return _INDENT + clean("  ".join(parts), choice.width - len(_INDENT))
