@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use crate::delivery::spec::{Format, Spec};
 use crate::error::{Error, Result};
 use crate::failpoint;
-use crate::sinks::file::{FileOptions, LogFile, Sync};
-use crate::sinks::fs::{FileSystem, Real};
+use crate::sinks::file::{FileOptions, LogFile, Room, Sync, UNSAFE};
+use crate::sinks::fs::FileSystem;
 use crate::sinks::outbox::{Intent, Outbox, MAX_CURSORS};
 use crate::sinks::takeover;
 use crate::spool::folder::{read_small, LOG_DIRS};
@@ -25,9 +25,10 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(20), Duration::from
 /// A sink that has failed for so long is behind: a full spool gives its oldest segments up.
 pub const PATIENCE: Duration = Duration::from_millis(50);
 
+/// How long a sink's end waits for files that are being compressed.
+const COMPRESSION: Duration = Duration::from_millis(500);
 /// A file is forced to the disk so long after something was written to it.
 pub const SYNC_INTERVAL: Duration = Duration::from_secs(1);
-const UNSAFE: &str = "what was written last may not survive a loss of power";
 
 /// What the leader has to tell: shown once on stderr by the process that leads, and in `doctor`.
 pub type Notices = Vec<String>;
@@ -58,11 +59,7 @@ pub struct FileSink {
 }
 
 impl FileSink {
-    pub fn open(identity: u64, spec: String, shared: &Shared) -> Result<Self> {
-        Self::open_on(Arc::new(Real), identity, spec, shared)
-    }
-
-    pub(crate) fn open_on(fs: Arc<dyn FileSystem>, identity: u64, spec: String, shared: &Shared) -> Result<Self> {
+    pub fn open(fs: Arc<dyn FileSystem>, identity: u64, spec: String, shared: &Shared) -> Result<Self> {
         let parsed = Spec::parse(&spec)?;
         let options = FileOptions::from_spec(&parsed.json)?;
         if let Some(folder) = &shared.folder.path {
@@ -111,30 +108,34 @@ impl FileSink {
         }
         notices.extend(self.log.notices().iter().map(ToString::to_string));
         match result {
-            Ok(()) => {
-                if self.failing_since.take().is_some() {
-                    let path = self.log.path().display();
-                    notices.push(match std::mem::take(&mut self.given_up) {
-                        0 => format!("{path}: written again"),
-                        lost => format!("{path}: written again; the full spool gave up {lost} records for it"),
-                    });
-                }
-                (self.pause, self.retry_at) = (BACKOFF.0, None);
-            }
-            Err(error) => {
-                if self.failing_since.is_none() {
-                    self.failing_since = Some(Instant::now());
-                    notices.push(format!("{error}: records wait in the spool; trying again"));
-                }
-                if self.outbox.pending().is_none() {
-                    // What was read and is kept nowhere comes again, and counts if it is given up.
-                    source.rewind(self.identity);
-                }
-                self.retry_at = Some(Instant::now() + self.pause);
-                self.pause = (self.pause * 2).min(BACKOFF.1);
-            }
+            Ok(()) => self.went_well(notices),
+            Err(error) => self.failed(&error, source, notices),
         }
         delivered
+    }
+
+    fn went_well(&mut self, notices: &mut Notices) {
+        if self.failing_since.take().is_some() {
+            let path = self.log.path().display();
+            notices.push(match std::mem::take(&mut self.given_up) {
+                0 => format!("{path}: written again"),
+                lost => format!("{path}: written again; the full spool gave up {lost} records for it"),
+            });
+        }
+        (self.pause, self.retry_at) = (BACKOFF.0, None);
+    }
+
+    fn failed(&mut self, error: &Error, source: &mut Source, notices: &mut Notices) {
+        if self.failing_since.is_none() {
+            self.failing_since = Some(Instant::now());
+            notices.push(format!("{error}: records wait in the spool; trying again"));
+        }
+        if self.outbox.pending().is_none() {
+            // What was read and is kept nowhere comes again, and counts if it is given up.
+            source.rewind(self.identity);
+        }
+        self.retry_at = Some(Instant::now() + self.pause);
+        self.pause = (self.pause * 2).min(BACKOFF.1);
     }
 
     fn drain(&mut self, source: &mut Source, delivered: &mut u64, notices: &mut Notices) -> Result<()> {
@@ -189,29 +190,10 @@ impl FileSink {
 
     /// One batch. Returns how many records it had, and whether there may be more.
     fn write_batch(&mut self, source: &mut Source, notices: &mut Notices) -> Result<(u64, bool)> {
-        self.batch.clear();
         let mut locked = self.log.lock()?;
-        let mut room = locked.room();
-        let (mut records, mut rotate, mut at_once) = (0, None, false);
-        let sync = self.sync;
-        let (format, batch) = (&mut self.format, &mut self.batch);
-        let more = source.read(self.identity, |record, line| {
-            let before = batch.len();
-            format.write(record, line, batch);
-            let offset = record.process.utc_offset;
-            if !room.take(batch.len() - before, record.time_ns, offset) {
-                batch.truncate(before);
-                rotate = Some(offset);
-                return Take::Leave;
-            }
-            records += 1;
-            at_once |= sync.is_at_once(record.site.level);
-            if batch.len() >= BATCH {
-                Take::Last
-            } else {
-                Take::Next
-            }
-        });
+        let mut batch = Batch { bytes: &mut self.batch, room: locked.room(), records: 0, at_once: false, rotate: None };
+        let more = batch.fill(source, self.identity, &mut self.format, self.sync);
+        let Batch { room, records, mut at_once, rotate, .. } = batch;
         if records > 0 {
             let intent = Intent {
                 target: locked.id(),
@@ -251,6 +233,12 @@ impl FileSink {
         Ok((records, more))
     }
 
+    /// Its end, or that of its options. A backup that is being compressed is finished; one that takes longer, by the next.
+    pub fn close(mut self, source: &mut Source, notices: &mut Notices) {
+        self.sync(source, notices);
+        let _ = self.log.close(COMPRESSION);
+    }
+
     /// Whether each of its records is to survive a loss of power.
     pub fn keeps_all(&self) -> bool {
         self.sync == Sync::Always
@@ -258,6 +246,41 @@ impl FileSink {
 
     pub fn is_behind(&self) -> bool {
         self.failing_since.is_some_and(|since| since.elapsed() > PATIENCE)
+    }
+}
+
+/// One write's lines, as they are read.
+struct Batch<'a> {
+    bytes: &'a mut Vec<u8>,
+    room: Room,
+    records: u64,
+    /// Some record must be on the disk before it counts as kept.
+    at_once: bool,
+    /// The file must rotate before the next record, whose offset from UTC this is.
+    rotate: Option<i32>,
+}
+
+impl Batch<'_> {
+    /// Takes lines until it is full, the file is, or there are no more: false.
+    fn fill(&mut self, source: &mut Source, identity: u64, format: &mut Format, sync: Sync) -> bool {
+        self.bytes.clear();
+        source.read(identity, |record, line| {
+            let before = self.bytes.len();
+            format.write(record, line, self.bytes);
+            let offset = record.process.utc_offset;
+            if !self.room.take(self.bytes.len() - before, record.time_ns, offset) {
+                self.bytes.truncate(before);
+                self.rotate = Some(offset);
+                return Take::Leave;
+            }
+            self.records += 1;
+            self.at_once |= sync.is_at_once(record.site.level);
+            if self.bytes.len() >= BATCH {
+                Take::Last
+            } else {
+                Take::Next
+            }
+        })
     }
 }
 

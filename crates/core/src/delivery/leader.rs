@@ -13,15 +13,13 @@ use rustix::fs::FlockOperation;
 
 use crate::delivery::filesink::{FileSink, Notices, SYNC_INTERVAL};
 use crate::delivery::ledger::Ledger;
-use crate::sinks::fs::Real;
+use crate::sinks::fs::{FileSystem, Real};
 use crate::spool::control::Reason;
 use crate::spool::segment::VERSION;
 use crate::spool::shared::Shared;
 use crate::spool::source::{count_damage, Source};
 use crate::system::fork::Held;
 
-/// How long the end of leadership waits for files that are being compressed.
-const COMPRESSION: Duration = Duration::from_millis(500);
 /// Notices that are remembered, so that none is told twice.
 const MOST_TOLD: usize = 256;
 
@@ -43,14 +41,14 @@ impl Lock {
 impl Drop for Lock {
     fn drop(&mut self) {
         if let Some(lock) = &self.shared.folder.lock {
-            // It fails only for a bad descriptor, which holds no lock.
-            let _ = rustix::fs::flock(&**lock, FlockOperation::Unlock);
+            lock.unlock();
         }
     }
 }
 
 /// A folder's leader, for as long as it lives.
 pub struct Leader {
+    fs: Arc<dyn FileSystem>,
     shared: Arc<Shared>,
     source: Source,
     ledger: Ledger,
@@ -69,15 +67,20 @@ pub struct Leader {
 
 impl Leader {
     pub fn new(shared: Arc<Shared>, lock: Lock) -> Self {
+        Self::on(Arc::new(Real), shared, lock)
+    }
+
+    pub(crate) fn on(fs: Arc<dyn FileSystem>, shared: Arc<Shared>, lock: Lock) -> Self {
         let mut source = Source::leading(Arc::clone(&shared));
         source.tells = false;
-        let ledger = open_ledger(&source, &shared);
+        let ledger = open_ledger(Arc::clone(&fs), &source, &shared);
         let control = &shared.folder.control;
         control.leader().store(std::process::id(), Ordering::Relaxed);
         control.leader_format().store(VERSION, Ordering::Relaxed);
         shared.leading.store(true, Ordering::Release);
         let sinks_seen = control.sinks().load(Ordering::Acquire);
         let mut leader = Self {
+            fs,
             source,
             ledger,
             sinks: Vec::new(),
@@ -137,23 +140,29 @@ impl Leader {
         self.source.find_dead();
         let mut freed = self.remove_finished();
         if pressed && freed == 0 {
-            for (identity, name, lock) in self.behind() {
-                if lock.is_some() {
-                    self.source.catch_up(identity);
-                }
-                if let Some(lost) = self.source.give_up_oldest(identity) {
-                    let control = &self.shared.folder.control;
-                    control.dropped(Reason::SinkBehind).fetch_add(lost, Ordering::Relaxed);
-                    if let Some(sink) = self.sinks.iter_mut().find(|sink| sink.identity == identity) {
-                        sink.given_up += lost;
-                    }
-                    self.notices.push(format!("{name}: the spool is full; its oldest records are given up"));
-                }
-            }
+            self.give_up();
             freed = self.remove_finished();
         }
         if freed > 0 {
             self.shared.folder.control.release(freed);
+        }
+    }
+
+    /// The sinks that lag most of those that are behind lose the oldest segment that they lack.
+    fn give_up(&mut self) {
+        let behind = self.behind();
+        for (identity, ..) in behind.iter().filter(|(_, _, lock)| lock.is_some()) {
+            self.source.catch_up(*identity);
+        }
+        let identities: Vec<u64> = behind.iter().map(|(identity, ..)| *identity).collect();
+        for (identity, lost) in self.source.give_up_oldest(&identities) {
+            let control = &self.shared.folder.control;
+            control.dropped(Reason::SinkBehind).fetch_add(lost, Ordering::Relaxed);
+            if let Some(sink) = self.sinks.iter_mut().find(|sink| sink.identity == identity) {
+                sink.given_up += lost;
+            }
+            let name = behind.iter().find(|(known, ..)| *known == identity).map_or("", |(_, name, _)| name);
+            self.notices.push(format!("{name}: the spool is full; its oldest records are given up"));
         }
     }
 
@@ -217,7 +226,7 @@ impl Leader {
         for identity in self.shared.folder.described_sinks() {
             if self.sinks.iter().all(|sink| sink.identity != identity) {
                 let Ok(Options::File(spec)) = self.read_spec(identity) else { continue };
-                let Ok(sink) = FileSink::open(identity, spec, &self.shared) else { continue };
+                let Ok(sink) = self.open(identity, spec) else { continue };
                 self.sinks.push(sink);
             }
         }
@@ -280,10 +289,8 @@ impl Leader {
 
 impl Drop for Leader {
     fn drop(&mut self) {
-        for mut sink in self.sinks.drain(..) {
-            sink.sync(&mut self.source, &mut self.notices);
-            // A backup that is being compressed is finished; one that takes longer, by the next leader.
-            let _ = sink.log.close(COMPRESSION);
+        for sink in self.sinks.drain(..) {
+            sink.close(&mut self.source, &mut self.notices);
         }
         self.sync_ledger(Duration::ZERO);
         let control = &self.shared.folder.control;
@@ -294,9 +301,9 @@ impl Drop for Leader {
 }
 
 /// The folder's ledger. Whoever led last without keeping it has left a sign of that.
-fn open_ledger(source: &Source, shared: &Shared) -> Ledger {
+fn open_ledger(fs: Arc<dyn FileSystem>, source: &Source, shared: &Shared) -> Ledger {
     let path = shared.folder.path.as_deref().unwrap_or(Path::new("memory"));
-    let mut ledger = Ledger::new(Arc::new(Real), source.folder_again(), path);
+    let mut ledger = Ledger::new(fs, source.folder_again(), path);
     let control = &shared.folder.control;
     let beat = control.beat().load(Ordering::Relaxed);
     if beat != control.counted().load(Ordering::Relaxed) {

@@ -29,6 +29,9 @@ const ROW: usize = 128;
 /// Sinks that have a row; all further ones share one more, of identity 0.
 const MOST: usize = (SLOT - ROWS) / ROW - 1;
 
+/// Segments that wait for a ledger that cannot be written. Of more, the first never come into it.
+const MOST_PENDING: usize = 4096;
+
 /// A sink and the sum of its segments.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Row {
@@ -214,6 +217,9 @@ impl Ledger {
             return Ok(());
         }
         let rows = balances(member).into_iter().map(|row| Row { sum: row.sum.closed(), ..row }).collect();
+        if self.pending.len() >= MOST_PENDING {
+            self.pending.remove(0);
+        }
         self.pending.push(Entry { salt, rows });
         self.write()
     }
@@ -234,7 +240,7 @@ impl Ledger {
         write_all_at(&*self.fs, file, &next.encode(), at).map_err(|e| Error::io("write", &self.path, e))?;
         self.books = next;
         self.pending.clear();
-        self.unsynced = self.unsynced.or_else(|| Some(Instant::now()));
+        self.unsynced.get_or_insert_with(Instant::now);
         failpoint!("ledger.written").map_err(|e| Error::io("write", &self.path, e))?;
         if self.at_once {
             self.sync()?;

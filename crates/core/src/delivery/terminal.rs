@@ -110,6 +110,13 @@ impl Pipe {
         self.batch = std::mem::take(&mut before.batch);
     }
 
+    /// Lets go of the batch in hand, which comes again.
+    pub fn begin_again(&mut self) {
+        self.batch.clear();
+        self.ends.clear();
+        self.written = 0;
+    }
+
     /// Writes what is there until the pipe is full; returns how many records it was given.
     pub fn deliver(&mut self, source: &mut Source, shared: &Shared) -> u64 {
         let mut all = 0;
@@ -152,9 +159,7 @@ impl Pipe {
     }
 
     fn fill(&mut self, source: &mut Source) {
-        self.batch.clear();
-        self.ends.clear();
-        self.written = 0;
+        self.begin_again();
         let (format, batch, ends) = (&mut self.format, &mut self.batch, &mut self.ends);
         source.read(self.identity, |record, line| {
             format.write(record, line, batch);

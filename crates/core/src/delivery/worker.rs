@@ -1,5 +1,6 @@
 //! The delivery thread of a process: its own console, the next segment, and the folder's files when it leads.
-use std::sync::atomic::Ordering;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
@@ -12,6 +13,7 @@ use crate::delivery::terminal::Pipe;
 use crate::spool::control::Reason;
 use crate::spool::shared::{Shared, Turn};
 use crate::spool::source::Source;
+use crate::system::fork::generation;
 use crate::system::os::block_signals;
 use crate::system::words;
 
@@ -24,13 +26,11 @@ const NAP: Duration = Duration::from_micros(200);
 const STALLED: Duration = Duration::from_millis(20);
 /// How often it is looked whether a deleted folder's leader has ended.
 const AWAITING: Duration = Duration::from_millis(5);
-/// Somebody waits for room for so long already: sinks of this process that lag give their oldest segment up.
-const PATIENCE: Duration = Duration::from_millis(50);
 /// A thread whose writer went on elsewhere ends when nothing came for so long.
 const LEAVE: Duration = Duration::from_secs(3);
 
-/// Spools of this process that have a delivery thread.
-static LIVE: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
+/// Spools that have a delivery thread, and of which process: a forked child finds its parent's here.
+static LIVE: Mutex<Vec<(u32, Weak<Shared>)>> = Mutex::new(Vec::new());
 
 /// How long the end of a process waits for what was logged while the interpreter ended.
 const AT_EXIT: Duration = Duration::from_secs(2);
@@ -40,9 +40,10 @@ const AT_EXIT: Duration = Duration::from_secs(2);
 pub fn at_process_exit() {
     let Ok(live) = LIVE.try_lock() else { return };
     let until = Instant::now() + AT_EXIT;
-    for shared in live.iter().filter_map(Weak::upgrade) {
+    let own = live.iter().filter(|(process, _)| *process == generation());
+    for shared in own.filter_map(|(_, shared)| shared.upgrade()) {
         let seen = shared.idle_rounds.load(Ordering::Acquire);
-        while shared.leads() && !shared.stop.load(Ordering::Acquire) && Instant::now() < until {
+        while shared.leads() && shared.worker.load(Ordering::Acquire) != 0 && Instant::now() < until {
             // One round may have begun before the last record: the second has seen everything.
             if shared.idle_rounds.load(Ordering::Acquire) >= seen + 2 {
                 break;
@@ -53,18 +54,10 @@ pub fn at_process_exit() {
     }
 }
 
-/// In a forked child: the parent's threads are not here.
-pub fn forget_parent() {
-    if let Ok(mut live) = LIVE.try_lock() {
-        for shared in live.drain(..) {
-            std::mem::forget(shared);
-        }
-    }
-}
-
 /// The handle of a delivery thread.
 pub struct Worker {
     shared: Arc<Shared>,
+    number: u32,
     thread: JoinHandle<()>,
     ended: Receiver<()>,
 }
@@ -72,27 +65,38 @@ pub struct Worker {
 impl Worker {
     /// Errors: the thread could not be made.
     pub fn start(shared: Arc<Shared>) -> std::io::Result<Self> {
+        static NUMBERS: AtomicU32 = AtomicU32::new(1);
         let (say, ended) = mpsc::channel::<()>();
-        shared.stop.store(false, Ordering::Release);
+        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+        // Of one that was stopped and hangs in a system call still, the turn is over.
+        shared.worker.store(number, Ordering::Release);
         let about = About::new(&shared);
         {
             let mut live = LIVE.lock().unwrap_or_else(PoisonError::into_inner);
-            live.retain(|known| known.strong_count() > 0 && !std::ptr::eq(known.as_ptr(), Arc::as_ptr(&shared)));
-            live.push(Arc::downgrade(&shared));
+            let is_other = |known: &Weak<Shared>| !std::ptr::eq(known.as_ptr(), Arc::as_ptr(&shared));
+            live.retain(|(process, known)| *process == generation() && known.strong_count() > 0 && is_other(known));
+            live.push((generation(), Arc::downgrade(&shared)));
         }
         let of_thread = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("cordwood".into()).stack_size(256 << 10).spawn(move || {
             block_signals();
-            Loop::new(of_thread).run();
+            // Two would each deliver the same.
+            let desk = of_thread.desk.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut looped = Loop::new(Arc::clone(&of_thread), number);
+            while catch_unwind(AssertUnwindSafe(|| looped.run())).is_err() {
+                looped.begin_again();
+            }
+            drop(looped);
+            drop(desk);
             drop(about);
             drop(say);
         })?;
-        Ok(Self { shared, thread, ended })
+        Ok(Self { shared, number, thread, ended })
     }
 
     /// Ends the thread; one that hangs in a system call is left behind after `patience`.
     pub fn stop(self, patience: Duration) {
-        self.shared.stop.store(true, Ordering::Release);
+        let _ = self.shared.worker.compare_exchange(self.number, 0, Ordering::AcqRel, Ordering::Relaxed);
         self.shared.wake();
         if self.ended.recv_timeout(patience) != Err(mpsc::RecvTimeoutError::Timeout) {
             let _ = self.thread.join();
@@ -120,26 +124,26 @@ struct About(Arc<Shared>);
 
 impl About {
     fn new(shared: &Arc<Shared>) -> Self {
-        shared.has_thread.store(true, Ordering::Release);
+        shared.threads.fetch_add(1, Ordering::AcqRel);
         Self(Arc::clone(shared))
     }
 }
 
 impl Drop for About {
     fn drop(&mut self) {
-        self.0.has_thread.store(false, Ordering::Release);
+        self.0.threads.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
 struct Loop {
     shared: Arc<Shared>,
+    number: u32,
     own: Option<Source>,
     pipes: Vec<Pipe>,
     leader: Option<Leader>,
     tried: Option<Instant>,
     looked: Instant,
-    /// Since when somebody waits for room.
-    pressed: Option<Instant>,
+    behind: Behind,
     /// When something was delivered last.
     active: Instant,
     turn: Turn,
@@ -147,15 +151,16 @@ struct Loop {
 }
 
 impl Loop {
-    fn new(shared: Arc<Shared>) -> Self {
+    fn new(shared: Arc<Shared>, number: u32) -> Self {
         let now = Instant::now();
         let turn = Turn::new(&shared);
-        let (own, pipes, leader, said) = (None, Vec::new(), None, Said::default());
-        Self { shared, own, pipes, leader, tried: None, looked: now, pressed: None, active: now, turn, said }
+        let (own, pipes, leader) = (None, Vec::new(), None);
+        let (behind, said) = (Behind::default(), Said::default());
+        Self { shared, number, own, pipes, leader, tried: None, looked: now, behind, active: now, turn, said }
     }
 
     fn run(&mut self) {
-        while !self.shared.stop.load(Ordering::Acquire) {
+        while self.is_wanted() {
             // Asked before the look: what was written before that is seen in it.
             let leaving = self.shared.leaving.load(Ordering::Acquire);
             let delivered = self.round();
@@ -175,14 +180,32 @@ impl Loop {
         self.shared.discard_prepared();
     }
 
+    /// After a bug: what was in hand is let go of, and read again.
+    fn begin_again(&mut self) {
+        (self.leader, self.own) = (None, None);
+        self.pipes.iter_mut().for_each(Pipe::begin_again);
+        self.shared.tell("a bug in the native core interrupted delivery, which begins again; please report it".into());
+        std::thread::sleep(IDLE);
+    }
+
+    /// False once it was told to stop, or another has begun.
+    fn is_wanted(&self) -> bool {
+        self.shared.worker.load(Ordering::Acquire) == self.number
+    }
+
     fn has_drained(&self) -> bool {
         let failing = self.leader.as_ref().is_some_and(Leader::is_failing);
         let stalled = self.pipes.iter().any(Pipe::is_stalled);
         (self.leader.is_none() && !stalled && !self.shared.has_memory()) || (!failing && self.active.elapsed() > LEAVE)
     }
 
-    /// Whether the folder was deleted, or the writer went on elsewhere for that.
-    fn is_gone(&mut self) -> bool {
+    /// True if the folder was deleted, or the writer went on elsewhere for that.
+    fn is_gone(&self) -> bool {
+        self.shared.lost.load(Ordering::Acquire) || self.shared.leaving.load(Ordering::Acquire)
+    }
+
+    /// Looks whether the folder is still there, and puts right, once in a while, what somebody took away from it.
+    fn look_after_folder(&mut self) {
         let shared = &self.shared;
         if shared.folder.control.is_damaged() && !shared.lost.swap(true, Ordering::AcqRel) {
             shared.tell("the spool's control page was cut by somebody else: another is made".into());
@@ -191,22 +214,21 @@ impl Loop {
         if !shared.folder.is_there() || (is_time && (shared.has_lost_current() || shared.folder.can_return())) {
             shared.lost.store(true, Ordering::Release);
         }
-        let gone = shared.lost.load(Ordering::Acquire) || shared.leaving.load(Ordering::Acquire);
-        if gone || is_time {
+        if is_time || self.is_gone() {
             shared.lend_nameless();
+        }
+        if is_time && !self.is_gone() {
+            shared.describe_again();
         }
         if is_time {
             self.looked = Instant::now();
-            if !gone {
-                shared.describe_again();
-            }
         }
-        gone
     }
 
     fn round(&mut self) -> u64 {
         self.shared.housekeeping();
         let mut delivered = self.deliver_locally();
+        self.look_after_folder();
         let gone = self.is_gone();
         if let Some(leader) = self.leader.as_mut().filter(|_| gone) {
             leader.bring_to_an_end();
@@ -250,26 +272,22 @@ impl Loop {
                 }
             }
         }
-        let pressed = self.is_pressed();
-        if self.pipes.is_empty() && !pressed {
+        let shared = Arc::clone(&self.shared);
+        let waited = shared.folder.control.is_waited_for();
+        if self.pipes.is_empty() && !waited {
             return 0;
         }
-        let shared = Arc::clone(&self.shared);
         let source = self.own.get_or_insert_with(|| Source::own(Arc::clone(&shared)));
         source.refresh(shared.folder.control.segments().load(Ordering::Acquire));
         let delivered = self.pipes.iter_mut().map(|pipe| pipe.deliver(source, &shared)).sum();
-        if pressed {
-            give_up_local(source, &self.pipes, &shared);
+        if waited {
+            let lost = self.behind.give_up(source, &self.pipes, &shared);
+            shared.folder.control.dropped(Reason::SinkBehind).fetch_add(lost, Ordering::Relaxed);
+            if lost > 0 {
+                shared.folder.control.wake();
+            }
         }
         delivered
-    }
-
-    fn is_pressed(&mut self) -> bool {
-        if !self.shared.folder.control.is_waited_for() {
-            self.pressed = None;
-            return false;
-        }
-        self.pressed.get_or_insert_with(Instant::now).elapsed() >= PATIENCE
     }
 
     /// Sleeps until a writer wakes this thread, or for as long as nothing else is due.
@@ -279,13 +297,13 @@ impl Loop {
         let led = self.leader.is_some();
         words::sleep(word, || {
             // Who came to lead in this round sleeps on the other word from now on.
-            let idle = self.round() == 0 && self.leader.is_some() == led && !shared.stop.load(Ordering::Acquire);
+            let idle = self.round() == 0 && self.leader.is_some() == led && self.is_wanted();
             idle.then(|| self.until())
         });
     }
 
     fn until(&self) -> Duration {
-        if self.pipes.iter().any(Pipe::is_stalled) {
+        if self.pipes.iter().any(Pipe::is_stalled) || self.shared.folder.control.is_waited_for() {
             return STALLED;
         }
         if self.shared.awaits_former() {
@@ -299,23 +317,8 @@ impl Loop {
     }
 }
 
-/// The spool is full: a stopped pipe or a Python-run sink of this process loses its oldest segment, and no other sink
-/// loses anything by it.
-fn give_up_local(source: &mut Source, pipes: &[Pipe], shared: &Shared) {
-    for (identity, local) in source.sinks() {
-        if !local {
-            continue;
-        }
-        if pipes.iter().all(|pipe| pipe.identity() != identity) {
-            source.catch_up(identity);
-        }
-        if let Some(lost) = source.give_up_oldest(identity) {
-            shared.folder.control.dropped(Reason::SinkBehind).fetch_add(lost, Ordering::Relaxed);
-        }
-    }
-    shared.folder.control.wake();
-}
-
+mod behind;
+use behind::Behind;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;

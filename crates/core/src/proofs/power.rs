@@ -61,7 +61,7 @@ impl History {
             "format": {"kind": "text", "format": "%(message)s"}})
         .to_string();
         let shared = Arc::clone(&writer.spool.shared);
-        let mut sink = FileSink::open_on(Arc::clone(&recorder) as _, identity(SINK), spec, &shared).unwrap();
+        let mut sink = FileSink::open(Arc::clone(&recorder) as _, identity(SINK), spec, &shared).unwrap();
         let spool = spool_path(folder.path());
         let mut source = Source::folder(&spool);
         source.tells = false;

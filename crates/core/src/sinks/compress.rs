@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::failpoint;
-use crate::sinks::fs::{append, lock_path, lock_within, FileSystem, Handle, How, Reader};
+use crate::sinks::fs::{append, lock_path, lock_within, FileId, FileSystem, Handle, How, Reader};
 use crate::sinks::names::{Backup, Form, Names};
 use crate::system::os::block_signals;
 
@@ -82,6 +82,44 @@ pub fn same_text(fs: &dyn FileSystem, plain: &Path, packed: &Path, form: Form) -
     }
 }
 
+/// Compresses a text; returns its length.
+pub fn pack(text: impl Read, packed: impl Write, form: Form) -> io::Result<u64> {
+    let mut text = BufReader::with_capacity(BLOCK, text);
+    let mut out = BufWriter::with_capacity(BLOCK, packed);
+    let length = match form {
+        Form::Plain | Form::Parquet => io::copy(&mut text, &mut out)?,
+        Form::Gzip => {
+            let mut encoder = flate2::write::GzEncoder::new(&mut out, flate2::Compression::default());
+            let length = io::copy(&mut text, &mut encoder)?;
+            encoder.finish()?;
+            length
+        }
+        Form::Zstd => {
+            let mut encoder = zstd::stream::write::Encoder::new(&mut out, ZSTD_LEVEL)?;
+            let length = io::copy(&mut text, &mut encoder)?;
+            encoder.finish()?;
+            length
+        }
+    };
+    out.flush()?;
+    Ok(length)
+}
+
+/// A text that ends in an error when told to.
+struct Stopping<'a> {
+    text: Reader<'a>,
+    stop: &'a AtomicBool,
+}
+
+impl Read for Stopping<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(io::Error::other("told to stop"));
+        }
+        self.text.read(out)
+    }
+}
+
 #[derive(Debug)]
 struct Work {
     fs: Arc<dyn FileSystem>,
@@ -114,7 +152,7 @@ impl Work {
     }
 
     /// The newest plain backup not tried yet. One that has a compressed twin is for `rotate::settle`.
-    fn next(&self, tried: &mut HashSet<crate::sinks::fs::FileId>) -> io::Result<Option<Backup>> {
+    fn next(&self, tried: &mut HashSet<FileId>) -> io::Result<Option<Backup>> {
         let all = self.names.list(&*self.fs)?;
         let packed: HashSet<_> = all.iter().filter(|b| b.form != Form::Plain).map(|b| b.age).collect();
         let mut plain = all.into_iter().filter(|b| b.form == Form::Plain && b.is_regular() && !packed.contains(&b.age));
@@ -157,41 +195,15 @@ impl Work {
         if fs.own(&target, stat.mode, Some(stat.uid), Some(stat.gid)).is_err() {
             fs.own(&target, stat.mode & 0o700, None, None)?; // Another's file, read by group: ours is for ourselves.
         }
-        let out = BufWriter::with_capacity(BLOCK, Appender { fs, file: &target });
-        let len = match self.form {
-            Form::Zstd => {
-                self.copy(source, zstd::stream::write::Encoder::new(out, ZSTD_LEVEL)?, |e| e.finish()?.flush())
-            }
-            _ => self.copy(source, flate2::write::GzEncoder::new(out, flate2::Compression::default()), |e| {
-                e.finish()?.flush()
-            }),
-        }?;
+        let text = Reader { fs, file: source, offset: 0 };
+        let packed = pack(Stopping { text, stop: &self.stop }, Appender { fs, file: &target }, self.form);
+        let len = match packed {
+            Err(_) if self.stop.load(Ordering::Relaxed) => return Ok(None),
+            packed => packed?,
+        };
         fs.sync(&target)?;
         failpoint!("compress.tmp")?;
-        Ok(len.map(|len| (target, len)))
-    }
-
-    fn copy<W: Write>(
-        &self,
-        source: &Handle,
-        mut out: W,
-        finish: impl FnOnce(W) -> io::Result<()>,
-    ) -> io::Result<Option<u64>> {
-        let mut reader = Reader { fs: &*self.fs, file: source, offset: 0 };
-        let mut block = vec![0; BLOCK];
-        loop {
-            if self.stop.load(Ordering::Relaxed) {
-                return Ok(None);
-            }
-            match reader.read(&mut block) {
-                Ok(0) => break,
-                Ok(n) => out.write_all(&block[..n])?,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
-            }
-        }
-        finish(out)?;
-        Ok(Some(reader.offset))
+        Ok(Some((target, len)))
     }
 
     /// `None` when it cannot be had in time, or when told to stop.

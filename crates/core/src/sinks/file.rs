@@ -32,6 +32,9 @@ const MOST_AGAIN: u64 = 16 << 20;
 /// After a rotation that failed the file just grows for this long.
 const ROTATION_PAUSE: Duration = Duration::from_secs(10);
 
+/// What an error of forcing something to the disk comes to.
+pub const UNSAFE: &str = "what was written last may not survive a loss of power";
+
 /// Something an operator should hear of once; no record is lost by it.
 #[derive(Debug)]
 pub enum Notice {
@@ -45,6 +48,8 @@ pub enum Notice {
     /// What a crash left could not be put right.
     Leftovers(Error),
     Compression(Error),
+    /// What was written last to a file that others moved away is not on the disk.
+    Unsynced(Error),
 }
 
 impl fmt::Display for Notice {
@@ -57,6 +62,7 @@ impl fmt::Display for Notice {
             Self::Group(e) => write!(f, "group: {e}: only its owner may read the file"),
             Self::Leftovers(e) => write!(f, "{e}: a crash's leftovers stay in the folder"),
             Self::Compression(e) => write!(f, "{e}: the file stays uncompressed for now"),
+            Self::Unsynced(e) => write!(f, "{e}: {UNSAFE}"),
         }
     }
 }
@@ -148,12 +154,11 @@ impl LogFile {
                     }
                     return Ok(Locked { place: &mut self.place, file, len: stat.len });
                 }
-                (true, None) => self.place.unlock(&file),
                 (false, Some(_)) => {
                     self.file = Some(file);
                     std::thread::sleep(Duration::from_millis(1));
                 }
-                (false, None) => {}
+                (_, None) => self.place.let_go(file),
             }
             if Instant::now() >= end {
                 let busy = io::Error::new(io::ErrorKind::ResourceBusy, "another process holds the file's lock");
@@ -203,6 +208,15 @@ impl Place {
     fn unlock(&self, file: &Open) {
         // It fails only for a bad descriptor; and closing the file frees the lock as well.
         let _ = self.fs.unlock(&file.handle);
+    }
+
+    /// Others moved the file away: what was written to it is forced to the disk as it would have been in its place.
+    fn let_go(&mut self, mut file: Open) {
+        if file.end.is_some_and(|end| end > file.synced) {
+            let failed = self.sync(&mut file).err();
+            self.notices.extend(failed.map(Notice::Unsynced));
+        }
+        self.unlock(&file);
     }
 
     fn sync(&self, file: &mut Open) -> Result<()> {

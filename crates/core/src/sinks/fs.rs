@@ -6,23 +6,15 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, Mode, OFlags, RenameFlags, CWD};
 use rustix::io::Errno;
 
 use crate::failpoint;
 use crate::system::fork::Held;
+pub use crate::system::os::FileId;
 use crate::system::os::{begin_writeback, UNFOLLOWED};
-
-/// Which file this is, whatever its name. `born` (nanoseconds since the epoch, 0 where the file system has none) tells
-/// a new file from a deleted one whose inode number it got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct FileId {
-    pub dev: u64,
-    pub ino: u64,
-    pub born: u64,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -45,9 +37,8 @@ pub struct Stat {
 
 impl From<Metadata> for Stat {
     fn from(meta: Metadata) -> Self {
-        let born = meta.created().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
         Self {
-            id: FileId { dev: meta.dev(), ino: meta.ino(), born: born.map_or(0, |d| d.as_nanos() as u64) },
+            id: FileId::of(&meta),
             kind: match meta.file_type() {
                 t if t.is_file() => Kind::Regular,
                 t if t.is_symlink() => Kind::Symlink,

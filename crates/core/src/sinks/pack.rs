@@ -1,41 +1,18 @@
-//! One closed file compressed into another, as `cordwood archive` does it; `compress` does it behind a live log.
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+//! One closed file compressed into another, as `cordwood archive` does it.
+use std::fs::OpenOptions;
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use crate::sinks::compress;
 use crate::sinks::names::Form;
-
-const BLOCK: usize = 64 * 1024;
-const ZSTD_LEVEL: i32 = 3;
 
 /// Writes the text of `source` to the file `target`, which must exist, in `form`; returns the text's length.
 pub fn pack(source: &Path, target: &Path, form: Form) -> io::Result<u64> {
     let no_link = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
-    let mut from = OpenOptions::new().read(true).custom_flags(no_link).open(source)?;
+    let from = OpenOptions::new().read(true).custom_flags(no_link).open(source)?;
     let to = OpenOptions::new().write(true).truncate(true).custom_flags(no_link).open(target)?;
-    let mut out = BufWriter::with_capacity(BLOCK, to);
-    let length = copy(&mut from, &mut out, form)?;
-    out.flush()?;
-    Ok(length)
-}
-
-fn copy(from: &mut File, out: &mut impl Write, form: Form) -> io::Result<u64> {
-    match form {
-        Form::Plain | Form::Parquet => io::copy(from, out),
-        Form::Gzip => {
-            let mut encoder = flate2::write::GzEncoder::new(out, flate2::Compression::default());
-            let length = io::copy(from, &mut encoder)?;
-            encoder.finish()?;
-            Ok(length)
-        }
-        Form::Zstd => {
-            let mut encoder = zstd::stream::write::Encoder::new(out, ZSTD_LEVEL)?;
-            let length = io::copy(from, &mut encoder)?;
-            encoder.finish()?;
-            Ok(length)
-        }
-    }
+    compress::pack(from, to, form)
 }
 
 #[cfg(test)]

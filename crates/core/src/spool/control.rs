@@ -11,7 +11,7 @@ use rustix::fs::OFlags;
 
 use crate::error::{Error, Result, NEWER};
 use crate::failpoint;
-use crate::system::os::{identity, now_ns, random, Identity, Map};
+use crate::system::os::{now_ns, random, FileId, Map};
 use crate::system::words;
 
 /// A wait for room is shorter: a longer one was written before the clock was set back.
@@ -53,7 +53,7 @@ pub struct Control {
 
 impl Control {
     /// Maps a folder's page, made if it is not there; returns it with its file's device and inode.
-    pub fn open(path: &Path) -> Result<(Self, Identity)> {
+    pub fn open(path: &Path) -> Result<(Self, FileId)> {
         let (map, file) = map(path)?;
         Ok((Self { map }, file))
     }
@@ -146,8 +146,10 @@ impl Control {
         self.counted().store(now, Ordering::Relaxed);
     }
 
-    /// Bytes were freed: says so to whoever waits for room.
+    /// Bytes were freed: says so to whoever waits for room. Who still finds none asks again, so that no more is given up for
+    /// them than they need.
     pub fn release(&self, freed: u64) {
+        self.waited_until().store(0, Ordering::SeqCst);
         let _ = self.bytes().fetch_update(Ordering::Relaxed, Ordering::Relaxed, |b| Some(b.saturating_sub(freed)));
         words::tell_change(self.freed());
     }
@@ -158,7 +160,7 @@ impl Control {
     }
 }
 
-fn map(path: &Path) -> Result<(Map, Identity)> {
+fn map(path: &Path) -> Result<(Map, FileId)> {
     loop {
         let open =
             std::fs::OpenOptions::new().read(true).write(true).custom_flags(OFlags::NOFOLLOW.bits() as i32).open(path);
@@ -169,7 +171,7 @@ fn map(path: &Path) -> Result<(Map, Identity)> {
                 if found.len() == SIZE as u64 && file.read_exact_at(&mut head, 0).is_ok() && head == MAGIC.to_le_bytes()
                 {
                     let map = Map::new(&file, SIZE).map_err(|e| Error::io("map", path, e))?;
-                    return Ok((map, identity(&found)));
+                    return Ok((map, FileId::of(&found)));
                 }
                 if head[..7] == MAGIC.to_le_bytes()[..7] && head[7] > MAGIC.to_le_bytes()[7] {
                     return Err(Error::Format { path: path.to_owned(), offset: 0, why: NEWER });
@@ -211,6 +213,14 @@ fn make(path: &Path) -> Result<()> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_waits_for_room_when_some_is_freed_must_ask_again() {
+        let control = Control::anonymous().unwrap();
+        control.ask_for_room(Duration::from_secs(1));
+        control.release(1);
+        assert!(!control.is_waited_for());
+    }
 
     #[test]
     fn whoever_died_waiting_for_room_does_not_wait_for_ever() {

@@ -14,7 +14,7 @@ use crate::failpoint;
 use crate::spool::control::{self, Control};
 use crate::spool::segment::Prepared;
 use crate::system::fork::Held;
-use crate::system::os::{identity, random, Identity, UNFOLLOWED};
+use crate::system::os::{random, FileId, UNFOLLOWED};
 
 /// The file of a spool that stands elsewhere than in its log directory: the directories it is for, one a line.
 pub const LOG_DIRS: &str = "log_dirs";
@@ -30,10 +30,10 @@ pub struct Folder {
     instead_of: Option<PathBuf>,
     pub control: Control,
     /// The control page's file: whoever finds another in its place is not in this folder any more.
-    control_file: Identity,
+    control_file: FileId,
     /// Who holds its lock leads. Open from the start: a folder that is deleted can still be led to its end. None: memory.
     pub lock: Option<Held>,
-    lock_file: Identity,
+    lock_file: FileId,
     /// For tests: whether the disk is full.
     #[cfg(test)]
     pub full: std::sync::atomic::AtomicBool,
@@ -95,9 +95,9 @@ impl Folder {
             path: None,
             instead_of: None,
             control: Control::anonymous()?,
-            control_file: Identity::default(),
+            control_file: FileId::default(),
             lock: None,
-            lock_file: Identity::default(),
+            lock_file: FileId::default(),
             #[cfg(test)]
             full: false.into(),
         })
@@ -118,7 +118,7 @@ impl Folder {
     pub fn is_there(&self) -> bool {
         let Some(path) = &self.path else { return true };
         let is_same = |name, known, length: Option<u64>| match std::fs::symlink_metadata(path.join(name)) {
-            Ok(found) => identity(&found) == known && length.is_none_or(|length| found.len() == length),
+            Ok(found) => FileId::of(&found) == known && length.is_none_or(|length| found.len() == length),
             Err(e) => e.kind() != io::ErrorKind::NotFound,
         };
         !self.control.is_damaged()
@@ -250,13 +250,13 @@ fn allocate(file: &File, capacity: usize) -> io::Result<()> {
     })
 }
 
-fn open_lock(path: &Path) -> Result<(Held, Identity)> {
+fn open_lock(path: &Path) -> Result<(Held, FileId)> {
     let mut options = std::fs::OpenOptions::new();
     options.read(true).append(true).create(true).mode(0o600).custom_flags(OFlags::NOFOLLOW.bits() as i32);
     let failed = |e| Error::io("open", path, e);
     let file = Held::open(|| options.open(path)).map_err(failed)?;
     let found = file.metadata().map_err(failed)?;
-    Ok((file, identity(&found)))
+    Ok((file, FileId::of(&found)))
 }
 
 /// A lock nobody else takes: what matters is whether there are any.

@@ -7,6 +7,7 @@ use crate::failpoint;
 use crate::record::frame::{self, Context, Head, Kind, Lines};
 use crate::record::percent::Parts;
 use crate::record::{Record, Site, Thread};
+use crate::spool::account::Loss;
 use crate::spool::reader::{Reader, Step};
 use crate::spool::segment::MAX_SINKS;
 use crate::system::fork::Held;
@@ -177,30 +178,36 @@ impl Member {
                 Step::Frame(_, stride) => self.cursors[bit] = at + stride as u64,
                 Step::End if self.is_still_written() => return None,
                 Step::Damaged if self.is_still_written() && !self.is_beyond_doubt(at) => return None,
-                step => {
-                    // What was fetched before the seal may be older than the seal: only a fresh look counts.
-                    self.reader.refresh();
-                    if self.reader.look(at) != step {
-                        continue;
-                    }
-                    let end = self.sealed();
-                    if step == Step::End && end.map_or_else(|| self.has_no_more(at), |end| at >= end) {
-                        self.end_gap(bit, None);
-                        return None;
-                    }
-                    self.doubt = None;
-                    let after = self.reader.resynchronise(at);
-                    if after.is_none() && self.is_still_written() {
-                        return None;
-                    }
-                    if self.met[bit] == UNKNOWN {
-                        self.met[bit] = self.reader.records_before(at);
-                    }
-                    self.gap[bit] = true;
-                    self.cursors[bit] = after.or(end).unwrap_or(self.reader.header.capacity);
-                }
+                step if self.goes_on_behind(bit, step) => {}
+                _ => return None,
             }
         }
+    }
+
+    /// Goes past what is no frame to where one may stand again; false if this is the end.
+    fn goes_on_behind(&mut self, bit: usize, step: Step) -> bool {
+        let at = self.cursors[bit];
+        // What was fetched before the seal may be older than the seal: only a fresh look counts.
+        self.reader.refresh();
+        if self.reader.look(at) != step {
+            return true;
+        }
+        let end = self.sealed();
+        if step == Step::End && end.map_or_else(|| self.has_no_more(at), |end| at >= end) {
+            self.end_gap(bit, None);
+            return false;
+        }
+        self.doubt = None;
+        let after = self.reader.resynchronise(at);
+        if after.is_none() && self.is_still_written() {
+            return false;
+        }
+        if self.met[bit] == UNKNOWN {
+            self.met[bit] = self.reader.records_before(at);
+        }
+        self.gap[bit] = true;
+        self.cursors[bit] = after.or(end).unwrap_or(self.reader.header.capacity);
+        true
     }
 
     /// Counts what damage took, now that the record after it, or the segment's end, is met.
@@ -263,6 +270,11 @@ impl Member {
 
     /// The same up to where it had come before more was read.
     pub fn commit_to(&mut self, bit: usize, reach: &Reach, tells: bool) -> Result<u64> {
+        if tells && self.reader.delivered(bit) > self.committed[bit] {
+            // A full spool gave up what was on its way to this sink, and counted it.
+            self.catch_up(bit);
+            return Ok(0);
+        }
         self.unsynced = true;
         let (account, lost) = self.account_after(bit, reach, tells)?;
         self.reader.deliver(bit, reach.position)?;
@@ -271,6 +283,27 @@ impl Member {
         self.lost[bit] -= lost.min(self.lost[bit]);
         self.books[bit].settle(account, reach);
         Ok(lost)
+    }
+
+    /// True if it is full and this sink is not through it.
+    pub fn lacks(&mut self, identity: u64) -> bool {
+        let end = self.sealed();
+        self.reader.bit(identity).zip(end).is_some_and(|(bit, end)| self.committed[bit] < end)
+    }
+
+    /// Counts and passes over what a sink has not read of it. Returns how many records that is, and how many more damage took.
+    pub fn give_up(&mut self, bit: usize, tells: bool) -> (u64, u64) {
+        let mut lost = 0;
+        while self.advance(bit).is_some() {
+            let Step::Frame(_, stride) = self.reader.look(self.cursors[bit]) else { break };
+            self.cursors[bit] += stride as u64;
+            self.count(bit);
+            lost += 1;
+        }
+        self.drop_taken(bit, Loss::Behind, lost);
+        let damaged = self.commit(bit, tells).unwrap_or(0);
+        self.committed[bit] = self.cursors[bit]; // Also where that cannot be written: it is given up.
+        (lost, damaged)
     }
 
     /// Forces the positions to the disk.

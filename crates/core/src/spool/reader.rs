@@ -3,8 +3,6 @@
 use std::fs::File;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{fence, Ordering};
-use std::sync::Arc;
 
 use rustix::fs::FlockOperation;
 
@@ -15,7 +13,6 @@ use crate::spool::segment::{
     Header, ACCEPTED, ACCOUNTS, COUNTING, HEADER, MAGIC, ORDINAL, POSITIONS, RECORDS, SEALED, SETTLED, VERSION,
 };
 use crate::system::fork::Held;
-use crate::system::words::Lent;
 
 /// No segment is larger; a header that says so lies.
 const LARGEST: u64 = 1 << 31;
@@ -24,29 +21,6 @@ const LARGEST: u64 = 1 << 31;
 const SEARCH: u64 = 4;
 /// What a reader fetches at once, at least and at most.
 const WINDOW: (usize, usize) = (4 << 10, 256 << 10);
-
-/// Where a segment's bytes are.
-pub enum Bytes {
-    File(Held),
-    /// This process's own, in its memory.
-    Memory(Arc<dyn Lent>),
-}
-
-impl Bytes {
-    fn read_at(&self, bytes: &mut [u8], offset: u64) -> std::io::Result<usize> {
-        match self {
-            Self::File(file) => read_at(file, bytes, offset),
-            Self::Memory(map) => Ok(map.read(offset as usize, bytes)),
-        }
-    }
-
-    fn len(&self) -> std::io::Result<u64> {
-        match self {
-            Self::File(file) => Ok(file.metadata()?.len()),
-            Self::Memory(map) => Ok(map.size() as u64),
-        }
-    }
-}
 
 /// A segment being read.
 pub struct Reader {
@@ -385,21 +359,8 @@ pub fn is_unlocked(file: &File) -> bool {
     true
 }
 
-fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> std::io::Result<usize> {
-    let mut done = 0;
-    while done < bytes.len() {
-        match file.read_at(&mut bytes[done..], offset + done as u64) {
-            Ok(0) => break,
-            Ok(n) => done += n,
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
-    // What is read later is not older than this.
-    fence(Ordering::Acquire);
-    Ok(done)
-}
-
+mod bytes;
+pub use bytes::Bytes;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;

@@ -27,7 +27,8 @@ pub struct Shared {
     inner: Mutex<Inner>,
     /// 1 while this process's delivery thread sleeps without being the leader.
     pub sleeping: AtomicU32,
-    pub stop: AtomicBool,
+    /// The number of the delivery thread that is to go on; 0: none is.
+    pub worker: AtomicU32,
     /// The writer went on elsewhere: the delivery thread ends when all that was written here is delivered.
     pub leaving: AtomicBool,
     /// Set while some sink of this process runs in this process alone.
@@ -36,8 +37,10 @@ pub struct Shared {
     pub lost: AtomicBool,
     /// Set while this process leads the folder. (Process ids do not tell: in containers they repeat.)
     pub leading: AtomicBool,
-    /// Set while a delivery thread of this process is about this folder.
-    pub has_thread: AtomicBool,
+    /// Delivery threads of this process that are about this folder: one, or one more that was left behind as it hung.
+    pub threads: AtomicU32,
+    /// Held by the one of them that delivers.
+    pub desk: Mutex<()>,
     /// Counts rounds of this process's leadership that found nothing to deliver.
     pub idle_rounds: AtomicU64,
 }
@@ -58,6 +61,8 @@ struct Inner {
     lent: Vec<(OsString, Weak<Map>)>,
     /// Folders that this process wrote to before, until what it has of them is delivered.
     formers: Vec<Former>,
+    /// Python-run sinks that fail.
+    failing: Vec<u64>,
     /// What the user should hear of.
     notices: Vec<String>,
 }
@@ -77,12 +82,13 @@ impl Shared {
             memory: AtomicU64::new(0),
             inner: Mutex::default(),
             sleeping: AtomicU32::new(0),
-            stop: AtomicBool::new(false),
+            worker: AtomicU32::new(0),
             leaving: AtomicBool::new(false),
             has_local: AtomicBool::new(false),
             lost: AtomicBool::new(false),
             leading: AtomicBool::new(false),
-            has_thread: AtomicBool::new(false),
+            threads: AtomicU32::new(0),
+            desk: Mutex::default(),
             idle_rounds: AtomicU64::new(0),
         })
     }
@@ -227,7 +233,7 @@ impl Shared {
     pub fn housekeeping(&self) {
         self.look_after_formers();
         let wanted = self.wanted.swap(0, Ordering::AcqRel) as usize;
-        if wanted > 0 && !self.stop.load(Ordering::Acquire) && self.inner().prepared.is_none() {
+        if wanted > 0 && self.inner().prepared.is_none() {
             if let Ok(prepared) = self.folder.new_segment(random(), wanted) {
                 self.inner().prepared = Some(prepared);
             }
@@ -267,13 +273,27 @@ impl Shared {
     }
 
     pub fn add_local(&self, identity: u64, spec: String) {
-        self.inner().locals.push((identity, spec));
+        let mut inner = self.inner();
+        inner.locals.retain(|(known, _)| *known != identity);
+        inner.locals.push((identity, spec));
+        drop(inner);
         self.has_local.store(true, Ordering::Relaxed);
         self.wake();
     }
 
     pub fn take_new_locals(&self) -> Vec<(u64, String)> {
         std::mem::take(&mut self.inner().locals)
+    }
+
+    /// A Python-run sink takes nothing, or takes records again.
+    pub fn set_failing(&self, identity: u64, fails: bool) {
+        let mut inner = self.inner();
+        inner.failing.retain(|known| *known != identity);
+        inner.failing.extend(fails.then_some(identity));
+    }
+
+    pub fn is_failing(&self, identity: u64) -> bool {
+        self.inner().failing.contains(&identity)
     }
 
     pub fn keep_spec(&self, identity: u64, spec: &str, is_file: bool) {

@@ -3,69 +3,25 @@
 //! Order is strict within a writer: a segment is finished before the next one of the same writer is looked at. Between
 //! writers the earliest record at hand goes first.
 use std::collections::HashSet;
-use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::error::{Error, Result, NEWER};
-use crate::failpoint;
+use crate::error::{Error, Result};
 use crate::spool::account::Loss;
 use crate::spool::control::Reason;
-use crate::spool::directory::{Directory, Opened};
+use crate::spool::directory::Directory;
 use crate::spool::member::Member;
 pub use crate::spool::member::Take;
-use crate::spool::reader::{Bytes, Reader, Step};
 use crate::spool::shared::Shared;
 use crate::system::fork::Held;
-use crate::system::os::Map;
 
 /// How often a folder is listed although nothing said that it changed.
 const RESCAN: Duration = Duration::from_secs(1);
 /// Segments that one call reads from, so that their positions fit an outbox.
 pub const MOST_SEGMENTS: usize = 64;
-
-/// Which segments a source reads.
-enum Scope {
-    /// A folder's, and those that its leader has in memory.
-    Folder(Directory, Option<Arc<Shared>>),
-    /// One process's, and the folder they are in: None for memory.
-    Own(Arc<Shared>, Option<Directory>),
-}
-
-impl Scope {
-    fn directory(&self) -> Option<&Directory> {
-        match self {
-            Self::Folder(folder, _) => Some(folder),
-            Self::Own(_, folder) => folder.as_ref(),
-        }
-    }
-
-    /// What there is now; None if it cannot be listed. Memory is looked at last: what is in the folder after it was
-    /// begun later.
-    fn list(&self) -> Option<Vec<(OsString, Option<Arc<Map>>)>> {
-        let names = self.directory().map_or(Some(Vec::new()), Directory::list)?;
-        let mut found: Vec<_> = names.into_iter().map(|name| (name, None)).collect();
-        if let Self::Folder(_, Some(shared)) | Self::Own(shared, _) = self {
-            found.extend(shared.lent().into_iter().map(|(name, map)| (name, Some(map))));
-        }
-        Some(found)
-    }
-}
-
-/// What became of a segment that was found.
-enum Met {
-    Member(Box<Member>),
-    /// Not in use yet, or gone.
-    Later,
-    /// Of a newer version.
-    Newer,
-    /// None that is read here.
-    Ignored,
-    /// It is there and cannot be opened now: what follows it must wait.
-    Refused,
-}
 
 /// The segments of a folder or of a process, and how far each sink has come in them.
 pub struct Source {
@@ -127,69 +83,6 @@ impl Source {
         }
         for member in &mut self.members {
             member.reader.refresh();
-        }
-    }
-
-    fn list(&mut self) {
-        if matches!(self.scope, Scope::Own(..)) {
-            // Whoever leads removes the files; here they must not stay open for ever.
-            self.members.retain_mut(|member| !member.is_done(false));
-        }
-        let Some(found) = self.scope.list() else {
-            self.listed = None;
-            return;
-        };
-        let there: HashSet<&OsString> = found.iter().map(|(name, _)| name).collect();
-        self.ignored.retain(|name| there.contains(name));
-        let known: HashSet<&OsString> = self.members.iter().map(|member| &member.name).collect();
-        let is_new = |name: &OsString| !known.contains(name) && !self.ignored.contains(name);
-        let new: Vec<_> = found.into_iter().filter(|(name, _)| is_new(name)).collect();
-        let mut fresh = Vec::new();
-        for (name, map) in new {
-            match self.meet(&name, map) {
-                Met::Member(member) => fresh.push(*member),
-                Met::Later => {}
-                Met::Ignored => {
-                    self.ignored.insert(name);
-                }
-                Met::Newer => {
-                    self.has_newer = true;
-                    self.ignored.insert(name);
-                }
-                Met::Refused => {
-                    self.listed = None;
-                    return;
-                }
-            }
-        }
-        self.members.extend(fresh);
-        self.members.sort_by_key(|member| (member.reader.header.writer, member.reader.ordinal));
-    }
-
-    fn meet(&self, name: &OsStr, map: Option<Arc<Map>>) -> Met {
-        let folder = self.scope.directory();
-        let bytes = match map {
-            Some(map) => Bytes::Memory(map),
-            None => match folder.map(|folder| folder.open(name)) {
-                Some(Opened::File(file)) => Bytes::File(file),
-                Some(Opened::Refused) => return Met::Refused,
-                _ => return Met::Later,
-            },
-        };
-        let path = folder.map_or_else(|| PathBuf::from("memory"), |folder| folder.path.join(name));
-        match Reader::open(bytes, &path) {
-            Ok(Some(reader)) => {
-                let others = matches!(&self.scope, Scope::Own(shared, _) if shared.writer != reader.header.writer);
-                // A deleted folder's segments are lent by their writer: some are open here already.
-                let is_here = |member: &Member| member.reader.header.salt() == reader.header.salt();
-                if others || self.members.iter().any(is_here) {
-                    return Met::Ignored;
-                }
-                Met::Member(Box::new(Member::new(reader, name.to_owned())))
-            }
-            Ok(None) => Met::Later,
-            Err(Error::Format { why: NEWER, .. }) => Met::Newer,
-            Err(_) => Met::Ignored,
         }
     }
 
@@ -316,74 +209,6 @@ impl Source {
         all
     }
 
-    /// Counts and passes over the oldest segment's records for a sink: it is given up there. None if there is none.
-    pub fn give_up_oldest(&mut self, identity: u64) -> Option<u64> {
-        let oldest = (0..self.members.len())
-            .filter(|at| {
-                let member = &self.members[*at];
-                member
-                    .reader
-                    .bit(identity)
-                    .is_some_and(|bit| member.sealed.is_some_and(|end| member.committed[bit] < end))
-            })
-            .min_by_key(|at| self.members[*at].reader.header.created_ns)?;
-        let bit = self.members[oldest].reader.bit(identity)?;
-        let member = &mut self.members[oldest];
-        let mut lost = 0;
-        while member.advance(bit).is_some() {
-            let Step::Frame(_, stride) = member.reader.look(member.cursors[bit]) else { break };
-            member.cursors[bit] += stride as u64;
-            member.count(bit);
-            lost += 1;
-        }
-        member.drop_taken(bit, Loss::Behind, lost);
-        self.damaged += member.commit(bit, self.tells).unwrap_or(0);
-        member.committed[bit] = member.cursors[bit]; // Also where that cannot be written: it is given up.
-        Some(lost)
-    }
-
-    /// Removes segments that every sink is done with; before, `settle` takes up what became of each one's records. Returns
-    /// the bytes freed.
-    ///
-    /// The one that was `counted` last goes first: whoever counted it may have died before it was removed, and only as
-    /// long as it is the last is that known.
-    pub fn reap(&mut self, counted: u64, mut settle: impl FnMut(&mut Member)) -> u64 {
-        let mut freed = 0;
-        // Of memory the writer lets go.
-        let folder = match &self.scope {
-            Scope::Folder(folder, _) => Some(folder),
-            Scope::Own(..) => None,
-        };
-        let mut keep = |member: &mut Member| {
-            if !member.is_done(folder.is_some()) {
-                return true;
-            }
-            let Some(folder) = folder else { return false };
-            settle(member);
-            if folder.remove(&member.name) {
-                freed += member.reader.header.capacity;
-                let _ = failpoint!("segment.removed");
-            } else {
-                // Memory, of which the writer lets go, or a folder that does not let go of it.
-                member.reader.mark_settled();
-            }
-            false
-        };
-        self.members.retain_mut(|member| member.reader.header.salt() != counted || keep(member));
-        self.members.retain_mut(keep);
-        freed + self.remove_unused()
-    }
-
-    /// Prepared segments whose maker died before it used them.
-    fn remove_unused(&self) -> u64 {
-        let Scope::Folder(folder, _) = &self.scope else { return 0 };
-        if self.listed.is_some_and(|at| at.elapsed() > Duration::from_millis(20)) {
-            return 0;
-        }
-        let known: HashSet<&OsString> = self.members.iter().map(|member| &member.name).collect();
-        folder.remove_unused(|name| known.contains(name) || self.ignored.contains(name))
-    }
-
     /// The folder, held open once more; None for memory, and where it cannot be opened.
     pub fn folder_again(&self) -> Option<Held> {
         self.scope.directory().and_then(Directory::again)
@@ -452,7 +277,10 @@ pub fn open_folder(path: &Path) -> Result<Source> {
 }
 
 mod merge;
+mod room;
+mod scope;
 mod shared;
+use scope::Scope;
 pub use shared::Reached;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

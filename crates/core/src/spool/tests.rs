@@ -1,3 +1,4 @@
+use super::next::{RETRY, SHARE};
 use super::*;
 use crate::delivery::leader::{Leader, Lock};
 use crate::proofs::trial::{lead, lines, segments, Writer};

@@ -2,7 +2,7 @@
 //!
 //! Without the cargo feature `failpoints` the macro is a constant `Ok(())` and nothing of this is compiled in. With it,
 //! the environment arms one place: `CORDWOOD_FAILPOINT="file.part=kill@3"` kills at the third pass. Actions are `kill`,
-//! `stop`, `error:EIO` (any of the names in [`code`]) and `delay:MS`; without `@n` every pass counts.
+//! `stop`, `panic`, `error:EIO` (any of the names in [`code`]) and `delay:MS`; without `@n` every pass counts.
 
 /// Every name in use.
 pub const NAMES: &[&str] = &[
@@ -69,6 +69,7 @@ mod armed {
     pub(super) enum Action {
         Kill,
         Stop,
+        Panic,
         Error(i32),
         Delay(u64),
     }
@@ -123,6 +124,7 @@ mod armed {
             match self.action {
                 Action::Kill => kill_process(getpid(), Signal::KILL)?,
                 Action::Stop => kill_process(getpid(), Signal::STOP)?,
+                Action::Panic => panic!("asked for"),
                 Action::Error(code) => return Err(io::Error::from_raw_os_error(code)),
                 Action::Delay(ms) => std::thread::sleep(Duration::from_millis(ms)),
             }
@@ -139,6 +141,7 @@ mod armed {
         let action = match action.split_once(':') {
             None if action == "kill" => Action::Kill,
             None if action == "stop" => Action::Stop,
+            None if action == "panic" => Action::Panic,
             Some(("error", name)) => Action::Error(code(name)?),
             Some(("delay", ms)) => Action::Delay(ms.parse().ok()?),
             _ => return None,

@@ -232,13 +232,20 @@ pub fn now_ns() -> i64 {
     now.tv_sec * 1_000_000_000 + now.tv_nsec
 }
 
-/// Which file this is: device, inode, and when it was made (0 where the file system does not tell), because the inode of a
-/// deleted one is given to the next.
-pub type Identity = (u64, u64, u128);
+/// Which file this is, whatever its name. `born` (nanoseconds since the epoch, 0 where the file system has none) tells a new
+/// file from a deleted one whose inode number it got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct FileId {
+    pub dev: u64,
+    pub ino: u64,
+    pub born: u64,
+}
 
-pub fn identity(found: &Metadata) -> Identity {
-    let born = found.created().ok().and_then(|born| born.duration_since(UNIX_EPOCH).ok());
-    (found.dev(), found.ino(), born.map_or(0, |born| born.as_nanos()))
+impl FileId {
+    pub fn of(found: &Metadata) -> Self {
+        let born = found.created().ok().and_then(|born| born.duration_since(UNIX_EPOCH).ok());
+        Self { dev: found.dev(), ino: found.ino(), born: born.map_or(0, |born| born.as_nanos() as u64) }
+    }
 }
 
 /// The host's name; empty where the system does not tell.

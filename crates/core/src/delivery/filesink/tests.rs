@@ -36,7 +36,7 @@ fn dying(at: u64) -> (tempfile::TempDir, Writer, Source, FileSink) {
     let spec = shared.spec(identity(SINK)).unwrap();
     let open = |at| {
         let fs = Arc::new(Faulty::new(at, Fault::Dead));
-        let sink = FileSink::open_on(Arc::clone(&fs) as _, identity(SINK), spec.clone(), &shared).unwrap();
+        let sink = FileSink::open(Arc::clone(&fs) as _, identity(SINK), spec.clone(), &shared).unwrap();
         (sink, fs.calls())
     };
     drop(open(0)); // its outbox is made
@@ -56,7 +56,7 @@ fn what_was_read_for_a_batch_that_was_never_kept_is_given_up_and_counted_with_th
             break;
         }
         if sink.outbox.pending().is_none() {
-            assert_eq!(source.give_up_oldest(identity(SINK)), Some(3), "call {at}");
+            assert_eq!(source.give_up_oldest(&[identity(SINK)]), [(identity(SINK), 3)], "call {at}");
             assert_eq!(lines(folder.path()), [""; 0], "call {at}");
         }
         kept += u32::from(sink.outbox.pending().is_some());

@@ -1,5 +1,6 @@
 //! The sinks of a folder as its leader meets them: what their options say, changed ones, removed ones.
 use std::sync::atomic::Ordering;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Leader;
@@ -31,7 +32,7 @@ impl Leader {
                 continue;
             }
             match self.read_spec(identity) {
-                Ok(Options::File(spec)) => match FileSink::open(identity, spec, &self.shared) {
+                Ok(Options::File(spec)) => match self.open(identity, spec) {
                     Ok(sink) => self.sinks.push(sink),
                     Err(error) => self.tell_once(error.to_string()),
                 },
@@ -46,6 +47,10 @@ impl Leader {
             }
             self.missing.remove(&identity);
         }
+    }
+
+    pub(super) fn open(&self, identity: u64, spec: String) -> Result<FileSink> {
+        FileSink::open(Arc::clone(&self.fs), identity, spec, &self.shared)
     }
 
     /// Whether a sink whose options are nowhere was removed: somebody may be deleting the folder.
@@ -97,9 +102,11 @@ impl Leader {
         for sink in sinks {
             let fresh = self.read_spec(sink.identity);
             match fresh {
-                Ok(Options::File(spec)) if spec != sink.spec => match FileSink::open(sink.identity, spec, &self.shared)
-                {
-                    Ok(fresh) => self.sinks.push(fresh),
+                Ok(Options::File(spec)) if spec != sink.spec => match self.open(sink.identity, spec) {
+                    Ok(fresh) => {
+                        sink.close(&mut self.source, &mut self.notices);
+                        self.sinks.push(fresh);
+                    }
                     Err(error) => {
                         self.tell_once(error.to_string());
                         self.sinks.push(sink);

@@ -2,6 +2,7 @@ use super::*;
 use crate::delivery::filesink::PATIENCE;
 use crate::delivery::spec::identity;
 use crate::proofs::trial::{lead, lines, segments, spool_path, Writer, SINK};
+use crate::sinks::fs::recorder::Recorder;
 use crate::sinks::outbox::MAX_CURSORS;
 use crate::spool::segment::SinkId;
 use crate::spool::source::Take;
@@ -60,6 +61,23 @@ fn a_living_process_describes_its_sinks_again() {
     leader.round();
     shared.describe_again();
     assert_eq!(leader.round(), 1);
+}
+
+#[test]
+fn what_was_written_before_a_file_got_other_options_is_forced_to_the_disk() {
+    let (folder, attic) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut writer = Writer::new(folder.path(), 1 << 24);
+    let shared = Arc::clone(&writer.spool.shared);
+    let recorder = Arc::new(Recorder::new(folder.path(), attic.path()));
+    let mut leader = Leader::on(Arc::clone(&recorder) as _, Arc::clone(&shared), Lock::take(&shared).unwrap());
+    writer.log("line");
+    assert_eq!(leader.round(), 1);
+    let path = folder.path().join("app.log");
+    assert_eq!(recorder.unsynced(&path), 5);
+    let spec = serde_json::json!({"kind": "file", "path": path, "mode": 0o640}).to_string();
+    shared.folder.describe_sink(identity(SINK), &spec).unwrap();
+    leader.round();
+    assert_eq!(recorder.unsynced(&path), 0);
 }
 
 #[test]

@@ -140,8 +140,7 @@ fn what_is_dropped_is_counted_by_reason() {
     let mut behind = writer(folder.path(), 3);
     behind.spool.retire();
     let mut source = open_folder(&spool_path(folder.path())).unwrap();
-    source.find_dead();
-    assert_eq!(source.give_up_oldest(identity(SINK)), Some(3));
+    assert_eq!(source.give_up_oldest(&[identity(SINK)]), [(identity(SINK), 3)]);
     deliver(folder.path());
     assert_eq!(sum(folder.path()).dropped[Loss::Behind as usize], 3);
     let mut removed = writer(folder.path(), 2);
@@ -163,7 +162,7 @@ fn whoever_takes_over_knows_what_was_given_up_and_what_was_delivered_before_that
     let mut source = open_folder(&spool_path(folder.path())).unwrap();
     source.tells = false;
     source.find_dead();
-    assert_eq!(source.give_up_oldest(identity(SINK)), Some(3));
+    assert_eq!(source.give_up_oldest(&[identity(SINK)]), [(identity(SINK), 3)]);
     drop(source); // killed before it removed the segment
     deliver(folder.path());
     assert!(segments(folder.path()).is_empty());
@@ -208,6 +207,19 @@ fn nothing_is_said_of_a_sink_that_nobody_reads_the_spool_for() {
     writer.spool.pass_over(0);
     assert!(writer.log("for a terminal"));
     assert!(books(folder.path()).rows.is_empty());
+}
+
+#[test]
+fn what_a_full_spool_gave_up_while_it_was_on_its_way_is_counted_as_that() {
+    let folder = tempfile::tempdir().unwrap();
+    writer(folder.path(), 3).spool.retire();
+    let mut slow = open_folder(&spool_path(folder.path())).unwrap();
+    slow.read(identity(SINK), |_, _| Take::Next);
+    let mut other = open_folder(&spool_path(folder.path())).unwrap();
+    assert_eq!(other.give_up_oldest(&[identity(SINK)]), [(identity(SINK), 3)]);
+    slow.commit(identity(SINK)).unwrap();
+    let all = sum(folder.path());
+    assert_eq!((all.delivered, all.dropped[Loss::Behind as usize], all.holds()), (0, 3, true));
 }
 
 #[test]
@@ -310,6 +322,18 @@ fn an_error_never_begins_the_ledger_anew() {
         assert_eq!(sum(folder.path()).accepted, accepted, "call {at}");
     }
     assert!(accepted > 5);
+}
+
+#[test]
+fn a_ledger_that_cannot_be_written_takes_a_bounded_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = spool_path(folder.path());
+    writer(folder.path(), 1).spool.retire();
+    let fs = Arc::new(Faulty::new(1, Fault::Dead));
+    let mut ledger = Ledger::new(fs, Directory::new(&spool).again(), &spool);
+    ledger.pending = (1..=MOST_PENDING as u64).map(|salt| Entry { salt, rows: Vec::new() }).collect();
+    assert!(ledger.settle(&mut open_folder(&spool).unwrap().members()[0]).is_err());
+    assert_eq!((ledger.pending.len(), ledger.pending[0].salt), (MOST_PENDING, 2));
 }
 
 #[test]

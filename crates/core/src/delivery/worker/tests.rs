@@ -39,6 +39,21 @@ fn a_thread_begins_again_after_it_was_stopped() {
 }
 
 #[test]
+fn a_thread_that_was_left_behind_and_the_one_after_it_deliver_nothing_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 1 << 24);
+    for turn in 0..50 {
+        let worker = Worker::start(Arc::clone(&writer.spool.shared)).unwrap();
+        assert!((0..100).all(|n| writer.log(&(turn * 100 + n).to_string())));
+        worker.stop(Duration::ZERO);
+    }
+    let worker = Worker::start(Arc::clone(&writer.spool.shared)).unwrap();
+    until(|| writer.spool.is_delivered(u32::MAX, writer.spool.mark()));
+    worker.stop(Duration::from_secs(20));
+    assert_eq!(lines(folder.path()), (0..5_000).map(|n| n.to_string()).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_deleted_folders_records_are_delivered_and_its_thread_ends() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = Writer::new(folder.path(), 1 << 24);

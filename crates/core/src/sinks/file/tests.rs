@@ -3,6 +3,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::*;
 use crate::sinks::fs::faulty::{Fault, Faulty};
+use crate::sinks::fs::recorder::Recorder;
 use crate::sinks::fs::Real;
 use crate::sinks::names::When;
 
@@ -85,6 +86,19 @@ fn a_file_renamed_by_others_is_followed_by_a_new_one() {
     fs::rename(dir.path().join("app.log"), dir.path().join("app.log-2026")).unwrap();
     write(&mut log, "new\n");
     assert_eq!((read(&dir, "app.log-2026"), read(&dir, "app.log")), ("old\n".into(), "new\n".into()));
+}
+
+#[test]
+fn what_was_written_to_a_file_that_others_rename_is_forced_to_the_disk() {
+    let (dir, attic) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (path, moved) = (dir.path().join("app.log"), dir.path().join("app.log-2026"));
+    let recorder = Arc::new(Recorder::new(dir.path(), attic.path()));
+    let mut log = LogFile::new(Arc::clone(&recorder) as _, options(&path));
+    write(&mut log, "old\n");
+    fs::rename(&path, &moved).unwrap();
+    assert_eq!(recorder.unsynced(&moved), 4);
+    write(&mut log, "new\n");
+    assert_eq!((recorder.unsynced(&moved), recorder.unsynced(&path)), (0, 4));
 }
 
 #[test]

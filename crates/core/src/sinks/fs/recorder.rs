@@ -125,6 +125,17 @@ impl Recorder {
         }
     }
 
+    /// Bytes that were appended to a file and are not forced to the disk.
+    pub fn unsynced(&self, path: &Path) -> usize {
+        let file = fs::symlink_metadata(path).unwrap().ino();
+        let is_sync = |op: &&Op| matches!(op, Op::Sync { inode } if *inode == file);
+        let appended = |op: &Op| match op {
+            Op::Append { inode, bytes, .. } if *inode == file => bytes.len(),
+            _ => 0,
+        };
+        self.ops().iter().rev().take_while(|op| !is_sync(op)).map(appended).sum()
+    }
+
     /// Brings the folder into a state that it may be in when the power fails after `moment` operations and comes back.
     /// Returns what happened, and how much of it is left.
     pub fn lose_power(&self, moment: usize, chance: Chance<'_>) -> String {

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::*;
 use crate::proofs::trial::process;
 use crate::spool::segment::{is_waiting, Prepared, Segment, SinkId};

@@ -32,7 +32,7 @@ impl Former {
         // Where both have one lock, who leads now leads alone.
         let lock = folder.lock.as_ref().filter(|_| !folder.shares_lock(fresh));
         self.is_had = self.is_had
-            || !self.shared.has_thread.load(Ordering::Acquire)
+            || self.shared.threads.load(Ordering::Acquire) == 0
                 && lock.is_none_or(|lock| flock(&**lock, FlockOperation::NonBlockingLockShared).is_ok());
         if !self.is_had {
             self.shared.wake();
@@ -43,8 +43,7 @@ impl Former {
 impl Drop for Former {
     fn drop(&mut self) {
         if let (true, Some(lock)) = (self.is_had, &self.shared.folder.lock) {
-            // It fails only for a bad descriptor, which holds no lock.
-            let _ = flock(&**lock, FlockOperation::Unlock);
+            lock.unlock();
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::delivery::spec::identity;
 use crate::proofs::trial::{segments, spool_path, Writer, SINK};
 use crate::record::Message;
 use crate::spool::folder::Folder;
+use crate::spool::reader::{Bytes, Reader};
 use crate::spool::segment::SinkId;
 
 fn texts(source: &mut Source) -> Vec<String> {
@@ -70,12 +71,12 @@ fn the_oldest_segment_is_given_up_first_whoever_wrote_it() {
     for gone in ["a1", "b1", "a2", "b2"] {
         let before = texts(&mut source);
         source.rewind(identity(SINK));
-        assert_eq!(source.give_up_oldest(identity(SINK)), Some(1));
+        assert_eq!(source.give_up_oldest(&[identity(SINK)]), [(identity(SINK), 1)]);
         let after = texts(&mut source);
         source.rewind(identity(SINK));
         assert_eq!(before.into_iter().filter(|text| text != gone).collect::<Vec<_>>(), after);
     }
-    assert_eq!(source.give_up_oldest(identity(SINK)), None);
+    assert_eq!(source.give_up_oldest(&[identity(SINK)]), []);
 }
 
 #[test]
@@ -90,9 +91,9 @@ fn what_was_given_up_is_not_given_up_again_though_the_disk_refused_to_be_told() 
     let mut source = Source::folder(folder.path());
     source.members.push(Member::new(reader, "of another folder".into()));
     source.members[0].sealed();
-    assert_eq!(source.give_up_oldest(identity(SINK)), Some(2));
+    assert_eq!(source.give_up_oldest(&[identity(SINK)]), [(identity(SINK), 2)]);
     source.catch_up(identity(SINK));
-    assert_eq!(source.give_up_oldest(identity(SINK)), None);
+    assert_eq!(source.give_up_oldest(&[identity(SINK)]), []);
 }
 
 #[test]
