@@ -7,6 +7,7 @@ import json
 import logging
 import logging.config
 import logging.handlers
+import signal
 import subprocess
 import sys
 import threading
@@ -393,3 +394,54 @@ def test_a_formatter_of_one_s_own_is_shown_the_context_and_other_handlers_are_no
     assert written() == ["r-81 paid | () | ***"]
     (record,) = foreign.buffer
     assert not hasattr(record, "request_id")
+
+
+def test_what_is_logged_while_the_zone_is_looked_up_is_kept(
+    log: logging.Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`time.localtime` may be a function in Python, as where tests stop the clock."""
+    log.addHandler(Handler("app.log", format_string=BARE))
+    localtime = time.localtime
+    inside: list[bool] = []
+
+    def chatty(*args: float) -> time.struct_time:
+        if not inside:
+            inside.append(True)
+            log.info("inner")
+        return localtime(*args)
+
+    monkeypatch.setattr(time, "localtime", chatty)
+    log.info("outer")
+    assert written() == ["inner", "outer"]
+
+
+@pytest.mark.parametrize(
+    "value", [list(range(10**6)), {str(n): n for n in range(10**6)}, ["x" * 10**6], [["y"] * 10**6]]
+)
+def test_a_field_of_any_size_is_cut_and_stays_json(log: logging.Logger, value: object) -> None:
+    log.addHandler(Handler("app.log", format="json", max_message_bytes="10 KB"))
+    log.info("m", extra={"data": value})
+    (line,) = written()
+    assert len(line) < 40_000
+    assert "\u2026" in json.dumps(json.loads(line)["data"], ensure_ascii=False)
+
+
+def test_a_flush_ends_when_a_signals_handler_raises(log: logging.Logger) -> None:
+    path = Path("app.log")
+    path.mkdir()
+    log.addHandler(Handler("app.log"))
+    log.info("waits")
+
+    def alarm(*_: object) -> None:
+        raise InterruptedError
+
+    before, begun = signal.signal(signal.SIGALRM, alarm), time.monotonic()
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        with pytest.raises(InterruptedError):
+            cordwood.flush(60)
+        assert time.monotonic() < begun + 60
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    path.rmdir()
+    assert len(written()) == 1

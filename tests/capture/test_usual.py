@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -161,6 +162,30 @@ def test_lists_that_change_leave_the_native_way_open(log: Logged, monkeypatch: p
     ours.close()
 
 
+def test_a_handler_gets_the_next_record_though_it_lies_where_another_lay(log: Logged) -> None:
+    """As a rule a new object gets the memory of the one that went last."""
+    settle(log)
+    logger = logging.getLogger(LOG)
+    for number in range(100):
+        logger.handlers = [logging.NullHandler()]
+        call("alice", number)
+        logger.handlers.clear()
+        keep = Keep()
+        logger.handlers.append(keep)
+        call("bob", number)
+        assert keep.messages == [f"user bob did {number}"]
+        logger.handlers = []
+
+
+@pytest.mark.parametrize("level", [sys.maxsize, 1 << 80, float("inf")])
+def test_a_handler_is_muted_by_any_number(log: Logged, level: float) -> None:
+    """Whatever compares with a level is one, as for `logging`."""
+    settle(log)
+    logging.getLogger().handlers[0].level = level  # type: ignore[assignment]
+    call("bob", 3)
+    assert len(log.records(LOG)) == 2
+
+
 @pytest.mark.parametrize("where", ["logger", "handler"])
 def test_a_filter_sees_the_next_record(log: Logged, where: str) -> None:
     """One on the logger as one on the handler."""
@@ -193,6 +218,17 @@ def test_a_patched_method_gets_the_next_call(log: Logged) -> None:
         assert handle.call_count == 1
         call("eve", 4)
     assert log.messages(LOG)[2:] == ["user eve did 4"] * 2
+
+
+@pytest.mark.parametrize("method", ["handle", "emit"])
+def test_a_handlers_patched_method_gets_the_next_call(log: Logged, method: str) -> None:
+    """So does a handler's."""
+    settle(log)
+    with mock.patch.object(logging.getLogger().handlers[0], method) as instead:
+        call("bob", 3)
+    assert instead.call_count == 1
+    call("eve", 4)
+    assert log.messages(LOG)[2:] == ["user eve did 4"]
 
 
 def test_another_record_factory_makes_the_next_record(log: Logged) -> None:

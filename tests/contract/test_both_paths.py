@@ -615,6 +615,22 @@ def test_an_interrupt_while_rendering_reaches_the_caller(kind: type[BaseExceptio
     assert len(fast.messages) == len(standard.messages) == 2
 
 
+def test_an_interrupt_while_an_exception_is_described_reaches_the_caller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the record is kept, with what little can be said of the exception."""
+
+    def interrupted(log: Log) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr("cordwood.capture.exceptions._chain", mock.Mock(side_effect=KeyboardInterrupt))
+            with pytest.raises(KeyboardInterrupt):
+                log.error("m", exc_info=ValueError("why"))
+
+    fast, standard = both(tmp_path, interrupted, formats=())
+    for run in (fast, standard):
+        assert "[m]\nValueError: why" in run.text or "[m]\nwhy" in run.text, run.text
+
+
 def test_an_argument_is_rendered_once_by_the_native_way(tmp_path: Path) -> None:
     """What counts its own rendering must not see more of it than stdlib shows."""
 

@@ -6,6 +6,7 @@ use cordwood_core::record::frame::{self, Head, Kind, HEAD};
 use cordwood_core::record::Exception;
 use cordwood_core::spool::frame_bytes;
 use cordwood_core::spool::segment::Unsynced;
+use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::prelude::*;
 
@@ -31,16 +32,23 @@ pub struct Raised<'py> {
 }
 
 impl Raised<'_> {
-    /// What the Python half says of it. Its texts may hold what no encoding has.
-    pub fn describe(&self) -> PyResult<ExceptionTexts> {
+    /// What the Python half says of it, or else what little can be said; and what ended that which concerns the caller alone.
+    fn describe(&self) -> (ExceptionTexts, Option<PyErr>) {
         let py = self.value.py();
-        let hook = runtime::HOOKS.get(py).map(|hooks| hooks.describe_exception.bind(py));
-        let Some(Ok(described)) = hook.map(|hook| hook.call1((&self.value, &self.traceback))) else {
-            let kind = text_of(self.value.get_type().as_any());
-            return Ok((kind, String::new(), text_of(&self.value), 0, String::new()));
-        };
-        let text = |at: usize| described.get_item(at).map(|part| text_of(&part));
-        Ok((text(0)?, text(1)?, text(2)?, described.get_item(3)?.extract()?, text(4)?))
+        let told = runtime::HOOKS.get(py).map(|hooks| {
+            let told = hooks.describe_exception.bind(py).call1((&self.value, &self.traceback))?;
+            // Its texts may hold what no encoding has.
+            let text = |at: usize| told.get_item(at).map(|part| text_of(&part));
+            PyResult::Ok((text(0)?, text(1)?, text(2)?, told.get_item(3)?.extract()?, text(4)?))
+        });
+        match told {
+            Some(Ok(texts)) => (texts, None),
+            failed => {
+                let kind = text_of(self.value.get_type().as_any());
+                let texts = (kind, String::new(), text_of(&self.value), 0, String::new());
+                (texts, failed.and_then(Result::err).filter(|error| !error.is_instance_of::<PyException>(py)))
+            }
+        }
     }
 }
 
@@ -51,6 +59,15 @@ pub struct Rest {
     pub stack_info: String,
     pub task_name: String,
     pub lines: Vec<u8>,
+    /// What came while the exception was described: the caller's, once the record is kept.
+    interrupt: Option<PyErr>,
+}
+
+impl Rest {
+    pub fn with(raised: Option<Raised<'_>>) -> Self {
+        let Some((exception, interrupt)) = raised.map(|raised| raised.describe()) else { return Self::default() };
+        Self { exception: Some(exception), interrupt, ..Self::default() }
+    }
 }
 
 fn put_rest(draft: &mut Draft<'_>, redactor: &Redactor, rest: &Rest, most: usize) {
@@ -196,23 +213,16 @@ pub fn take<'py>(
     level: i32,
     mut draft: Draft<'py>,
     args: Arguments<'_, 'py>,
-    mut fields: FieldSources<'py>,
+    fields: FieldSources<'py>,
     raised: Option<Raised<'py>>,
     site: &Site,
 ) -> PyResult<()> {
     let Some(message) = args.get(0) else { return Ok(()) };
-    let redactor = runtime::redactor(py);
     let most = plan.targets.first().map_or(1 << 20, |target| target.spool.get().max_message_bytes);
     let given = Given { message: &message, args: Args::Call(args.skip(1)) };
-    let rendered = put_message(py, &mut draft, &redactor, site, &given, most);
-    fields.add_surroundings(py);
-    put_fields(&mut draft, &redactor, &fields, most);
-    if plan.wants_task || raised.is_some() {
-        let exception = raised.map(|raised| raised.describe()).transpose()?;
-        let task_name = if plan.wants_task { task_name(py) } else { String::new() };
-        let rest = Rest { exception, task_name, ..Rest::default() };
-        put_rest(&mut draft, &redactor, &rest, most);
-    }
+    let task_name = if plan.wants_task { task_name(py) } else { String::new() };
+    let rest = Rest { task_name, ..Rest::with(raised) };
+    let rendered = fill(py, &mut draft, site, &given, fields, rest, most);
     let thread = thread::running(py)?;
     let ready = Ready { site, thread: &thread, time_ns: now(), level };
     for target in &plan.targets {
@@ -222,6 +232,29 @@ pub fn take<'py>(
         }
     }
     rendered
+}
+
+/// Puts everything into a draft. An error is for the caller, once the record is kept.
+fn fill<'py>(
+    py: Python<'py>,
+    draft: &mut Draft<'_>,
+    site: &Site,
+    given: &Given<'_, 'py>,
+    mut fields: FieldSources<'py>,
+    rest: Rest,
+    most: usize,
+) -> PyResult<()> {
+    let redactor = runtime::redactor(py);
+    let rendered = put_message(py, draft, &redactor, site, given, most);
+    fields.add_surroundings(py);
+    put_fields(draft, &redactor, &fields, most);
+    put_rest(draft, &redactor, &rest, most);
+    rendered.and(rest.interrupt.map_or(Ok(()), Err))
+}
+
+/// A record is lost to a panic, which has said where; the application goes on.
+pub fn report_bug(py: Python<'_>) {
+    runtime::report(py, "a record is lost to a bug in the native core: please report what stands above");
 }
 
 /// The asyncio task's name, or nothing outside a task.
@@ -243,24 +276,16 @@ pub fn task_name(py: Python<'_>) -> String {
 #[allow(clippy::too_many_arguments)]
 pub fn finish<'py>(
     py: Python<'py>,
-    site: &Site,
-    thread: &ThreadEntry,
-    time_ns: i64,
-    level: i32,
+    ready: &Ready<'_>,
     given: &Given<'_, 'py>,
     fields: FieldSources<'py>,
-    rest: &Rest,
+    rest: Rest,
     spool: &PySpool,
     mask: u32,
     mut draft: Draft<'py>,
 ) -> PyResult<()> {
-    let redactor = runtime::redactor(py);
-    let rendered = put_message(py, &mut draft, &redactor, site, given, spool.max_message_bytes);
-    let mut fields = fields;
-    fields.add_surroundings(py);
-    put_fields(&mut draft, &redactor, &fields, spool.max_message_bytes);
-    put_rest(&mut draft, &redactor, rest, spool.max_message_bytes);
-    Ready { site, thread, time_ns, level }.append(py, spool, mask, &mut draft);
+    let rendered = fill(py, &mut draft, ready.site, given, fields, rest, spool.max_message_bytes);
+    ready.append(py, spool, mask, &mut draft);
     rendered
 }
 

@@ -7,21 +7,19 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use cordwood_core::delivery::spec;
-use cordwood_core::formatters::civil::write_sql;
-use cordwood_core::formatters::copy::{self, Rows};
-use cordwood_core::formatters::row::{Shaper, COLUMNS};
+use cordwood_core::formatters::row::Shaper;
 use cordwood_core::spool::control::Reason;
 use cordwood_core::spool::shared::{Shared, Turn};
-use cordwood_core::spool::source::{count_damage, Reached, Source, Take};
+use cordwood_core::spool::source::{count_damage, Source, Take};
 use cordwood_core::system::fork::Held;
-use cordwood_core::system::os::now_ns;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
+use pyo3::types::PyList;
 
+use crate::batch::Batch;
 use crate::record::to_python;
 use crate::spool::{os_error, PySpool};
 
-/// A caller that has waited for so long for room is let down unless some is made.
+/// A database that fails is given up on when a caller has waited for so long for room.
 const PATIENCE: Duration = Duration::from_millis(50);
 
 struct Inner {
@@ -222,6 +220,7 @@ impl PyReader {
             let Inner { source, identity, .. } = &mut *inner;
             source.commit_to(*identity, &batch.reached)?;
             source.forget_finished(*identity);
+            inner.pressed = None;
             Ok(())
         })
         .map_err(|e: cordwood_core::error::Error| os_error(&e))
@@ -251,164 +250,30 @@ impl PyReader {
         })
     }
 
-    /// Where callers wait for room in the spool in vain, gives up this sink's oldest segment and counts what it held.
-    ///
-    /// None where nobody waits for room.
-    fn make_room(&self, py: Python<'_>) -> Option<u64> {
+    /// True while a caller waits for room in the spool.
+    fn is_waited_for(&self) -> bool {
+        self.inner().shared.folder.control.is_waited_for()
+    }
+
+    /// For a database that fails: where callers wait for room in the spool in vain, gives up the oldest segment that it lacks
+    /// and counts what that held.
+    fn make_room(&self, py: Python<'_>) -> u64 {
         py.detach(|| {
             let mut inner = self.rewound();
             if !inner.shared.folder.control.is_waited_for() {
                 inner.pressed = None;
-                return None;
+                return 0;
             }
             if inner.pressed.get_or_insert_with(Instant::now).elapsed() < PATIENCE {
-                return Some(0);
+                return 0;
             }
             inner.refresh();
             let Inner { source, identity, shared, .. } = &mut *inner;
-            let lost = source.give_up_oldest(*identity).unwrap_or(0);
+            let lost = source.give_up_oldest(&[*identity]).into_iter().map(|(_, lost)| lost).sum();
             shared.folder.control.dropped(Reason::SinkBehind).fetch_add(lost, Ordering::Relaxed);
             source.forget_finished(*identity);
             shared.folder.control.wake();
-            Some(lost)
+            lost
         })
     }
-}
-
-/// Records as rows, in order, with where they come from.
-#[pyclass(module = "cordwood._native", frozen)]
-pub struct Batch {
-    rows: Rows,
-    /// Segment, first and last sequence.
-    parts: Vec<(u64, u64, u64)>,
-    /// Segment and sequence, by row.
-    origins: Vec<(u64, u64)>,
-    oldest_ns: i64,
-    newest_ns: i64,
-    cut: u64,
-    reached: Vec<Reached>,
-    more: bool,
-}
-
-impl Batch {
-    fn new(extended: bool) -> Self {
-        let (rows, parts, origins, reached) = (Rows::new(extended), Vec::new(), Vec::new(), Vec::new());
-        Self { rows, parts, origins, oldest_ns: i64::MAX, newest_ns: i64::MIN, cut: 0, reached, more: false }
-    }
-
-    fn count(&mut self, segment: u64, sequence: u64, time_ns: i64) {
-        self.origins.push((segment, sequence));
-        (self.oldest_ns, self.newest_ns) = (self.oldest_ns.min(time_ns), self.newest_ns.max(time_ns));
-        match self.parts.iter_mut().rev().find(|part| part.0 == segment) {
-            Some(part) => part.2 = sequence,
-            None => self.parts.push((segment, sequence, sequence)),
-        }
-    }
-}
-
-#[pymethods]
-impl Batch {
-    fn __len__(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// (segment, first sequence, last sequence), the segment as the signed number that databases keep.
-    #[getter]
-    fn parts(&self) -> Vec<(i64, u64, u64)> {
-        self.parts.iter().map(|(segment, first, last)| (*segment as i64, *first, *last)).collect()
-    }
-
-    /// When the first and the last record were logged, in nanoseconds.
-    #[getter]
-    fn oldest(&self) -> i64 {
-        self.oldest_ns
-    }
-
-    #[getter]
-    fn newest(&self) -> i64 {
-        self.newest_ns
-    }
-
-    /// Texts that were wider than their columns.
-    #[getter]
-    fn cut(&self) -> u64 {
-        self.cut
-    }
-
-    /// Whether records may wait behind it.
-    #[getter]
-    fn more(&self) -> bool {
-        self.more
-    }
-
-    /// How many seconds ago the first record was logged.
-    #[getter]
-    #[allow(clippy::cast_precision_loss)]
-    fn age(&self) -> f64 {
-        if self.rows.is_empty() {
-            return 0.0;
-        }
-        now_ns().saturating_sub(self.oldest_ns) as f64 / 1e9
-    }
-
-    /// The rows `start..stop` as a whole block for `COPY … FROM STDIN (FORMAT BINARY)`.
-    #[pyo3(signature = (start=0, stop=usize::MAX))]
-    fn block<'py>(&self, py: Python<'py>, start: usize, stop: usize) -> PyResult<Bound<'py, PyBytes>> {
-        let rows = self.rows.slice(start, stop.min(self.rows.len()));
-        let (header, trailer) = (copy::HEADER, copy::TRAILER);
-        PyBytes::new_with(py, header.len() + rows.len() + trailer.len(), |out| {
-            let (head, rest) = out.split_at_mut(header.len());
-            let (body, tail) = rest.split_at_mut(rows.len());
-            head.copy_from_slice(header);
-            body.copy_from_slice(rows);
-            tail.copy_from_slice(&trailer);
-            Ok(())
-        })
-    }
-
-    /// The rows `start..stop` as tuples of text, numbers and None; times are text in UTC.
-    #[pyo3(signature = (start=0, stop=usize::MAX))]
-    fn tuples<'py>(&self, py: Python<'py>, start: usize, stop: usize) -> PyResult<Bound<'py, PyList>> {
-        let stop = stop.min(self.rows.len());
-        let mut rest = self.rows.slice(start, stop);
-        let mut rows = Vec::with_capacity(stop.saturating_sub(start));
-        // Most of a row is what the row before it was: logger, function, host.
-        let mut above: Vec<(Option<&[u8]>, Bound<'py, PyAny>)> = Vec::new();
-        while let Some((columns, after)) = copy::columns(rest) {
-            for (at, (column, name)) in columns.into_iter().zip(COLUMNS).enumerate() {
-                match above.get_mut(at) {
-                    Some((same, _)) if *same == column => {}
-                    Some(other) => *other = (column, cell(py, name, column)?),
-                    None => above.push((column, cell(py, name, column)?)),
-                }
-            }
-            rows.push(PyTuple::new(py, above.iter().map(|(_, value)| value))?);
-            rest = after;
-        }
-        PyList::new(py, rows)
-    }
-}
-
-/// One column's value as `SQLite` takes it.
-fn cell<'py>(py: Python<'py>, name: &str, column: Option<&[u8]>) -> PyResult<Bound<'py, PyAny>> {
-    let Some(bytes) = column else { return Ok(py.None().into_bound(py)) };
-    let whole = |bytes: &[u8]| bytes.iter().fold(0u64, |number, byte| number << 8 | u64::from(*byte));
-    let text = match name {
-        "timestamp" => {
-            let mut time = Vec::with_capacity(32);
-            write_sql((whole(bytes) as i64 + copy::EPOCH_US) * 1000, &mut time);
-            return Ok(PyString::new(py, &String::from_utf8_lossy(&time)).into_any());
-        }
-        "process_id" | "lineno" => return Ok((whole(bytes) as u32 as i32).into_pyobject(py)?.into_any()),
-        "thread_id" => return Ok((whole(bytes) as i64).into_pyobject(py)?.into_any()),
-        "extra_data" => bytes.get(1..).unwrap_or(&[]),
-        _ => bytes,
-    };
-    Ok(PyString::new(py, &String::from_utf8_lossy(text)).into_any())
-}
-
-/// The columns that batches hold, in their order.
-#[pyfunction]
-pub fn row_columns() -> [&'static str; COLUMNS.len()] {
-    COLUMNS
 }

@@ -62,6 +62,11 @@ impl<const METHOD: usize> Entry for Log<METHOD> {
         }
         log(py, METHOD, &plan, &level, &caller, this, args, rest)
     }
+
+    fn after_panic(py: Python<'_>) -> PyResult<()> {
+        capture::report_bug(py);
+        Ok(())
+    }
 }
 
 #[allow(clippy::too_many_arguments)]

@@ -94,6 +94,11 @@ impl<'a, 'py> Arguments<'a, 'py> {
 /// A method for a fixed choice `N` (a level, a hook), so that each gets an entry point of its own.
 pub trait Entry {
     fn call<'a, 'py>(py: Python<'py>, this: Borrowed<'a, 'py, PyAny>, args: Arguments<'a, 'py>) -> PyResult<()>;
+
+    /// What the caller gets where a bug ended the call.
+    fn after_panic(_py: Python<'_>) -> PyResult<()> {
+        Err(pyo3::exceptions::PySystemError::new_err("cordwood: a bug in the native core"))
+    }
 }
 
 unsafe extern "C" fn trampoline<E: Entry>(
@@ -110,18 +115,14 @@ unsafe extern "C" fn trampoline<E: Entry>(
             if names.is_null() { None } else { Some(Borrowed::from_ptr(py, names).cast_unchecked::<PyTuple>()) };
         let args = Arguments { py, first: args, positional: nargs as usize, names, life: PhantomData };
         let this = Borrowed::from_ptr(py, this);
-        match catch_unwind(AssertUnwindSafe(|| E::call(py, this, args))) {
-            Ok(Ok(())) => {
+        match catch_unwind(AssertUnwindSafe(|| E::call(py, this, args))).unwrap_or_else(|_| E::after_panic(py)) {
+            Ok(()) => {
                 let none = ffi::Py_None();
                 ffi::Py_INCREF(none);
                 none
             }
-            Ok(Err(error)) => {
+            Err(error) => {
                 error.restore(py);
-                std::ptr::null_mut()
-            }
-            Err(_) => {
-                pyo3::exceptions::PySystemError::new_err("cordwood: a bug in the native core").restore(py);
                 std::ptr::null_mut()
             }
         }

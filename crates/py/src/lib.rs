@@ -2,6 +2,7 @@
 // PyO3 hands arguments over by value.
 #![allow(clippy::needless_pass_by_value)]
 mod analyze;
+mod batch;
 mod capture;
 mod database;
 mod draft;
@@ -9,6 +10,7 @@ mod entry;
 mod ffi;
 mod fields;
 mod folder;
+mod json;
 mod log_record;
 mod message;
 mod mine;
@@ -32,7 +34,9 @@ mod _native {
     #[pymodule_export]
     use super::analyze::{find_rules, PyAnalysis};
     #[pymodule_export]
-    use super::database::{row_columns, Batch, PyReader};
+    use super::batch::{row_columns, Batch};
+    #[pymodule_export]
+    use super::database::PyReader;
     #[pymodule_export]
     use super::entry::{forget_plans, install_handler, install_logger};
     #[pymodule_export]
@@ -45,8 +49,7 @@ mod _native {
     use super::search::{check_format, check_query, first_time, recognise, Cutter, Matcher, PySearch};
     #[pymodule_export]
     use super::settings::{
-        after_fork, before_fork, check_pattern, check_theme, compile_text, context_used, escape, redact, set_hooks,
-        set_redaction,
+        check_pattern, check_theme, compile_text, context_used, escape, redact, set_hooks, set_redaction,
     };
     #[pymodule_export]
     use super::spool::PySpool;
@@ -58,6 +61,7 @@ mod _native {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         ffi::look_up_symbols();
         ffi::deliver_at_exit();
+        cordwood_core::system::fork::install()?;
         // Where the crash harness may kill: in builds for it alone.
         #[cfg(feature = "failpoints")]
         pyo3::types::PyModuleMethods::add(module, "FAILPOINTS", cordwood_core::system::failpoint::NAMES)?;

@@ -1,5 +1,6 @@
 //! A LogRecord becomes frames: what `cordwood.Handler.emit` calls.
-use std::cell::Cell;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::rc::Rc;
 
 use cordwood_core::record as model;
 use cordwood_core::record::frame;
@@ -8,14 +9,14 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
-use crate::capture::{finish, task_name, ExceptionTexts, Raised, Rest};
+use crate::capture::{finish, report_bug, task_name, Raised, Ready, Rest};
 use crate::draft::{kept, Draft};
 use crate::entry::is_reserved_name;
 use crate::ffi::{self, types};
 use crate::fields::FieldSources;
 use crate::message::{masked, Args, Given};
 use crate::runtime::{self, caches, names};
-use crate::site::{self, remember_site, Described, Key};
+use crate::site::{self, remember_site, Described, Key, Site};
 use crate::spool::PySpool;
 use crate::thread::{running as running_thread, ThreadEntry};
 use crate::value::{text_of, with_text};
@@ -32,18 +33,30 @@ pub fn capture<'py>(
     mask: u32,
     line: Option<&Bound<'py, PyString>>,
 ) -> PyResult<()> {
+    catch_unwind(AssertUnwindSafe(|| take(py, record, spool, mask, line))).unwrap_or_else(|_| {
+        report_bug(py);
+        Ok(())
+    })
+}
+
+fn take<'py>(
+    py: Python<'py>,
+    record: &Bound<'py, PyAny>,
+    spool: &Bound<'py, PySpool>,
+    mask: u32,
+    line: Option<&Bound<'py, PyString>>,
+) -> PyResult<()> {
     let Some(draft) = Draft::new(py) else {
         spool.get().count_recursion(py);
         return Ok(());
     };
     let dict = ffi::instance_dict(record)?.cast_into::<PyDict>()?;
     let reader = Reader { py, dict: &dict };
-    let level_object = reader.get("levelno")?;
-    let level = level_object.extract::<i32>().unwrap_or(0);
+    let level = reader.get("levelno")?.extract::<i32>().unwrap_or(0);
     let message = reader.get("msg")?;
     let args = reader.get("args")?;
     let own_message = overridden_message(py, record)?;
-    let site = reader.site(&level_object, level, own_message.as_ref().unwrap_or(&message))?;
+    let site = reader.site(level, own_message.as_ref().unwrap_or(&message))?;
     let thread = reader.thread()?;
     let fields = reader.fields();
     let (redactor, most) = (runtime::redactor(py), spool.get().max_message_bytes);
@@ -55,8 +68,8 @@ pub fn capture<'py>(
         None => (&message, Args::Record(&args)),
     };
     let given = Given { message, args };
-    let time_ns = reader.time_ns()?;
-    finish(py, &site, &thread, time_ns, level, &given, fields, &rest, spool.get(), mask, draft)
+    let ready = Ready { site: &site, thread: &thread, time_ns: reader.time_ns()?, level };
+    finish(py, &ready, &given, fields, rest, spool.get(), mask, draft)
 }
 
 /// What a formatter written in Python must not be shown of a LogRecord: attribute → what it is shown instead.
@@ -131,24 +144,18 @@ impl<'py> Reader<'_, 'py> {
         Ok(crate::spool::now())
     }
 
-    fn site(
-        &self,
-        level_object: &Bound<'py, PyAny>,
-        level: i32,
-        message: &Bound<'py, PyAny>,
-    ) -> PyResult<std::rc::Rc<crate::site::Site>> {
+    fn site(&self, level: i32, message: &Bound<'py, PyAny>) -> PyResult<Rc<Site>> {
         let (path, name, function) = (self.get("pathname")?, self.get("name")?, self.get("funcName")?);
         let line = self.get("lineno")?.extract::<u32>().unwrap_or(0);
         let level_text = self.get("levelname")?;
         let key = Key { anchor: path.as_ptr() as usize, place: line, logger: name.as_ptr() as usize, level };
-        let known = caches(self.py, |caches| caches.sites.get(&key).map(std::rc::Rc::clone)).flatten();
+        let known = caches(self.py, |caches| caches.sites.get(&key).map(Rc::clone)).flatten();
         if let Some(site) = &known {
             let same = site.template.as_ref().is_none_or(|template| template.object.as_ptr() == message.as_ptr());
             if same && site.level_name == level_text.as_ptr() as usize && site.held[2].as_ptr() == function.as_ptr() {
-                return Ok(std::rc::Rc::clone(site));
+                return Ok(Rc::clone(site));
             }
         }
-        let _ = level_object;
         let template = (known.is_none() && site::may_be_template(message)).then(|| message.clone().unbind());
         let held =
             vec![path.clone().unbind(), name.clone().unbind(), function.clone().unbind(), level_text.clone().unbind()];
@@ -164,7 +171,7 @@ impl<'py> Reader<'_, 'py> {
     }
 
     /// The record's thread: the running one as a rule, another where the record was made elsewhere.
-    fn thread(&self) -> PyResult<std::rc::Rc<ThreadEntry>> {
+    fn thread(&self) -> PyResult<Rc<ThreadEntry>> {
         let running = running_thread(self.py)?;
         let ident = self.get("thread")?.extract::<u64>().unwrap_or(0);
         let name = self.get("threadName")?;
@@ -176,20 +183,9 @@ impl<'py> Reader<'_, 'py> {
             return Ok(running);
         }
         let (shown, process_name) = (self.text("threadName")?, self.text("processName")?);
-        let mut payload = Vec::new();
-        frame::put_thread(&model::Thread { ident, pid, name: &shown, process_name: &process_name }, &mut payload);
+        let described = model::Thread { ident, pid, name: &shown, process_name: &process_name };
         let dict = PyDict::new(self.py).into_any().unbind();
-        let (salt, offset) = (Cell::new(0), Cell::new(0));
-        Ok(std::rc::Rc::new(ThreadEntry {
-            ident,
-            dict,
-            name: name.unbind(),
-            process: None,
-            checked: Cell::new(0),
-            payload,
-            salt,
-            offset,
-        }))
+        Ok(Rc::new(ThreadEntry::new(&described, dict, name.unbind(), None)))
     }
 
     /// Every attribute that a LogRecord does not have of its own.
@@ -212,12 +208,13 @@ impl<'py> Reader<'_, 'py> {
                 frame::put_text(line, &mut lines);
             }
         }
-        Ok(Rest {
-            exception: self.exception()?,
-            stack_info: self.text("stack_info")?,
-            task_name: self.task_name()?,
-            lines,
-        })
+        let mut rest = Rest::with(self.raised()?);
+        (rest.stack_info, rest.task_name, rest.lines) = (self.text("stack_info")?, self.task_name()?, lines);
+        let text = self.text("exc_text")?;
+        if rest.exception.is_none() && !text.is_empty() {
+            rest.exception = Some((String::new(), String::new(), text, 0, String::new()));
+        }
+        Ok(rest)
     }
 
     /// The record's own; before 3.12 a LogRecord has none, and the running task is asked.
@@ -229,17 +226,11 @@ impl<'py> Reader<'_, 'py> {
         }
     }
 
-    fn exception(&self) -> PyResult<Option<ExceptionTexts>> {
+    fn raised(&self) -> PyResult<Option<Raised<'py>>> {
         let info = self.get("exc_info")?;
-        let value = match info.cast::<PyTuple>() {
-            Ok(info) if info.len() == 3 => info.get_item(1)?,
-            _ => self.py.None().into_bound(self.py),
-        };
-        if value.is_none() {
-            let text = self.text("exc_text")?;
-            return Ok((!text.is_empty()).then(|| (String::new(), String::new(), text, 0, String::new())));
-        }
-        Raised { value, traceback: info.get_item(2)? }.describe().map(Some)
+        let Some(info) = info.cast::<PyTuple>().ok().filter(|info| info.len() == 3) else { return Ok(None) };
+        let (value, traceback) = (info.get_item(1)?, info.get_item(2)?);
+        Ok((!value.is_none()).then_some(Raised { value, traceback }))
     }
 }
 

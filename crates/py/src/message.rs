@@ -99,13 +99,11 @@ pub fn put_message<'py>(
             draft.flags |= frame::SITE_TEMPLATE;
         }
     }
-    let own = if ffi::type_address(given.message) == types::str() { None } else { Some(given.message.str()) };
-    let format = match &own {
-        None => given.message.clone(),
-        Some(Ok(text)) => text.clone().into_any(),
-        Some(Err(error)) => {
-            draft.text(&unprintable(given.message, error));
-            return reraise_if_not_exception(py, error);
+    let format = match text_object(given.message) {
+        Ok(format) => format,
+        Err(error) => {
+            draft.text(&unprintable(given.message, &error));
+            return reraise_if_not_exception(py, &error);
         }
     };
     if count == 0 {
@@ -120,19 +118,41 @@ pub fn put_message<'py>(
         Some(template) => template.redaction.secret,
         None => with_text(&format, |text| redactor.plan(text).secret),
     };
+    put_rendered(py, draft, redactor, &format, given, secrets, taken, most)
+}
+
+/// The message as text: a `str` of any make.
+fn text_object<'py>(message: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    if ffi::type_address(message) == types::str() {
+        return Ok(message.clone());
+    }
+    message.str().map(Bound::into_any)
+}
+
+/// The message rendered now.
+#[allow(clippy::too_many_arguments)]
+fn put_rendered<'py>(
+    py: Python<'py>,
+    draft: &mut Draft<'_>,
+    redactor: &Redactor,
+    format: &Bound<'py, PyAny>,
+    given: &Given<'_, 'py>,
+    secrets: u64,
+    taken: Taken<'py>,
+    most: usize,
+) -> PyResult<()> {
     let operand = taken.error.map_or_else(|| given.args.operand(py), Err);
     match operand
         .and_then(|operand| with_taken(py, operand, &taken.texts))
         .and_then(|operand| masked(py, redactor, operand, secrets))
-        .and_then(|operand| ffi::percent(&format, &operand))
+        .and_then(|operand| ffi::percent(format, &operand))
     {
         Ok(message) => {
             with_text(&message, |text| draft.text(&kept(redactor, text, most)));
             Ok(())
         }
         Err(error) => {
-            let text =
-                with_text(&format, |text| failed_message(py, redactor, text, &given.args, secrets, &error, most));
+            let text = with_text(format, |text| failed_message(py, redactor, text, &given.args, secrets, &error, most));
             draft.text(&kept(redactor, &text, most));
             reraise_if_not_exception(py, &error)
         }

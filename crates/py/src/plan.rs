@@ -46,6 +46,8 @@ pub struct Plan {
     pub fast: bool,
     pub targets: Vec<Target>,
     seen: Vec<Seen>,
+    /// What the lists of a fast plan hold, so that nothing else gets its address: it would be taken for it.
+    held: Vec<Py<PyAny>>,
     pub name: Py<PyAny>,
     /// Whether some target's format shows the asyncio task.
     pub wants_task: bool,
@@ -114,7 +116,6 @@ impl Caches {
 }
 
 fn make<'py>(py: Python<'py>, logger: &Bound<'py, PyAny>, watched: &mut Vec<usize>) -> PyResult<Plan> {
-    let names = names(py)?;
     let mut plan = Plan {
         gate: logger.getattr(intern!(py, "_cache"))?.unbind(),
         verdicts: Default::default(),
@@ -122,30 +123,15 @@ fn make<'py>(py: Python<'py>, logger: &Bound<'py, PyAny>, watched: &mut Vec<usiz
         fast: !logger.getattr(intern!(py, "disabled"))?.is_truthy()?,
         targets: Vec::new(),
         seen: Vec::new(),
+        held: Vec::new(),
         name: logger.getattr(intern!(py, "name"))?.unbind(),
         wants_task: false,
         _logger: logger.clone().unbind(),
     };
-    let (ours, handlers_of_ours) =
-        runtime::classes(py, |classes| (classes.loggers.clone(), classes.handlers.clone())).unwrap_or_default();
-    let null = names.null_handler.as_ptr() as usize;
     watch::dict(plan.gate.bind(py));
     let mut at = logger.clone();
     loop {
-        watched.push(at.as_ptr() as usize);
-        let own = ours.contains(&ffi::type_address(&at)) && !has_overrides(py, &at)?;
-        plan.fast &= own && plan.remember(&at.getattr(intern!(py, "filters"))?, at.is(logger), None);
-        let handlers = at.getattr(intern!(py, "handlers"))?;
-        if let Ok(list) = handlers.cast_exact::<PyList>() {
-            for handler in list.iter() {
-                let class = ffi::type_address(&handler);
-                if class == null {
-                    continue;
-                }
-                plan.fast &= handlers_of_ours.contains(&class) && plan.add_handler(py, &handler, watched)?;
-            }
-        }
-        plan.fast &= plan.remember(&handlers, true, Some(()));
+        plan.visit(py, &at, at.is(logger), watched)?;
         let propagates = at.getattr(intern!(py, "propagate"))?.is_truthy()?;
         let parent = at.getattr(intern!(py, "parent"))?;
         if !propagates || parent.is_none() {
@@ -155,23 +141,35 @@ fn make<'py>(py: Python<'py>, logger: &Bound<'py, PyAny>, watched: &mut Vec<usiz
     }
     // With no handler at all, stdlib's last resort speaks.
     plan.fast &= !plan.targets.is_empty();
+    if !plan.fast {
+        // Somebody else's handler may go when its owner lets it go.
+        plan.held.clear();
+    }
     Ok(plan)
 }
 
+/// What the native path does in the place of a logger's methods, and of a handler's.
+const METHODS: [&str; 8] =
+    ["handle", "makeRecord", "findCaller", "isEnabledFor", "callHandlers", "_log", "filter", "getEffectiveLevel"];
+const HANDLER_METHODS: [&str; 3] = ["handle", "emit", "filter"];
+
 /// Methods replaced on one instance (`mock.patch.object(logger, "handle")`). The instance's `__dict__` is not asked for: on
 /// CPython 3.12 the interpreter finds `logger.info` by a longer way once it had to make one.
-fn has_overrides(py: Python<'_>, logger: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let class = logger.get_type();
-    for name in
-        ["handle", "makeRecord", "findCaller", "isEnabledFor", "callHandlers", "_log", "filter", "getEffectiveLevel"]
-    {
+fn overrides(py: Python<'_>, object: &Bound<'_, PyAny>, methods: &[&str]) -> PyResult<bool> {
+    let class = object.get_type();
+    for name in methods {
         let name = PyString::intern(py, name);
-        let own = logger.getattr(&name)?.getattr_opt(intern!(py, "__func__"))?;
+        let own = object.getattr(&name)?.getattr_opt(intern!(py, "__func__"))?;
         if !own.is_some_and(|own| class.getattr(&name).is_ok_and(|inherited| own.is(&inherited))) {
             return Ok(true);
         }
     }
-    // Which `Logger.exception` calls.
+    Ok(false)
+}
+
+/// The same of the native method that `Logger.exception` calls.
+fn overrides_error(py: Python<'_>, logger: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let class = logger.get_type();
     let error = intern!(py, "error");
     let inherited = class.getattr(error)?;
     let bound = match inherited.getattr_opt(intern!(py, "__get__"))? {
@@ -182,24 +180,54 @@ fn has_overrides(py: Python<'_>, logger: &Bound<'_, PyAny>) -> PyResult<bool> {
 }
 
 impl Plan {
-    /// Notes a list's items; `filters` of the logger called (or of a handler) must be empty, an ancestor's do not count.
-    fn remember(&mut self, list: &Bound<'_, PyAny>, counts: bool, handlers: Option<()>) -> bool {
-        if !counts {
-            return true;
+    /// Takes up a logger on the way to the root, the one called first.
+    fn visit<'py>(
+        &mut self,
+        py: Python<'py>,
+        logger: &Bound<'py, PyAny>,
+        is_called: bool,
+        watched: &mut Vec<usize>,
+    ) -> PyResult<()> {
+        watched.push(logger.as_ptr() as usize);
+        let class = ffi::type_address(logger);
+        let is_ours = runtime::classes(py, |classes| classes.loggers.contains(&class)).unwrap_or(false);
+        self.fast &= is_ours && !overrides(py, logger, &METHODS)? && !overrides_error(py, logger)?;
+        if is_called {
+            // An ancestor's filters are never asked.
+            self.fast &= self.note(&logger.getattr(intern!(py, "filters"))?) == Some(0);
         }
-        let Ok(list) = list.cast_exact::<PyList>() else { return false };
-        let items: Vec<usize> = list.iter().map(|item| item.as_ptr() as usize).collect();
-        let fine = handlers.is_some() || items.is_empty();
-        self.seen.push(Seen { list: list.clone().unbind(), items });
-        fine
+        let handlers = logger.getattr(intern!(py, "handlers"))?;
+        let null = names(py)?.null_handler.as_ptr() as usize;
+        for handler in handlers.cast_exact::<PyList>().into_iter().flat_map(|list| list.iter()) {
+            if ffi::type_address(&handler) != null {
+                self.fast &= self.add_handler(py, &handler, watched)?;
+            }
+        }
+        self.fast &= self.note(&handlers).is_some();
+        Ok(())
     }
 
+    /// Notes what a list holds; how many items, None where it is no list.
+    fn note(&mut self, list: &Bound<'_, PyAny>) -> Option<usize> {
+        let list = list.cast_exact::<PyList>().ok()?;
+        let items: Vec<usize> = list.iter().map(|item| item.as_ptr() as usize).collect();
+        let count = items.len();
+        self.seen.push(Seen { list: list.clone().unbind(), items });
+        self.held.extend(list.iter().map(Bound::unbind));
+        Some(count)
+    }
+
+    /// False where its records cannot go straight to its spool.
     fn add_handler(&mut self, py: Python<'_>, handler: &Bound<'_, PyAny>, watched: &mut Vec<usize>) -> PyResult<bool> {
-        watched.push(handler.as_ptr() as usize);
-        if !self.remember(&handler.getattr(intern!(py, "filters"))?, true, None) {
+        let class = ffi::type_address(handler);
+        if !runtime::classes(py, |classes| classes.handlers.contains(&class)).unwrap_or(false) {
             return Ok(false);
         }
-        if handler.getattr(intern!(py, "needs_record"))?.is_truthy()? {
+        watched.push(handler.as_ptr() as usize);
+        if self.note(&handler.getattr(intern!(py, "filters"))?) != Some(0)
+            || handler.getattr(intern!(py, "needs_record"))?.is_truthy()?
+            || overrides(py, handler, &HANDLER_METHODS)?
+        {
             return Ok(false);
         }
         let spool = handler.getattr(intern!(py, "spool"))?;
@@ -207,7 +235,9 @@ impl Plan {
             return Ok(true);
         }
         let mask = handler.getattr(intern!(py, "mask"))?.extract()?;
-        let level = handler.getattr(intern!(py, "level"))?.extract()?;
+        // What is no such number stdlib compares itself; `sys.maxsize` is.
+        let Ok(level) = handler.getattr(intern!(py, "level"))?.extract::<i64>() else { return Ok(false) };
+        let level = level.clamp(i32::MIN.into(), i32::MAX.into()) as i32;
         self.wants_task |= handler.getattr(intern!(py, "wants_task"))?.is_truthy()?;
         let spool = spool.cast_into::<PySpool>()?.unbind();
         // All handlers of one spool make one record.

@@ -30,42 +30,63 @@ impl PySpool {
                 }
                 continue;
             }
-            state.check_zone(py, time_ns);
+            if state.is_zone_due(time_ns) {
+                drop(state);
+                self.look_up_zone(py);
+                continue;
+            }
             // Before the look for room: what is freed after it ends the wait.
             let freed = state.spool.shared.folder.control.freed().load(Ordering::Acquire);
             let found = state.spool.reserve(bytes);
             // Also where there is no room: it may be this thread that makes some.
-            if let Err(error) = state.ensure_worker() {
-                drop(state);
-                runtime::report(
-                    py,
-                    &format!("no thread can be made ({error}): records wait in the spool; trying again"),
-                );
-                continue;
-            }
+            let worker = state.ensure_worker();
             let shared = Arc::clone(&state.spool.shared);
-            match found {
-                Room::Ready => return Some(state),
-                Room::Failed(_) if deadline.is_none() && !shared.folder.is_there() => {
-                    deadline = Some(Instant::now());
-                    shared.lost.store(true, Ordering::Relaxed);
-                }
-                Room::Failed(error) => {
+            match (worker, found) {
+                (Ok(()), Room::Ready) => return Some(state),
+                (Err(error), _) => {
                     drop(state);
-                    // The same words each time, without the segment's name: they are said once a minute.
-                    let reason =
-                        std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-                    runtime::report(py, &format!("records are lost: the spool cannot grow ({reason})"));
-                    return self.lose(&shared);
+                    let why = format!("no thread can be made ({error}): records wait in the spool; trying again");
+                    runtime::report(py, &why);
                 }
-                Room::Full => {
+                (_, found) => {
                     drop(state);
-                    if !self.wait(py, &shared, freed, &mut deadline) {
-                        return self.lose(&shared);
-                    }
+                    self.find_room(py, &shared, found, freed, &mut deadline)?;
                 }
             }
         }
+    }
+
+    /// Python is asked with nothing borrowed: what it runs for that may log, or let another thread log.
+    fn look_up_zone(&self, py: Python<'_>) {
+        if let (Ok((offset, zone)), Some(mut state)) = (runtime::zone(py), self.state.borrow(py)) {
+            state.set_zone(offset, zone);
+        }
+    }
+
+    /// Does what may make room, or waits for it; None where there will be none: the record is counted.
+    fn find_room(
+        &self,
+        py: Python<'_>,
+        shared: &Shared,
+        found: Room,
+        freed: u32,
+        deadline: &mut Option<Instant>,
+    ) -> Option<()> {
+        match found {
+            Room::Failed(_) if deadline.is_none() && !shared.folder.is_there() => {
+                *deadline = Some(Instant::now());
+                shared.lost.store(true, Ordering::Relaxed);
+            }
+            Room::Failed(error) => {
+                // The same words each time, without the segment's name: they are said once a minute.
+                let reason = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+                runtime::report(py, &format!("records are lost: the spool cannot grow ({reason})"));
+                return self.lose(shared);
+            }
+            Room::Full if !self.wait(py, shared, freed, deadline) => return self.lose(shared),
+            Room::Full | Room::Ready => {}
+        }
+        Some(())
     }
 
     /// Waits until room may have been made; false once the deadline has passed.

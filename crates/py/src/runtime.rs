@@ -64,8 +64,6 @@ pub struct Caches {
     pub last_thread: Option<(u64, Rc<ThreadEntry>)>,
     /// Places whose records go the short way.
     pub places: Places,
-    /// The redactor in force.
-    pub redactor: Rc<Redactor>,
     /// Buffers at rest, one for each record that is being taken (rendering may log in turn).
     pub scratch: Vec<Vec<u8>>,
     /// Loggers, handlers whose change makes plans stale, by address.
@@ -196,18 +194,19 @@ pub fn report(py: Python<'_>, text: &str) {
     }
 }
 
+/// In a cell of its own: whoever logs from within the use of the caches needs it too.
+static REDACTOR: GilCell<Option<Rc<Redactor>>> = GilCell::new(None);
+
 /// The redactor in force.
 pub fn redactor(py: Python<'_>) -> Rc<Redactor> {
-    caches(py, |caches| Rc::clone(&caches.redactor)).unwrap_or_default()
+    REDACTOR.borrow(py).map(|mut slot| Rc::clone(slot.get_or_insert_default())).unwrap_or_default()
 }
 
 /// Another redactor from now on: what was decided for call sites is decided anew.
 pub fn set_redactor(py: Python<'_>, redactor: Redactor) {
-    let old = caches(py, |caches| {
-        caches.redactor = Rc::new(redactor);
-        (std::mem::take(&mut caches.places), std::mem::take(&mut caches.sites))
-    });
-    drop(old);
+    let before = REDACTOR.borrow(py).and_then(|mut slot| slot.replace(Rc::new(redactor)));
+    let old = caches(py, |caches| (std::mem::take(&mut caches.places), std::mem::take(&mut caches.sites)));
+    drop((before, old));
 }
 
 /// Seconds east of UTC and the zone's name, now.
@@ -239,12 +238,6 @@ pub fn process_name(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
     let dict = ffi::instance_dict(&current).ok()?;
     watch::dict(&dict);
     ffi::dict_get(&dict, intern!(py, "_name"))
-}
-
-/// In a forked child: threads are described anew, with its process number.
-pub fn forget_threads(py: Python<'_>) {
-    let old = caches(py, |caches| (caches.last_thread.take(), std::mem::take(&mut caches.threads)));
-    drop(old);
 }
 
 /// True if OpenTelemetry's tracing is loaded; asked again only when the number of modules has changed.

@@ -98,22 +98,3 @@ pub fn check_pattern(pattern: &str) -> PyResult<()> {
 pub fn check_theme(level: &str, words: &str) -> PyResult<()> {
     Theme::parse([(level, words)]).map(|_| ()).map_err(refuse)
 }
-
-/// Around a fork: `before_fork()` in the parent, then `after_fork(in_child)` in each of the two.
-#[pyfunction]
-pub fn before_fork() {
-    cordwood_core::system::fork::before();
-}
-
-#[pyfunction]
-pub fn after_fork(py: Python<'_>, in_child: bool) {
-    if in_child {
-        // Not if somebody else's hook has logged before this one: what is open now is the child's own.
-        if cordwood_core::system::fork::in_child() {
-            cordwood_core::delivery::worker::forget_parent();
-        }
-        runtime::forget_threads(py);
-    } else {
-        cordwood_core::system::fork::in_parent();
-    }
-}

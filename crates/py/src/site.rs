@@ -46,7 +46,7 @@ pub struct Template {
 }
 
 pub struct Site {
-    /// Keeps the addresses in [`Key`] from being given to others.
+    /// Keeps the addresses in [`Key`] from being given to others. (Of the level's name, `logging` does.)
     pub held: Vec<Py<PyAny>>,
     pub level_name: usize,
     /// When the level's name was compared with `logging`'s table last.

@@ -63,11 +63,6 @@ impl PySpool {
     /// In a forked child, or after the folder was deleted: begins anew with the same sinks. False if that cannot be done
     /// now.
     pub fn begin_anew(&self, py: Python<'_>) -> bool {
-        // Somebody else's hook may log in the child before ours has run.
-        let forked = self.state.borrow(py).is_some_and(|state| !state.fork.holds());
-        if forked && cordwood_core::system::fork::in_child() {
-            cordwood_core::delivery::worker::forget_parent();
-        }
         let opened = open(self.folder.as_ref(), self.log_dir.as_ref());
         let failed = opened.as_ref().err().map(ToString::to_string);
         let memory = || self.folder.as_deref().map_or_else(Folder::anonymous, Folder::instead_of);
@@ -127,6 +122,7 @@ impl PySpool {
                 shared.wake();
                 std::thread::sleep(pause);
             });
+            py.check_signals()?;
             pause = (pause * 2).min(Duration::from_millis(2));
         }
     }
@@ -252,8 +248,6 @@ impl PySpool {
         let left = self.flush(py, timeout)?;
         let worker = self.with_state(py, |state| {
             state.spool.retire();
-            // For the thread that a later record begins.
-            state.announce_pipes();
             state.worker.take()
         })?;
         py.detach(|| worker.into_iter().for_each(|worker| worker.stop(Duration::from_secs(1))));
@@ -295,6 +289,15 @@ impl PySpool {
         let result = source.commit(identity).map_err(|e| os_error(&e));
         self.put_source(py, bit, source)?;
         result
+    }
+
+    /// Says whether a sink that Python delivers fails: of a full spool it loses the oldest then, and sooner.
+    fn set_failing(&self, py: Python<'_>, bit: usize, fails: bool) -> PyResult<()> {
+        self.with_state(py, |state| {
+            if let Some(sink) = state.sinks.get(bit) {
+                state.spool.shared.set_failing(sink.id.identity, fails);
+            }
+        })
     }
 
     /// Records of this process that wait for a shared sink, as lines for a console with these options: each once, and

@@ -145,13 +145,6 @@ impl State {
         }
     }
 
-    /// The pipes among the sinks, for a thread that begins.
-    pub fn announce_pipes(&self) {
-        for sink in self.sinks.iter().filter(|sink| sink.is_pipe()) {
-            self.spool.shared.add_local(sink.id.identity, sink.spec.clone());
-        }
-    }
-
     /// True when what was appended before the mark is delivered.
     pub fn is_delivered(&self, mark: Mark) -> bool {
         self.spool.is_delivered(u32::MAX, mark)
@@ -172,19 +165,22 @@ impl State {
             && self.spool.has_room(bytes)
     }
 
-    /// A new zone offset begins a new segment, whose header carries it.
-    pub fn check_zone(&mut self, py: Python<'_>, time_ns: i64) {
-        if self.zone_holds.contains(&time_ns) {
-            return;
+    /// True if the zone must be asked for anew; whoever asks here does that.
+    pub fn is_zone_due(&mut self, time_ns: i64) -> bool {
+        let is_due = !self.zone_holds.contains(&time_ns);
+        if is_due {
+            let quarter = time_ns.div_euclid(QUARTER_NS).saturating_mul(QUARTER_NS);
+            self.zone_holds = quarter..quarter.saturating_add(QUARTER_NS);
         }
-        let quarter = time_ns.div_euclid(QUARTER_NS).saturating_mul(QUARTER_NS);
-        self.zone_holds = quarter..quarter.saturating_add(QUARTER_NS);
-        if let Ok((offset, zone)) = runtime::zone(py) {
-            if offset != self.spool.process.utc_offset || zone != self.spool.process.zone {
-                self.spool.process.utc_offset = offset;
-                self.spool.process.zone = zone;
-                self.spool.retire();
-            }
+        is_due
+    }
+
+    /// A new zone offset begins a new segment, whose header carries it.
+    pub fn set_zone(&mut self, offset: i32, zone: String) {
+        let process = &mut self.spool.process;
+        if offset != process.utc_offset || zone != process.zone {
+            (process.utc_offset, process.zone) = (offset, zone);
+            self.spool.retire();
         }
     }
 
@@ -204,7 +200,6 @@ impl State {
                 self.remove(bit);
             }
         }
-        self.announce_pipes();
         if !forked {
             // What Python has not read of the old segments comes first.
             for (fresh, source) in self.sources.iter_mut().zip(old.sources.drain(..)) {
@@ -232,6 +227,9 @@ impl State {
             return Ok(());
         }
         self.thread_wanted = Some(Instant::now() + THREAD_PAUSE);
+        for pipe in self.sinks.iter().filter(|sink| sink.is_pipe()) {
+            self.spool.shared.add_local(pipe.id.identity, pipe.spec.clone());
+        }
         self.worker = Some(Worker::start(Arc::clone(&self.spool.shared))?);
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use cordwood_core::record as model;
 use cordwood_core::record::frame;
+use cordwood_core::system::fork::generation;
 use pyo3::intern;
 use pyo3::prelude::*;
 
@@ -21,6 +22,8 @@ pub struct ThreadEntry {
     pub checked: Cell<u64>,
     /// The process's name, where `multiprocessing` gives it one.
     pub process: Option<Py<PyAny>>,
+    /// The process it was found in: a forked child has another number.
+    generation: u32,
     pub payload: Vec<u8>,
     /// The segment this thread is defined in, and where.
     pub salt: Cell<u64>,
@@ -76,7 +79,7 @@ fn serial(py: Python<'_>) -> u64 {
 pub fn running(py: Python<'_>) -> PyResult<Rc<ThreadEntry>> {
     let serial = serial(py);
     if let Some(entry) = caches(py, |caches| caches.threads.get(&serial).map(Rc::clone)).flatten() {
-        if entry.holds(py) {
+        if entry.generation == generation() && entry.holds(py) {
             let last = caches(py, |caches| caches.last_thread.replace((serial, Rc::clone(&entry))));
             drop(last);
             return Ok(entry);
@@ -92,6 +95,14 @@ pub fn running(py: Python<'_>) -> PyResult<Rc<ThreadEntry>> {
 }
 
 impl ThreadEntry {
+    pub fn new(described: &model::Thread<'_>, dict: Py<PyAny>, name: Py<PyAny>, process: Option<Py<PyAny>>) -> Self {
+        let mut payload = Vec::new();
+        frame::put_thread(described, &mut payload);
+        let (checked, salt, offset) = (Cell::new(0), Cell::new(0), Cell::new(0));
+        let (ident, generation) = (described.ident, generation());
+        Self { ident, dict, name, checked, process, generation, payload, salt, offset }
+    }
+
     /// Whether its frames still say what is so.
     #[inline]
     pub fn holds(&self, py: Python<'_>) -> bool {
@@ -113,21 +124,7 @@ fn describe_thread(py: Python<'_>) -> PyResult<ThreadEntry> {
     let name = current.getattr(intern!(py, "_name"))?;
     let process = runtime::process_name(py);
     let process_name = process.as_ref().map_or_else(|| String::from("MainProcess"), text_of);
-    let ident = ffi::thread_ident();
-    let shown = text_of(&name);
-    let mut payload = Vec::new();
-    let described = model::Thread { ident, pid: std::process::id(), name: &shown, process_name: &process_name };
-    frame::put_thread(&described, &mut payload);
-    let (salt, offset) = (Cell::new(0), Cell::new(0));
-    let process = process.map(Bound::unbind);
-    Ok(ThreadEntry {
-        ident,
-        dict: dict.unbind(),
-        name: name.unbind(),
-        process,
-        checked: Cell::new(0),
-        payload,
-        salt,
-        offset,
-    })
+    let (ident, pid, shown) = (ffi::thread_ident(), std::process::id(), text_of(&name));
+    let described = model::Thread { ident, pid, name: &shown, process_name: &process_name };
+    Ok(ThreadEntry::new(&described, dict.unbind(), name.unbind(), process.map(Bound::unbind)))
 }

@@ -8,6 +8,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use cordwood_core::formatters::redact::Redactor;
 use cordwood_core::record::frame::HEAD;
 use pyo3::prelude::*;
 
@@ -29,6 +30,7 @@ struct Known {
     plan: Rc<Plan>,
     /// Keeps the code object, so that its address is not given to another.
     site: Rc<Site>,
+    redactor: Rc<Redactor>,
     code: usize,
     place: u32,
     method: usize,
@@ -87,7 +89,7 @@ pub fn take<'py>(
     args: Arguments<'_, 'py>,
 ) -> Option<bool> {
     let mut caches = runtime::CACHES.borrow(py)?;
-    let Caches { places, last_thread, scratch, redactor, .. } = caches.as_mut()?;
+    let Caches { places, last_thread, scratch, .. } = caches.as_mut()?;
     let known = places.0[slot(plan, caller)].as_ref().filter(|known| known.is_for(plan, caller, method))?;
     let thread = last_thread.as_ref().filter(|(serial, _)| thread::may_draft(*serial)).map(|(_, thread)| thread)?;
     if !known.holds(py, level) || !thread.holds(py) || is_context_used() {
@@ -96,7 +98,7 @@ pub fn take<'py>(
     let (spool, bytes) = (known.target()?.spool.get(), scratch.last_mut()?);
     bytes.clear();
     bytes.extend_from_slice(&[0; HEAD]);
-    let flags = put_plain(bytes, redactor, &known.site, args, spool.max_message_bytes)?;
+    let flags = put_plain(bytes, &known.redactor, &known.site, args, spool.max_message_bytes)?;
     let mut state = spool.state.borrow(py)?;
     let ready = Ready { site: &known.site, thread, time_ns: now(), level: known.level };
     Some(state.terminals & known.mask == 0 && ready.append_at_once(&mut state, known.mask, flags, bytes))
@@ -109,7 +111,7 @@ pub fn remember(py: Python<'_>, plan: &Rc<Plan>, method: usize, level: i32, call
     if site.template.is_none() || plan.wants_task || spool.sync.is_at_once(level) || target.mask(level) == 0 {
         return;
     }
-    let at = slot(plan, caller);
+    let (at, redactor) = (slot(plan, caller), runtime::redactor(py));
     let old = runtime::caches(py, |caches| {
         let slot = &mut caches.places.0[at];
         if slot.as_ref().is_some_and(|known| known.is_for(plan, caller, method) && Rc::ptr_eq(&known.site, site)) {
@@ -118,6 +120,7 @@ pub fn remember(py: Python<'_>, plan: &Rc<Plan>, method: usize, level: i32, call
         slot.replace(Known {
             plan: Rc::clone(plan),
             site: Rc::clone(site),
+            redactor,
             code: caller.address(),
             place: caller.place,
             method,

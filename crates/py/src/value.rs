@@ -3,15 +3,13 @@ use cordwood_core::formatters::redact::{self, Redactor};
 use cordwood_core::record::percent::Kind;
 use cordwood_core::record::value::{pack, Value};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString};
+use pyo3::types::PyString;
 use pyo3::Borrowed;
 
 use crate::draft::{floor_char, kept};
 use crate::ffi::{self, types};
+use crate::json::Json;
 use crate::message::Taken;
-
-/// How deep nested lists and mappings are followed; beyond, their text stands.
-const DEPTH: usize = 8;
 
 /// The text of any `str`: lone surrogates, which no encoding has, are escaped.
 pub fn with_text<R>(object: &Bound<'_, PyAny>, act: impl FnOnce(&str) -> R) -> R {
@@ -77,9 +75,7 @@ fn pack_value(redactor: &Redactor, value: &Bound<'_, PyAny>, most: usize, out: &
     } else if value.is_none() {
         pack(Value::None, out);
     } else if class == types::dict() || class == types::list() || class == types::tuple() {
-        let mut json = String::new();
-        put_json(redactor, value, 0, &mut json);
-        pack(Value::Json(&json), out);
+        pack(Value::Json(&Json::of(redactor, value, most)), out);
     } else if value.is_instance_of::<PyString>() {
         with_text(value, |text| pack(Value::Str(&kept(redactor, text, most)), out));
     } else {
@@ -105,83 +101,9 @@ fn pack_int(redactor: &Redactor, value: &Bound<'_, PyAny>, out: &mut Vec<u8>) {
     }
 }
 
-fn is_number(text: &str) -> bool {
+pub fn is_number(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// A nested value as JSON; secret keys' values are masked.
-fn put_json(redactor: &Redactor, value: &Bound<'_, PyAny>, depth: usize, out: &mut String) {
-    let class = ffi::type_address(value);
-    if value.is_none() {
-        out.push_str("null");
-    } else if class == types::bool() {
-        out.push_str(if value.is_truthy().unwrap_or(false) { "true" } else { "false" });
-    } else if class == types::int() {
-        let digits = text_of(value);
-        if is_number(&digits) && matches!(redactor.redact_text(&digits), std::borrow::Cow::Borrowed(_)) {
-            out.push_str(&digits);
-        } else {
-            put_json_text(redactor.mask(), out);
-        }
-    } else if class == types::float() {
-        let number = ffi::float(value);
-        if number.is_finite() {
-            out.push_str(&text_of(value));
-        } else {
-            put_json_text(&text_of(value), out);
-        }
-    } else if depth < DEPTH && class == types::dict() {
-        put_json_dict(redactor, value, depth, out);
-    } else if depth < DEPTH && (class == types::list() || class == types::tuple()) {
-        out.push('[');
-        let items: Vec<_> = value.try_iter().map(|items| items.flatten().collect()).unwrap_or_default();
-        let hides = depth > 0 && class == types::tuple() && is_secret_pair(redactor, &items);
-        for (index, item) in items.iter().enumerate() {
-            if index > 0 {
-                out.push(',');
-            }
-            if hides && index == 1 {
-                put_json_text(redactor.mask(), out);
-            } else {
-                put_json(redactor, item, depth + 1, out);
-            }
-        }
-        out.push(']');
-    } else {
-        put_json_text(&redactor.redact_text(&text_of(value)), out);
-    }
-}
-
-/// A name and its value, as headers come in a list: `(b"cookie", b"sid=1")`.
-fn is_secret_pair(redactor: &Redactor, items: &[Bound<'_, PyAny>]) -> bool {
-    let [name, _] = items else { return false };
-    (ffi::type_address(name) == types::str() || name.is_instance_of::<PyBytes>()) && redactor.secret_key(&text_of(name))
-}
-
-fn put_json_dict(redactor: &Redactor, value: &Bound<'_, PyAny>, depth: usize, out: &mut String) {
-    let Ok(dict) = value.cast::<PyDict>() else { return };
-    out.push('{');
-    // The items are copied first: rendering one may run code that changes the mapping.
-    let items: Vec<_> = dict.iter().collect();
-    for (index, (key, item)) in items.iter().enumerate() {
-        if index > 0 {
-            out.push(',');
-        }
-        let key = text_of(key);
-        put_json_text(&key, out);
-        out.push(':');
-        if redactor.secret_key(&key) {
-            put_json_text(redactor.mask(), out);
-        } else {
-            put_json(redactor, item, depth + 1, out);
-        }
-    }
-    out.push('}');
-}
-
-fn put_json_text(text: &str, out: &mut String) {
-    out.push_str(&serde_json::Value::from(text).to_string());
 }
 
 /// Packs one %-argument if its template can be rendered later; false: it must be rendered now, as one of more than `room`

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from cordwood import _native
 from cordwood.capture import context, exceptions, limits, trace
 from cordwood.capture.logger import Logger, RootLogger
@@ -16,8 +14,3 @@ def join() -> None:
     _native.install_logger(RootLogger)
     _native.set_hooks(exceptions.render, context.current, trace.current_trace, limits.admit, report)
     context.on_first_use(_native.context_used)
-    os.register_at_fork(
-        before=_native.before_fork,
-        after_in_parent=lambda: _native.after_fork(False),
-        after_in_child=lambda: _native.after_fork(True),
-    )
