@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import socket
 import sys
 import threading
 from collections.abc import Sequence
+from unittest import mock
 
 import pytest
 from cordwood import _native
@@ -21,14 +23,15 @@ from cordwood.record import Record
 class Sink:
     identity = "test"
 
-    def __init__(self, failures: int = 0) -> None:
+    def __init__(self, failures: int = 0, failure: BaseException | None = None) -> None:
         self.failures = failures
+        self.failure = failure or ConnectionError("down")
         self.batches: list[list[int]] = []
 
     def write(self, batch: Sequence[Record]) -> None:
         if self.failures:
             self.failures -= 1
-            raise ConnectionError("down")
+            raise self.failure
         self.batches.append([int(record.message) for record in batch])
 
     def seen(self) -> list[int]:
@@ -70,6 +73,44 @@ def test_a_failed_batch_comes_again_and_is_counted(
     assert sink.seen() == [1, 2]
     assert loop.stats() == {"delivered": 2, "failed_writes": 3, "last_error": "ConnectionError: down"}
     assert capsys.readouterr().err.count("test does not take records (ConnectionError: down)") == 1
+
+
+def test_a_sink_that_wants_to_end_the_program_ends_nothing(
+    spool: _native.Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pauses, "FIRST_PAUSE", 0.0)
+    sink = Sink(failures=1, failure=SystemExit())
+    loop = Loop(spool, 0, sink)
+    log(spool, 1)
+    assert spool.flush(10) == 0
+    loop.stop(10)
+    assert sink.seen() == [1]
+
+
+def test_where_no_thread_can_be_had_a_flush_tries_again(
+    spool: _native.Spool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sink = Sink()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", mock.Mock(side_effect=RuntimeError("can't start new thread")))
+        loop = Loop(spool, 0, sink)
+    assert "no thread can be made for test (can't start new thread)" in capsys.readouterr().err
+    log(spool, 1)
+    loop.wake()
+    assert spool.flush(10) == 0
+    loop.stop(10)
+    assert sink.seen() == [1]
+
+
+def test_a_pipe_gets_what_is_logged_after_its_spool_was_closed(capfd: pytest.CaptureFixture[str]) -> None:
+    spool = _native.Spool(None)
+    spec = {"kind": "console", "stream": "stdout", "format": {"kind": "text", "format": "%(message)s"}}
+    assert spool.add_sink("pipe", json.dumps(spec), local=True) == 0
+    log(spool, 1)
+    assert spool.close(10) == 0
+    log(spool, 2)
+    assert spool.close(10) == 0
+    assert capfd.readouterr().out == "1\n2\n"
 
 
 def test_a_flush_cuts_the_pause_after_a_failure_short(spool: _native.Spool, monkeypatch: pytest.MonkeyPatch) -> None:

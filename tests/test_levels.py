@@ -80,7 +80,7 @@ def test_switches_are_kept_in_a_file_and_a_damaged_one_holds_none(tmp_path: Path
 def test_a_watcher_tells_of_a_file_that_changes_appears_or_goes(tmp_path: Path) -> None:
     path, told = tmp_path / "watched", []
     watcher = Watcher({str(path): lambda: told.append("changed")})
-    watcher.stop()
+    watcher.stop(10)
     for change in (lambda: None, lambda: path.write_text("a"), lambda: path.write_text("ab"), path.unlink):
         change()
         watcher.look()
@@ -90,7 +90,7 @@ def test_a_watcher_tells_of_a_file_that_changes_appears_or_goes(tmp_path: Path) 
 def test_a_watcher_survives_what_it_calls(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "watched"
     watcher = Watcher({str(path): lambda: 1 / 0})  # type: ignore[dict-item]
-    watcher.stop()
+    watcher.stop(10)
     path.write_text("a")
     watcher.look()
     assert "ZeroDivisionError" in capsys.readouterr().err

@@ -10,10 +10,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unittest import mock
 
 import cordwood
 import pytest
 from cordwood.pipeline.outlets import outlets
+from cordwood.sinks.memory import MemorySink
 
 ROOT = logging.getLogger()
 BARE = {"format_string": "%(message)s"}
@@ -251,6 +253,19 @@ def test_where_no_folder_can_be_used_records_wait_in_memory(
     assert "do not survive a crash" in capsys.readouterr().err
     logging.getLogger("x").warning("kept")
     assert written() == ["kept"]
+
+
+def test_an_application_starts_though_no_thread_can_be_made(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    memory = MemorySink()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", mock.Mock(side_effect=RuntimeError("can't start new thread")))
+        cordwood.configure(preset="default", console_output=False, sinks=[memory])
+    logging.getLogger("shop").warning("m")
+    assert cordwood.flush(10) == 0
+    assert [record.message for record in memory.records] == ["m"]
+    assert "no thread can be made" in capsys.readouterr().err
 
 
 def test_stats_name_each_spool_and_flush_counts_what_remains(tmp_path: Path) -> None:

@@ -35,9 +35,7 @@ def fill(folder: str, sink: PostgresSink | SqliteSink, count: int) -> None:
     outlet = handler._outlet
     assert outlet is not None
     assert isinstance(outlet.loop, Sender)
-    outlet.loop._stopping = True  # it ends without having led
-    outlet.loop._wake.set()
-    outlet.loop._thread.join()
+    outlet.loop.stop(60)  # it ends without having led
     handler._outlet = None
     held.release()
 

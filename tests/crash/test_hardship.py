@@ -173,6 +173,7 @@ spool, file = spool(folder + "/.cordwood")
 text = {"kind": "text", "format": "%(message)s"}
 pipe = spool.add_sink("pipe", json.dumps({"kind": "console", "stream": "stdout", "format": text, "theme": None}), True)
 unread = spool.add_sink("python", json.dumps({"kind": "python"}), True)
+spool.set_failing(unread, True)
 for n in range(10_000): _native.capture(record(n), spool, 1 << file | 1 << pipe | 1 << unread)
 spool.close(1)
 print(json.dumps(spool.stats()), file=sys.stderr)

@@ -5,13 +5,12 @@ A batch that fails comes again after a pause, so a sink sees each record at leas
 
 from __future__ import annotations
 
-import os
-import threading
-import weakref
+import contextlib
 from collections.abc import Sequence
 from typing import Protocol
 
 from cordwood import _native
+from cordwood.delivery.background import Background
 from cordwood.delivery.pauses import backoff
 from cordwood.errors import report
 from cordwood.record import Record
@@ -33,8 +32,8 @@ class Writer(Protocol):
         ...
 
 
-class Loop:
-    """One thread that delivers to one sink.
+class Loop(Background):
+    """One thread that delivers to one sink. What it is woken for is delivered even while it pauses after a failure.
 
     Args:
         spool: where records wait.
@@ -49,30 +48,7 @@ class Loop:
         self._delivered = 0
         self._failed = 0
         self._last_error = ""
-        self._begin()
-        _loops.add(self)
-
-    def _begin(self) -> None:
-        self._wake = threading.Event()
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name=f"cordwood {self.sink.identity}", daemon=True)
-        self._thread.start()
-
-    def after_fork(self) -> None:
-        """In a forked child the thread is gone: start another, on locks of its own."""
-        if not self._stopping:
-            self._begin()
-
-    def wake(self) -> None:
-        """Look into the spool now, even while pausing after a failure."""
-        self._wake.set()
-
-    def stop(self, timeout: float) -> None:
-        """Deliver what is there, then end; after `timeout` seconds the rest is left in the spool."""
-        self._stopping = True
-        self._wake.set()
-        if self._thread is not threading.current_thread():
-            self._thread.join(timeout)
+        super().__init__(sink.identity)
 
     def stats(self) -> dict[str, object]:
         """Counts since the start: records delivered, writes failed, and the last error's text."""
@@ -85,7 +61,9 @@ class Loop:
             self._wake.clear()
             try:
                 found = self._deliver()
-            except Exception as error:  # noqa: BLE001 any sink, any failure: the loop goes on
+                if failures:
+                    self._spool.set_failing(self._bit, fails=False)
+            except BaseException as error:  # noqa: BLE001 any sink, any failure: the loop goes on
                 failures += 1
                 self._note(error)
                 if stopping:
@@ -106,22 +84,12 @@ class Loop:
             self._delivered += len(batch)
         return len(batch)
 
-    def _note(self, error: Exception) -> None:
+    def _note(self, error: BaseException) -> None:
         self._failed += 1
         self._last_error = f"{type(error).__name__}: {error}"
+        with contextlib.suppress(OSError):  # the spool cannot be opened here
+            self._spool.set_failing(self._bit, fails=True)
         report(
             f"{self.sink.identity} does not take records ({self._last_error}); they wait and are tried again",
             key=f"delivery {self.sink.identity}",
         )
-
-
-_loops: weakref.WeakSet[Loop] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for loop in list(_loops):
-        loop.after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

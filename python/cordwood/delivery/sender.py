@@ -8,14 +8,12 @@ when it is full, when its first record has waited long enough, or when somebody 
 from __future__ import annotations
 
 import contextlib
-import os
-import threading
 import time
-import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cordwood import _native
+from cordwood.delivery.background import Background
 from cordwood.delivery.fallback import Fallback
 from cordwood.delivery.figures import Figures
 from cordwood.delivery.maintenance import Maintenance
@@ -52,7 +50,7 @@ class SharedSink(Protocol):
         ...
 
 
-class Sender:
+class Sender(Background):
     """One thread that delivers to one database, or waits to.
 
     Args:
@@ -72,13 +70,10 @@ class Sender:
         self._kept = Quarantine(spool.folder, sink.identity)
         self._held: Store | None = None
         self.figures = Figures()
-        self._begin()
-        _senders.add(self)
+        super().__init__(sink.identity)
 
     def _begin(self) -> None:
         self._reader = _native.Reader(self._spool, self._sink.identity)
-        self._wake = threading.Event()
-        self._stopping = False
         self._leads = False
         self._asked = False
         self._tried = 0  # rows of the batch in hand
@@ -89,8 +84,7 @@ class Sender:
         self._maintenance = Maintenance(
             self._spool.folder, lambda: self._stopping or not self._leads, self._maintenance_failed
         )
-        self._thread = threading.Thread(target=self._run, name=f"cordwood {self._sink.identity}", daemon=True)
-        self._thread.start()
+        super()._begin()
 
     @property
     def _store(self) -> Store:
@@ -116,27 +110,24 @@ class Sender:
         self._changed = True  # its thread closes what it has in use
 
     def after_fork(self) -> None:
-        """In a forked child: the thread, the lock and the connections are the parent's."""
+        """In a forked child the lock and the connections are the parent's, as the thread."""
         held, self._held = self._held, None
         if held is not None:
             held.abandon()
-        if not self._stopping:
-            self.figures = Figures()
-            self._begin()
+        self.figures = Figures()
+        super().after_fork()
 
     def wake(self) -> None:
         """Have everything written now that is there, by whoever delivers."""
         self._asked = True
-        self._wake.set()
+        super().wake()
         if not self._leads:
             self._bell.ring()
 
     def stop(self, timeout: float) -> None:
         """Deliver what is there, if this process does, then end; the rest is left in the spool."""
-        self._stopping = True
         self.wake()
-        if self._thread is not threading.current_thread():
-            self._thread.join(timeout)
+        super().stop(timeout)
 
     # The thread.
 
@@ -154,7 +145,7 @@ class Sender:
         stopping = self._stopping  # read before the spool: what was logged before stop() is delivered
         try:
             return self._step(stopping=stopping)
-        except Exception as error:  # noqa: BLE001 any database, any failure: the sender goes on
+        except BaseException as error:  # noqa: BLE001 any database, any failure: the sender goes on
             self._reader.rewind()
             self._note(error)
             return self._pause(stopping=stopping)
@@ -181,7 +172,7 @@ class Sender:
         asked, self._asked = self._asked, False  # before the look: who asks during it is heard in the next
         try:
             more = self._deliver(all_of_it=stopping or asked)
-        except Exception:
+        except BaseException:
             self._asked |= asked
             self._limit = max(1, self._tried // 2)  # less may be done in time, or be refused by fewer rows
             raise
@@ -193,7 +184,6 @@ class Sender:
             self._tell(force=True)
             return True
         self._move_on()
-        self._reader.make_room()
         self._wake.wait(TICK)
         return False
 
@@ -221,8 +211,9 @@ class Sender:
             self._reader.commit(batch)
             return batch.more
         due = all_of_it or batch.more or rows >= sink.batch_size or batch.age >= sink.flush_interval
+        due = due or self._reader.is_waited_for()  # the spool is full: what is written makes room
         due = due or not self._reader.is_there()  # nobody else can read what is open of a deleted folder
-        if not due and not self._reader.make_room():
+        if not due:
             self._reader.rewind()
             return False
         full = rows >= self._limit
@@ -256,7 +247,7 @@ class Sender:
         if was_failing:
             self._tell(force=True)
 
-    def _note(self, error: Exception) -> None:
+    def _note(self, error: BaseException) -> None:
         self.figures.failed(self._said(error))
         if not self._leads:
             return
@@ -270,7 +261,7 @@ class Sender:
         """Wait before the next attempt, giving up and printing what must be meanwhile; True if it is over."""
         until = time.monotonic() + backoff(self.figures.failures)
         while not self._stopping and time.monotonic() < until:
-            self.figures.given_up += self._reader.make_room() or 0
+            self.figures.given_up += self._reader.make_room()
             self._print_if_down()
             self._wake.wait(TICK)
             if self._asked and self._wake.is_set():
@@ -331,7 +322,7 @@ class Sender:
             return self._said(error)
         return ""
 
-    def _said(self, error: Exception) -> str:
+    def _said(self, error: BaseException) -> str:
         """An error's kind and first line, without any secret."""
         lines = str(error).strip().splitlines()
         return str(self._sink.target.scrub(f"{type(error).__name__}: {lines[0] if lines else ''}"))
@@ -347,16 +338,3 @@ class Sender:
 
     def _maintenance_failed(self, error: Exception) -> None:
         report(f"{self._sink.identity}: maintenance failed ({self._said(error)})", key=f"tidy {self._sink.identity}")
-
-
-_senders: weakref.WeakSet[Sender] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for sender in list(_senders):
-        with contextlib.suppress(OSError):
-            sender.after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

@@ -173,7 +173,7 @@ class LoggingManager:
 
     def _stop_watching(self) -> None:
         if self._watcher is not None:
-            self._watcher.stop()
+            self._watcher.stop(0)  # what it is about may wait for the caller
             self._watcher = None
 
     def _follow_switches(self, folder: str, seen: dict[str, str | int]) -> None:

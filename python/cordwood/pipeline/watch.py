@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import threading
 import time
-import weakref
 from collections.abc import Callable, Mapping
 
+from cordwood.delivery.background import Background
 from cordwood.errors import report
 
 INTERVAL = 1.0  # seconds between two looks; each costs some microseconds
 Duty = tuple[float, Callable[[], None]]  # every so many seconds
 
 
-class Watcher:
+class Watcher(Background):
     """Calls back when a file changes, appears or goes, and at intervals.
 
     Args:
@@ -28,26 +28,11 @@ class Watcher:
         self._due = [time.monotonic()] * len(duties)
         self._seen = {path: _state(path) for path in files}
         self._looking = 0
-        self._begin()
-        _watchers.add(self)
-
-    def _begin(self) -> None:
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="cordwood watch", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End the thread; it is not waited for, because what it does may wait for the caller."""
-        self._stopped.set()
-
-    def after_fork(self) -> None:
-        """In a forked child the thread is gone."""
-        if not self._stopped.is_set():
-            self._begin()
+        super().__init__("watch")
 
     def is_current(self) -> bool:
         """Whether this is called by this watcher's own thread, or `look`: a stopped one may be in a last call."""
-        return not self._stopped.is_set() and threading.get_ident() == self._looking
+        return not self._stopping and threading.get_ident() == self._looking
 
     def look(self) -> None:
         """Look once: call back for what changed since the last look, then do what is due."""
@@ -58,12 +43,12 @@ class Watcher:
                 self._seen[path] = state
                 self._call(changed)
         for number, (interval, duty) in enumerate(self._duties):
-            if time.monotonic() >= self._due[number] and not self._stopped.is_set():
+            if time.monotonic() >= self._due[number] and not self._stopping:
                 self._call(duty)
                 self._due[number] = time.monotonic() + interval
 
     def _run(self) -> None:
-        while not self._stopped.wait(INTERVAL):
+        while not self._wake.wait(INTERVAL):
             self.look()
 
     @staticmethod
@@ -80,15 +65,3 @@ def _state(path: str) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return stat.st_mtime_ns, stat.st_size, stat.st_ino
-
-
-_watchers: weakref.WeakSet[Watcher] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for watcher in list(_watchers):
-        watcher.after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
