@@ -1,9 +1,10 @@
 """ARCHIVE: packs closed log files, and deletes those past their term.
 
-In comes a log directory; out go packed or deleted files and an account of them. What is closed, and how old, is said by
-`cordwood.retention`; where a spool knows the logs of a folder, what others rotate there is left alone. Names change
-under the live file's lock, which rotation holds too, so that no name is shifted meanwhile; killed at any point, each
-file is there once, packed or not. Symbolic links are not followed.
+In comes a log directory; out go packed or deleted files and an account of them. What is closed, and how old, is said
+by `cordwood.retention`; where a spool knows the logs of a folder, what others rotate there is left alone. A log goes
+once its packed form was read again, gave back every byte, and is on the disk with its name. Names change under the
+live file's lock, which rotation holds too, so that no name is shifted meanwhile; killed at any point, each file is
+there once, packed or not. Symbolic links are not followed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 
 from cordwood import _native, retention
 from cordwood.retention import Found
-from cordwood.spool import file_sinks, spool_folder, spools
+from cordwood.spool import Format, file_sinks, format_of, spool_folder, spools
 
 ENDINGS: Mapping[str, str] = {"gzip": ".gz", "zstd": ".zst", "parquet": ".parquet"}
 PATIENCE = 5.0  # seconds to wait for the delivery loop, which lets the live file's lock go after every batch
@@ -59,10 +60,9 @@ def archive(
         compress: `gzip`, `zstd` or `parquet`, which other tools read as a table, and which is the smallest.
         dry_run: only say which.
     """
-    ending = ENDINGS[compress]
 
-    def pack(path: Path, file: Found) -> int:
-        return 0 if dry_run else file.size - _pack(path, ending, compress)
+    def pack(path: Path, file: Found, formats: list[Format]) -> int:
+        return 0 if dry_run else file.size - _pack(path, compress, formats)
 
     return _each(folder, days, pack, wanted=lambda file: not retention.is_packed(file.name))
 
@@ -99,6 +99,7 @@ def restore(path: str | os.PathLike[str]) -> Path:
                 os.link(temporary, target)  # replaces nothing
             except FileExistsError:
                 raise OSError(errno.EEXIST, f"{target.name} is there already; move it away first") from None
+            _sync(target.parent)
             packed.unlink()
     finally:
         os.close(made)
@@ -115,7 +116,7 @@ def prune(folder: str | os.PathLike[str], days: float = 60, *, dry_run: bool = F
         dry_run: only say which.
     """
 
-    def delete(path: Path, file: Found) -> int:
+    def delete(path: Path, file: Found, _: list[Format]) -> int:
         if not dry_run:
             seen = path.lstat()
             with _locked(path):
@@ -127,17 +128,21 @@ def prune(folder: str | os.PathLike[str], days: float = 60, *, dry_run: bool = F
 
 
 def _each(
-    folder: str | os.PathLike[str], days: float, act: Callable[[Path, Found], int], wanted: Callable[[Found], bool]
+    folder: str | os.PathLike[str],
+    days: float,
+    act: Callable[[Path, Found, list[Format]], int],
+    wanted: Callable[[Found], bool],
 ) -> Outcome:
-    outcome, root, now, known = Outcome(), Path(folder), time.time(), list[Path]()
+    outcome, root, now, known = Outcome(), Path(folder), time.time(), dict[Path, list[Format]]()
     for place, files in _folders(root):
-        known += _logs_of_spool(place)
-        ours = {log.name for log in known if log.parent == place.resolve()}
+        for log, form in _logs_of_spool(place):
+            known.setdefault(log, []).extend([form] if form else [])
+        ours = {log.name: formats for log, formats in known.items() if log.parent == place.resolve()}
         for file in retention.past(filter(wanted, retention.closed(files, ours)), days, now):
             path = place / file.name
             name = str(path.relative_to(root))
             try:
-                outcome.freed += act(path, file)
+                outcome.freed += act(path, file, ours.get(retention.live_name(file.name) or "", []))
             except OSError as error:
                 outcome.failed[name] = error.strerror or str(error)
             else:
@@ -146,11 +151,11 @@ def _each(
     return outcome
 
 
-def _logs_of_spool(place: Path) -> Iterator[Path]:
-    """The files that are written from the spool of a folder, as far as it has one."""
+def _logs_of_spool(place: Path) -> Iterator[tuple[Path, Format | None]]:
+    """The files that are written from the spool of a folder, as far as it has one, and how their lines are written."""
     for spool in spools(spool_folder(place)):
         for spec in file_sinks(spool).values():
-            yield Path(str(spec.get("path")))
+            yield Path(str(spec.get("path"))), format_of(spec)
 
 
 def _folders(root: Path) -> Iterator[tuple[Path, list[Found]]]:
@@ -166,8 +171,9 @@ def _folders(root: Path) -> Iterator[tuple[Path, list[Found]]]:
         yield Path(place), found
 
 
-def _pack(path: Path, ending: str, compress: str) -> int:
+def _pack(path: Path, compress: str, formats: list[Format]) -> int:
     """Put the packed form in a file's place; its size."""
+    ending = ENDINGS[compress]
     source = os.open(path, os.O_RDONLY | _NO_LINK)
     try:
         if not _try_lock(source):
@@ -176,32 +182,43 @@ def _pack(path: Path, ending: str, compress: str) -> int:
         live = retention.live_name(path.name) or path.name
         # The name, and the locks on both files, are those of the core's own compressor.
         temporary = path.with_name(f"{live}.{seen.st_ino:x}{ending}.tmp")
+        temporary.unlink(missing_ok=True)  # left by a crash: whoever makes one holds the source's lock, as we do
         try:
-            return _pack_into(path, temporary, path.with_name(path.name + ending), compress, seen)
+            made = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_LINK, 0o600)
+            try:
+                _try_lock(made)
+                _native.pack(str(path), str(temporary), compress, formats)  # which reads it again
+                return _place(path, temporary, path.with_name(path.name + ending), seen, made)
+            finally:
+                os.close(made)
         finally:
             temporary.unlink(missing_ok=True)
     finally:
         os.close(source)
 
 
-def _pack_into(path: Path, temporary: Path, target: Path, compress: str, seen: os.stat_result) -> int:
-    temporary.unlink(missing_ok=True)  # left by a crash: whoever makes one holds the source's lock, as we do
-    made = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_LINK, 0o600)
+def _place(path: Path, temporary: Path, target: Path, seen: os.stat_result, made: int) -> int:
+    """Put the packed form on the disk, then its name, and only then let the log go; its size."""
+    with contextlib.suppress(PermissionError):  # another's file: the packed one is ours
+        os.fchown(made, seen.st_uid, seen.st_gid)
+        os.fchmod(made, stat.S_IMODE(seen.st_mode))
+    os.utime(made, ns=(seen.st_atime_ns, seen.st_mtime_ns))  # its age goes on
+    os.fsync(made)
+    with _locked(path):
+        _still(path, seen)
+        os.link(temporary, target)  # replaces nothing
+        _sync(target.parent)
+        path.unlink()
+    return os.fstat(made).st_size
+
+
+def _sync(folder: Path) -> None:
+    """Force a folder's names to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        _try_lock(made)
-        _native.pack(str(path), str(temporary), compress)
-        with contextlib.suppress(PermissionError):  # another's file: the packed one is ours
-            os.fchown(made, seen.st_uid, seen.st_gid)
-            os.fchmod(made, stat.S_IMODE(seen.st_mode))
-        os.utime(made, ns=(seen.st_atime_ns, seen.st_mtime_ns))  # its age goes on
-        os.fsync(made)
-        with _locked(path):
-            _still(path, seen)
-            os.link(temporary, target)  # replaces nothing
-            path.unlink()
-        return os.fstat(made).st_size
+        os.fsync(descriptor)
     finally:
-        os.close(made)
+        os.close(descriptor)
 
 
 @contextlib.contextmanager
@@ -234,5 +251,5 @@ def _try_lock(descriptor: int) -> bool:
 
 def _still(path: Path, seen: os.stat_result) -> None:
     now = path.lstat()
-    if not os.path.samestat(now, seen) or now.st_size != seen.st_size:
+    if not os.path.samestat(now, seen) or (now.st_size, now.st_mtime_ns) != (seen.st_size, seen.st_mtime_ns):
         raise _BusyError(None, "it was moved or written to meanwhile")

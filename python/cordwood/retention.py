@@ -2,8 +2,7 @@
 
 Closed files are rotated ones (`app.log.1`, `app.log.2026-11-20`, `app.log.2026-11-20.1`, each also with `.gz`,
 `.zst` or `.parquet`, whoever packed it) and copies of the console (`console_<timestamp>.log`). A file that is
-written to bears none
-of these names, except for the newest copy of the console.
+written to bears none of these names, except for the newest copy of the console.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 DAY = 86_400  # seconds
+PACKED = (".gz", ".zst", ".parquet")
 
 _DATE = r"\d{4}-\d\d-\d\d(?:_\d\d(?:-\d\d(?:-\d\d)?)?)?(?:\.\d{1,9})?"
 _ROTATED = re.compile(rf"(?P<log>[^/]+\.(?:log|jsonl?))\.(?:\d{{1,9}}|{_DATE})(?P<packed>\.gz|\.zst|\.parquet)?")
@@ -46,7 +46,7 @@ def closed(files: Iterable[Found], ours: Collection[str] = ()) -> list[Found]:
         if live := live_name(file.name):
             if not ours or live in ours:
                 found.append(file)
-        elif _CONSOLE.fullmatch(file.name):
+        elif is_console(file.name):
             consoles.append(file)
     consoles.sort(key=lambda file: file.modified)
     return sorted(found + consoles[:-1], key=lambda file: file.name)
@@ -58,9 +58,14 @@ def live_name(name: str) -> str | None:
     return match["log"] if match else None
 
 
+def is_console(name: str) -> bool:
+    """Whether a file is a copy of a console."""
+    return _CONSOLE.fullmatch(name) is not None
+
+
 def is_packed(name: str) -> bool:
-    """Whether a closed file is compressed already."""
-    return name.endswith((".gz", ".zst"))
+    """Whether a closed file is packed already."""
+    return name.endswith(PACKED)
 
 
 def past(files: Iterable[Found], days: float, now: float) -> list[Found]:

@@ -11,11 +11,14 @@ import json
 import os
 import stat
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from cordwood import _native
 from cordwood.errors import report
 from cordwood.plain import Frozen
+
+Format = tuple[str, str | None]
+"""A format string and its date format."""
 
 FOLDER = ".cordwood"
 LEAST_ROOM = 1024 * 1024  # bytes free on the disk
@@ -135,6 +138,19 @@ def spools(folder: str) -> list[str]:
 def file_sinks(folder: str) -> dict[str, dict[str, object]]:
     """The files that a spool delivers to: the hash by which the core names them → options, `path` among them."""
     return {name: spec for name, spec in _specs(folder) if spec.get("kind") == "file"}
+
+
+def format_of(spec: Mapping[str, object]) -> Format | None:
+    """The format and date format of a file sink, where a scan can tell its records apart by it."""
+    form = spec.get("format")
+    if not isinstance(form, dict) or form.get("kind") != "text" or not isinstance(form.get("format"), str):
+        return None
+    date_format = form.get("date_format")
+    try:
+        _native.check_format(form["format"], date_format)
+    except ValueError:  # "%(message)s" alone
+        return None
+    return form["format"], date_format
 
 
 def read_small(path: str | os.PathLike[str]) -> str:

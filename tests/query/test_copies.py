@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,75 @@ def test_files_of_different_processes_are_no_copies(write: Path) -> None:
         """
         subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
     assert sorted(errors("logs")) == ["by host", "by worker"]
+
+
+CONSOLE = """if True:
+    import sys, cordwood
+    cordwood.configure(preset=sys.argv[1], log_dir="logs")
+    log = cordwood.get_logger("services.auth")
+    log.info("begun")
+    print("printed", flush=True)
+    print("begun", flush=True)
+    try:
+        {}["key"]
+    except KeyError:
+        log.exception("failed with 7")
+    log.warning("begun")
+    log.info("begun")
+    cordwood.shutdown()
+    raise RuntimeError("the end")
+"""
+RUN = "from cordwood.views.cli import main; main()"
+
+
+def run(preset: str) -> None:
+    words = [sys.executable, "-c", RUN, "run", "-d", "logs", "--", sys.executable, "-c", CONSOLE, preset]
+    subprocess.run(words, check=False, capture_output=True, timeout=60)
+
+
+@pytest.mark.parametrize("preset", ["ami_backend", "development", "services"])
+def test_in_a_folder_a_record_is_found_in_the_log_and_not_in_the_consoles_copy(write: Path, preset: str) -> None:
+    """Prints and the traceback of a crash are found in the copy, though one print says what a record says."""
+    run(preset)
+    (copy,) = write.glob("console_*.log")
+    source = Files(["logs"])
+    found = [(Path(e.source).name == copy.name, e.text) for e in source.select(parse("begun OR printed"))]
+    assert [is_copy for is_copy, _ in found].count(False) == 3
+    assert sorted(text.split(" ", 2)[2] for is_copy, text in found if is_copy) == ["begun", "printed"]
+    assert source.count(parse('"failed with 7"')) == 1
+    assert source.count(parse("KeyError")) == 1
+    assert {Path(e.source).name for e in source.select(parse('"the end"'))} == {copy.name}
+    assert len(source.last(parse("begun"), 9)) == 4
+    levels = analyze(["logs"]).levels
+    assert (levels[2], levels[3], levels[4]) == (2, 1, 1)
+    assert Files([str(copy)]).count(parse("begun")) == 4, "a file that is named is read whole"
+
+
+def test_a_line_of_a_copy_is_found_where_its_log_has_lost_the_record(write: Path) -> None:
+    """It is compared with what is there."""
+    run("ami_backend")
+    assert Files(["logs"]).count(parse("begun")) == 4
+    (write / "amibackend.log").write_text("")
+    assert Files(["logs"]).count(parse("begun")) == 4
+
+
+def test_who_follows_a_folder_hears_a_record_once(write: Path) -> None:
+    """A copy's line comes before the log's: it is held until that has been delivered."""
+    write.mkdir()
+    log, copy = write / "app.log", write / "console_20261120_090000.log"
+    log.write_text("")
+    copy.write_text("")
+    tail = Tail(["logs"])
+    tail.last(0)
+    with copy.open("a") as file:
+        file.write("2026-11-20 09:00:00,124 INFO: begun\n2026-11-20 09:00:00,125 printed\n")
+    assert tail.new() == []
+    with log.open("a") as file:
+        file.write("2026-11-20 09:00:00,123 - app - INFO - begun\n")
+    heard: list[str] = []
+    deadline = time.monotonic() + 20
+    while len(heard) < 2 and time.monotonic() < deadline:
+        heard += [entry.message for entry in tail.new()]
+        time.sleep(0.02)
+    tail.close()
+    assert heard == ["begun", "printed"]

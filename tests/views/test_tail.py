@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import gzip
 import json
 import logging
@@ -18,7 +17,6 @@ import pytest
 from cordwood import _native
 from cordwood.errors import NoLogsError
 from cordwood.query.entries import Entry
-from cordwood.query.logfile import LogFile
 from cordwood.query.tail import Tail
 from cordwood.record import Record
 from cordwood.views.tail import tail
@@ -216,7 +214,7 @@ def test_what_nobody_delivers_shows_while_following(tmp_path: Path, spooled: lis
 def test_a_record_delivered_while_the_files_are_read_is_not_missed(
     tmp_path: Path, spooled: list[Record], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The look is repeated until nothing moved from spool to file during it."""
+    """It is among the last ones, or the first that is new."""
     path = tmp_path / "app.log"
     write(path, stamp(1, "a"))
     spooled.append(record(2, "b", 1))
@@ -230,7 +228,8 @@ def test_a_record_delivered_while_the_files_are_read_is_not_missed(
         return list(spooled)
 
     monkeypatch.setattr(_native, "read_spool", read_spool, raising=False)
-    assert texts(Tailing(tmp_path).last(5)) == ["a", "b"]
+    following = Tailing(tmp_path)
+    assert texts(following.last(5)) + drain(following) == ["a", "b"]
 
 
 def test_a_path_that_is_not_there_is_said(tmp_path: Path) -> None:
@@ -255,26 +254,32 @@ def test_packed_binary_and_missing_files_are_told_apart(tmp_path: Path) -> None:
     tail([str(packed), str(binary), str(gone)], 5, seen.append, said.append, follow=False, stop=lambda: True)
     assert texts(seen) == ["packed"]
     assert [line.rpartition(": ")[2] for line in said] == [
-        "there is no such file or folder", "this is no text (it holds NUL bytes)",
+        "there is no such file or folder", "this is no text (it holds NUL bytes); it is left out",
     ]  # fmt: skip
 
 
-def test_a_file_that_cannot_be_followed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_cannot_be_followed_is_said(tmp_path: Path) -> None:
     """By name, once; the others are followed."""
-    write(tmp_path / "a.log", stamp(1, "a"))
+    (tmp_path / "a.log").write_bytes(bytes(100))
     write(tmp_path / "b.log", stamp(2, "b"))
-    last = LogFile.last
-
-    def refused(file: LogFile, count: int) -> list[Entry]:
-        if file.path.endswith("a.log"):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        return last(file, count)
-
-    monkeypatch.setattr(LogFile, "last", refused)
     following = Tailing(tmp_path)
     assert texts(following.last(5)) == ["b"]
-    assert following.notices() == [f"{tmp_path}/a.log: Permission denied"]
+    assert following.notices() == [f"{tmp_path}/a.log: this is no text (it holds NUL bytes); it is left out"]
     assert following.notices() == []
+
+
+def test_a_line_without_end_is_cut_and_what_follows_it_is_heard(tmp_path: Path) -> None:
+    """However long it gets, and however much comes at once."""
+    path = tmp_path / "app.log"
+    write(path, stamp(1, "a"))
+    following = Tailing(path)
+    following.last(1)
+    write(path, stamp(2, "b" * 20_000_000), end="")
+    heard = [entry for _ in range(4) for entry in following.new()]
+    write(path, "", stamp(3, "c"))
+    heard += [*following.new(), *following.new()]
+    assert 8 << 20 <= len(heard[0].text) < 20 << 20
+    assert heard[-1].message == "c"
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -312,7 +317,7 @@ def test_a_file_in_utf16_is_said_and_the_others_are_followed(tmp_path: Path) -> 
     (tmp_path / "windows.log").write_text(stamp(1, "w"), encoding="utf-16")
     write(tmp_path / "app.log", stamp(2, "a"))
     following = Tailing(tmp_path)
-    assert texts(following.last(5)) == ["a"]
+    assert texts(following.last(5)) == ["w", "a"]
     said = f"{tmp_path / 'windows.log'}: this is UTF-16, which can be searched and not followed"
     assert following.notices() == [said]
     write(tmp_path / "app.log", stamp(3, "b"))

@@ -5,15 +5,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use cordwood_core::query::analyze::{Analyzer, Options, Side, Wanted};
 use cordwood_core::query::filter::Filter;
-use cordwood_core::query::formats::Format;
+use cordwood_core::query::formats::{Format, Given};
 use cordwood_core::query::scan::{Copies, Input, Record, Records};
 use cordwood_core::query::when::{Clock, Zone};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::search::{changed, known, Given};
-use crate::spool::os_error;
+use crate::search::{changed, copies, known, GivenCopies};
+use crate::spool::about_file;
 
 const SECOND: i64 = 1_000_000_000;
 
@@ -79,14 +79,14 @@ impl PyAnalysis {
         py: Python<'_>,
         path: PathBuf,
         formats: Vec<Given>,
-        copies: Vec<(i64, i32)>,
+        copies: GivenCopies,
         before: bool,
         older: bool,
         newer: Option<PathBuf>,
     ) -> PyResult<Vec<String>> {
-        let input = Input::open(&path).map_err(|error| os_error(&error))?;
+        let input = Input::open(&path).map_err(|error| about_file(&error))?;
         let name = path.display().to_string();
-        let seam = Seam { path: Some(path), copies: Copies::new(&copies), older, newer };
+        let seam = Seam { path: Some(path), copies: self::copies(copies)?, older, newer };
         self.read(py, input, &name, &formats, before, &seam)
     }
 
@@ -156,8 +156,9 @@ impl PyAnalysis {
             records.go_on(self.leading(newer, known));
         }
         let mut clock = Clock::new(Arc::clone(&self.zone), self.now / SECOND);
+        let mut copies = seam.copies.sieve(&records, &self.zone, now);
         let mut wanted = |record: &Record<'_>| {
-            if !seam.copies.has(record) && self.filter.matches(record, &mut clock) {
+            if self.filter.matches(record, &mut clock) && !copies.has(record) {
                 Wanted::Yes
             } else {
                 Wanted::No

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use cordwood_core::delivery::ledger::{self, Row};
 use cordwood_core::delivery::recovery;
+use cordwood_core::query::archive;
+use cordwood_core::query::formats::Given;
 use cordwood_core::record::Process;
 use cordwood_core::sinks::fs::Real;
 use cordwood_core::sinks::names::Form;
@@ -17,7 +19,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use crate::record::to_python;
-use crate::spool::{drops, os_error};
+use crate::spool::{about_file, drops, os_error};
 
 /// How long a busy folder's lock, and a failing file, are waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -31,21 +33,23 @@ fn whole(folder: &Path) -> PathBuf {
     }
 }
 
-/// Packs the file `source` into `target`, which must exist; `form` is `gzip`, `zstd` or `parquet`.
+/// Packs the log `source` into `target`, which must exist, and reads that again; `form` is `gzip`, `zstd` or `parquet`.
+/// `formats` are known for the log. Returns its size. `OSError`: what was packed is not to be used.
 #[pyfunction]
-pub fn pack(py: Python<'_>, source: PathBuf, target: PathBuf, form: &str) -> PyResult<u64> {
-    if form == "parquet" {
-        let packed = py.detach(|| cordwood_core::query::archive::pack(&source, &target)).map_err(|e| os_error(&e))?;
-        return Ok(packed.size);
-    }
-    let form = if form == "zstd" { Form::Zstd } else { Form::Gzip };
-    Ok(py.detach(|| cordwood_core::sinks::pack::pack(&source, &target, form))?)
+#[pyo3(signature = (source, target, form, formats=Vec::new()))]
+pub fn pack(py: Python<'_>, source: PathBuf, target: PathBuf, form: &str, formats: Vec<Given>) -> PyResult<u64> {
+    let form = match form {
+        "parquet" => Form::Parquet,
+        "zstd" => Form::Zstd,
+        _ => Form::Gzip,
+    };
+    py.detach(|| archive::pack(&source, &target, form, &formats)).map_err(|e| about_file(&e))
 }
 
 /// Writes the log that a packed file was made of to `target`; its size. `OSError`: it is damaged.
 #[pyfunction]
 pub fn unpack(py: Python<'_>, source: PathBuf, target: PathBuf) -> PyResult<u64> {
-    py.detach(|| cordwood_core::query::archive::unpack(&source, &target)).map_err(|e| os_error(&e))
+    py.detach(|| archive::unpack(&source, &target)).map_err(|e| about_file(&e))
 }
 
 /// Somebody who reads a folder and writes no record to it.

@@ -46,7 +46,7 @@ mod _native {
     #[pymodule_export]
     use super::mine::mine_plain;
     #[pymodule_export]
-    use super::search::{check_format, check_query, first_time, recognise, Cutter, Matcher, PySearch};
+    use super::search::{check_format, check_query, echoes, first_time, recognise, Cutter, Matcher, PySearch};
     #[pymodule_export]
     use super::settings::{
         check_pattern, check_theme, compile_text, context_used, escape, redact, set_hooks, set_redaction,

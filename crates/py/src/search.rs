@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use cordwood_core::error::Error;
 use cordwood_core::query::filter::Filter;
-use cordwood_core::query::formats::{self, Format, NO_TIME};
+use cordwood_core::query::formats::{self, Format, Given, NO_TIME};
+use cordwood_core::query::scan::echoes::{Echoes, Log};
 use cordwood_core::query::scan::{colours, otlp, Copies, Input, Record, Records};
 use cordwood_core::query::search::{Found, Options, Search};
 use cordwood_core::query::when::{Clock, Zone};
@@ -13,10 +14,7 @@ use pyo3::exceptions::{PyFileNotFoundError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 
-use crate::spool::os_error;
-
-/// A format's text and date format, as `formats` take them.
-pub type Given = (String, Option<String>);
+use crate::spool::about_file;
 
 fn refused(error: &Error) -> PyErr {
     match error {
@@ -28,6 +26,37 @@ fn refused(error: &Error) -> PyErr {
 pub fn known(given: &[Given]) -> PyResult<Vec<Format>> {
     let compile = |(text, date): &Given| Format::given(text, date.as_deref()).map_err(|error| refused(&error));
     given.iter().map(compile).collect()
+}
+
+/// The files of a log, from the oldest to the newest, and the formats that are known for it.
+type Beside = (Vec<PathBuf>, Vec<Given>);
+/// From which time and level on a log's records are in another one too; the logs that a console's copy echoes.
+pub type GivenCopies = (Vec<(i64, i32)>, Vec<Beside>);
+
+fn logs(beside: Vec<Beside>) -> PyResult<Vec<Log>> {
+    beside.into_iter().map(|(paths, formats)| Ok(Log { paths, known: known(&formats)? })).collect()
+}
+
+pub fn copies((begins, beside): GivenCopies) -> PyResult<Copies> {
+    Ok(Copies::new(&begins, logs(beside)?))
+}
+
+/// For each record of a console's copy, in their order, whether it is an echo of the logs beside it.
+#[pyfunction]
+pub fn echoes(
+    py: Python<'_>,
+    records: Vec<(Option<i64>, i32, String)>,
+    beside: Vec<Beside>,
+    zone: Vec<(i64, i32)>,
+    now: i64,
+) -> PyResult<Vec<bool>> {
+    let mut echoes = Echoes::new(&logs(beside)?, Arc::new(Zone::new(zone)), now / 1_000_000_000);
+    for (_, _, text) in &records {
+        echoes.hear(text.as_bytes());
+    }
+    let is_echo =
+        |(time, level, text): (Option<i64>, i32, String)| echoes.wrote(time.unwrap_or(NO_TIME), level, text.as_bytes());
+    Ok(py.detach(|| records.into_iter().map(is_echo).collect()))
 }
 
 /// Fails with a ValueError that says why, where a format cannot be used.
@@ -92,16 +121,16 @@ impl PySearch {
 
     /// Adds a log: its files, the oldest first. `FileNotFoundError`: one is gone, look again.
     ///
-    /// `copies`: from which time and level on its records are in another log too, and are found there.
+    /// `copies`: which of its records are found in other logs.
     fn add_chain(
         &mut self,
         py: Python<'_>,
         paths: Vec<PathBuf>,
         formats: Vec<Given>,
-        copies: Vec<(i64, i32)>,
+        copies: GivenCopies,
     ) -> PyResult<()> {
-        let known = known(&formats)?;
-        py.detach(|| self.search.add_chain(&paths, &known, &Copies::new(&copies)))
+        let (known, copies) = (known(&formats)?, self::copies(copies)?);
+        py.detach(|| self.search.add_chain(&paths, &known, &copies))
             .map_err(|error| PyFileNotFoundError::new_err(error.to_string()))
     }
 
@@ -201,6 +230,7 @@ pub struct Cutter {
     clock: Clock,
     /// Terminal codes are taken out: only then a format is recognised.
     coloured: bool,
+    changes: bool,
     /// The lines of the record that may go on.
     open: Vec<u8>,
     time: i64,
@@ -217,13 +247,15 @@ impl Cutter {
         let zone = Arc::new(Zone::new(zone));
         let clock = Clock::new(Arc::clone(&zone), now / 1_000_000_000);
         let known = known(&formats)?;
-        let (formats, coloured, open) = (Vec::new(), false, Vec::new());
-        Ok(Self { filter, zone, known, formats, clock, coloured, open, time: NO_TIME })
+        let (formats, open) = (Vec::new(), Vec::new());
+        let (coloured, changes, time) = (false, false, NO_TIME);
+        Ok(Self { filter, zone, known, formats, clock, coloured, changes, open, time })
     }
 
     /// Whole lines in, the answers among the records they complete out; the newest record waits for `end`.
     fn feed<'py>(&mut self, py: Python<'py>, data: &[u8], name: &str, end: bool) -> PyResult<Bound<'py, PyList>> {
         let stripped = if self.coloured { colours::without(data) } else { otlp::expanded(data) };
+        self.changes |= self.coloured || stripped.is_some();
         self.open.extend_from_slice(stripped.as_deref().unwrap_or(data));
         if self.formats.is_empty() || self.formats == [Format::Plain] {
             self.detect();
@@ -259,6 +291,12 @@ impl Cutter {
         Ok(list)
     }
 
+    /// Whether the text is changed before it is cut.
+    #[getter]
+    fn changes(&self) -> bool {
+        self.changes
+    }
+
     /// Whether a record waits for its end.
     #[getter]
     fn waits(&self) -> bool {
@@ -272,7 +310,7 @@ impl Cutter {
         if let Some(text) = colours::without(&self.open) {
             let formats = formats::detect(&text, &self.known, &mut self.clock);
             if formats != self.formats {
-                (self.coloured, self.open, self.formats) = (true, text, formats);
+                (self.coloured, self.changes, self.open, self.formats) = (true, true, text, formats);
             }
         }
     }
@@ -295,7 +333,7 @@ pub fn first_time(
     now: i64,
 ) -> PyResult<Option<i64>> {
     let known = known(&formats)?;
-    let input = Input::open(&path).map_err(|error| os_error(&error))?;
+    let input = Input::open(&path).map_err(|error| about_file(&error))?;
     let found = py.detach(|| -> std::io::Result<Option<i64>> {
         let mut records = Records::new(input, &known, Arc::new(Zone::new(zone)), changed(&path, now))?;
         for _ in 0..1000 {

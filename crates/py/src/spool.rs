@@ -53,6 +53,17 @@ pub fn os_error(error: &Error) -> PyErr {
     }
 }
 
+/// What is wrong with a file, without its path, which the caller has.
+pub fn about_file(error: &Error) -> PyErr {
+    let Error::Io { source, .. } = error else { return PyOSError::new_err(error.to_string()) };
+    let text = source.to_string();
+    let why = text.split(" (os error").next().unwrap_or(&text).to_owned();
+    match source.raw_os_error() {
+        Some(code) => PyOSError::new_err((code, why)),
+        None => PyOSError::new_err(why),
+    }
+}
+
 fn open(folder: Option<&PathBuf>, log_dir: Option<&PathBuf>) -> Result<Folder, Error> {
     let folder = folder.map_or_else(Folder::anonymous, |path| Folder::open(path))?;
     log_dir.map_or(Ok(()), |log_dir| folder.serve(log_dir))?;

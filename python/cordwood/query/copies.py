@@ -1,7 +1,8 @@
 """Records that stand in two files of one folder, such as `app.log` and `app_errors.log`, so that each is found once.
 
 Which files of a configuration get the same records stands in their sinks' options. The file for fewer records keeps
-them longer, as it rotates more rarely: its records are left out only from where the other one begins.
+them longer, as it rotates more rarely: its records are left out only from where the other one begins. A copy of a
+console has lines that records of the logs beside it wrote, and others: the core compares them as it reads.
 """
 
 from __future__ import annotations
@@ -9,14 +10,24 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from cordwood import _native
 from cordwood.query.logs import chain
-from cordwood.query.spooled import Format
 from cordwood.query.times import local_zone
+from cordwood.spool import Format
 
-Copies = list[tuple[int, int]]
-"""From which time on, in nanoseconds since the epoch, and from which level on records stand in another file too."""
+
+class Copies(NamedTuple):
+    """Which of a file's records are found in other files.
+
+    Args:
+        begins: from which time on, in nanoseconds since the epoch, and from which level on another file has them.
+        beside: the file is a console's copy, and these are the files of the logs beside it, with their formats.
+    """
+
+    begins: Sequence[tuple[int, int]] = ()
+    beside: Sequence[tuple[list[str], list[Format]]] = ()
 
 
 def also_in(specs: Sequence[Mapping[str, object]]) -> Iterator[tuple[str, int]]:

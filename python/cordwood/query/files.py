@@ -17,9 +17,10 @@ from cordwood.query.logs import COMPRESSED, chain, logs_in
 from cordwood.query.model import Query
 from cordwood.query.parts import Part
 from cordwood.query.source import Group, unit_of
-from cordwood.query.spooled import Format, as_lines, format_of, spools_of, undelivered
+from cordwood.query.spooled import as_lines, spools_of, undelivered
 from cordwood.query.times import SECOND, local_zone
-from cordwood.spool import file_sinks
+from cordwood.retention import is_console
+from cordwood.spool import Format, file_sinks, format_of
 
 if TYPE_CHECKING:
     from cordwood.query.patterns import Pattern
@@ -109,11 +110,21 @@ class Files:
             path: a live file.
             empty: from when on they are in one that has no record yet; None: they are not.
         """
-        told = [] if path in self.files else list(also_in(_options(path)))
+        if path in self.files:
+            return Copies()
+        told = list(also_in(_options(path)))
         lives = by_path(self.live()) if told else {}
         found = [(first_time(lives[other], self.known(lives[other])), level) for other, level in told if other in lives]
         begins = ((empty if first is None else first, level) for first, level in found)
-        return [(first, level) for first, level in begins if first is not None]
+        return Copies([(first, level) for first, level in begins if first is not None], self._beside(path))
+
+    def _beside(self, path: str) -> list[tuple[list[str], list[Format]]]:
+        """The logs in the folder of a console's copy, whose records it echoes."""
+        folder, name = Path(path).parent, Path(path).name
+        if not is_console(name):
+            return []
+        logs = [log for log in self.live() if Path(log).parent == folder and not is_console(Path(log).name)]
+        return [(chain(log), self.known(log)) for log in logs]
 
     # -- questions ---------------------------------------------------------------------------------------------------
 
@@ -171,7 +182,7 @@ class Files:
         live = next((live for live in self.live() if entry.source in chain(live)), entry.source)
         search = self._search(near, before=0, after=0)
         try:
-            search.add_chain(chain(live) or [entry.source], self.known(live), [])
+            search.add_chain(chain(live) or [entry.source], self.known(live), Copies())
         except FileNotFoundError:
             self._notices.append(f"{entry.source}: it is not there any more")
             return []
@@ -214,7 +225,7 @@ class Files:
             return Path(paths[-1]).stat().st_mtime_ns
         search = self._search(Query(), before=0, after=0)
         try:
-            search.add_chain([live], self.known(live), [])
+            search.add_chain([live], self.known(live), Copies())
         except FileNotFoundError:
             return None
         return max((entry.time or 0 for entry in entries(search.last(1))), default=None)

@@ -15,6 +15,8 @@ from cordwood.query.model import Query
 from cordwood.query.times import local_zone
 
 _BLOCK = 1 << 16
+_MOST = 1 << 24  # bytes of a file that are taken at once
+_LONGEST = 1 << 23  # bytes of a line, as in a search: a longer one is cut
 _FINGERPRINT = 64  # bytes before the position: if they change, the file was truncated and has grown again
 _ATTEMPTS = 50  # to find a moment between two rotations; then the next look tries again
 _PATIENCE = 20  # looks at a renamed file that bring nothing before it is let go: its writer may still hold it
@@ -40,18 +42,18 @@ class _Open:
     def identity(self) -> tuple[int, int]:
         return self.status.st_dev, self.status.st_ino
 
-    def read(self) -> bytes:
-        """The whole lines that came since the last time."""
+    def read(self, most: int = -1) -> bytes:
+        """The whole lines that came since the last time, of so many bytes."""
         self.status = os.fstat(self.file.fileno())
         if self.status.st_size < self.position or not self._continues():
             self.position, self.partial, self.before = 0, b"", b""
         self.file.seek(self.position)
-        data = self.file.read()  # unbuffered: what stood there before a truncation is not seen again
+        data = self.file.read(most)  # unbuffered: what stood there before a truncation is not seen again
         self.position += len(data)
         self.idle = 0 if data else self.idle + 1
         self.before = (self.before + data)[-_FINGERPRINT:]
         whole, newline, self.partial = (self.partial + data).rpartition(b"\n")
-        return whole + newline
+        return whole + newline + (self.rest() if len(self.partial) > _LONGEST else b"")
 
     def _continues(self) -> bool:
         if not self.before or self.status.st_size == self.position:
@@ -72,23 +74,18 @@ class LogFile:
         path: the file; it may be missing, and come later.
         query: which of its records are wanted.
         formats: those that are known for it, as in `Files`.
-        whole: begin at its start. Otherwise `last` or `skip` says where.
+        whole: begin at its start. Otherwise `skip` says where.
     """
 
     def __init__(
         self, path: str, query: Query, formats: Sequence[tuple[str, str | None]] = (), *, whole: bool = False
     ) -> None:
         self.path = path
-        self._query = query.as_json()
-        self._formats = list(formats)
-        self._cutter = self._new_cutter()
+        self._cutter = _native.Cutter(query.as_json(), local_zone(), time.time_ns(), list(formats))
         self._current: _Open | None = None
         self._retired: list[_Open] = []
         if whole:
             self._current = self._open(path)
-
-    def _new_cutter(self) -> _native.Cutter:
-        return _native.Cutter(self._query, local_zone(), time.time_ns(), self._formats)
 
     def skip(self) -> int:
         """Go on behind the last whole line; the number of bytes before it."""
@@ -102,6 +99,11 @@ class LogFile:
         self._cutter.feed(whole, self.path, end=True)  # by which the format is known
         return start + len(whole)
 
+    @property
+    def is_changed(self) -> bool:
+        """Whether its text is changed as it is read, so that places in it are not the file's."""
+        return self._cutter.changes
+
     @staticmethod
     def _open(path: str) -> _Open | None:
         try:
@@ -109,32 +111,11 @@ class LogFile:
         except OSError:
             return None
 
-    def last(self, count: int) -> list[Entry]:
-        """The last entries, from backups too where the file has not as many; reading goes on after them.
-
-        Raises:
-            OSError: the file is there and cannot be read.
-        """
-        try:
-            file = Path(self.path).open("rb", buffering=0)  # noqa: SIM115 as above
-        except FileNotFoundError:
-            return []
-        self.close()
-        self._current = _Open(file)
-        found = self._last_of(self._current, self.path, count)
-        for path in _backups(self.path):
-            older = self._open(path) if len(found) < count else None
-            if older is not None:
-                if older.identity != self._current.identity:
-                    found = self._last_of(older, path, count - len(found), aside=True) + found
-                older.file.close()
-        return found
-
     def new(self) -> list[Entry]:
         """What came since the last call. The newest entry is held back until nothing follows it."""
         lines = b"".join(old.read() for old in self._retired)
         if self._current is not None:
-            lines += self._current.read()
+            lines += self._current.read(_MOST)
         lines += self._switch()
         found = entries(self._cutter.feed(lines, self.path, end=not lines)) if lines or self._cutter.waits else []
         for old in [old for old in self._retired if old.idle > _PATIENCE]:
@@ -162,24 +143,6 @@ class LogFile:
             one.file.close()
         self._current = now
         return lines + now.read()
-
-    def _last_of(self, file: _Open, path: str, count: int, *, aside: bool = False) -> list[Entry]:
-        """The last entries of an open file, which is read to its end; `aside`: it is whole, and not followed."""
-        size = file.status.st_size
-        span = _BLOCK
-        while True:
-            start = max(0, size - span)
-            file.position, file.partial, file.before = start, b"", b""
-            lines = file.read()
-            if aside:
-                lines += file.rest()
-            cutter = self._new_cutter()
-            found = entries(cutter.feed(lines.partition(b"\n")[2] if start else lines, path, end=True))
-            if start == 0 or len(found) > count + 1:  # the first may have lost its head
-                if not aside:
-                    self._cutter = cutter
-                return found[-count:] if count else []
-            span *= 4
 
     def close(self) -> None:
         """Let go of the files."""

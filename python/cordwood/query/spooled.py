@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 
 from cordwood import _native
 from cordwood.formatters.text import DEFAULT_FORMAT
-from cordwood.spool import FOLDER, file_sinks, spool_folder, spools
+from cordwood.spool import FOLDER, Format, file_sinks, format_of, spool_folder, spools
 
 if TYPE_CHECKING:
     from cordwood.record import Record
-
-Format = tuple[str, str | None]  # a format string and its date format
 
 
 def spools_of(folder: str) -> list[str]:
@@ -53,19 +51,6 @@ def as_text(record: Record, spec: object) -> str:
         return logging.Formatter(template, date_format).format(made)
     except (ValueError, KeyError, TypeError):
         return logging.Formatter(DEFAULT_FORMAT).format(made)
-
-
-def format_of(spec: dict[str, object]) -> Format | None:
-    """The format and date format of a file sink, where a scan can tell its records apart by it."""
-    form = spec.get("format")
-    if not isinstance(form, dict) or form.get("kind") != "text" or not isinstance(form.get("format"), str):
-        return None
-    date_format = form.get("date_format")
-    try:
-        _native.check_format(form["format"], date_format)
-    except ValueError:  # "%(message)s" alone
-        return None
-    return form["format"], date_format
 
 
 def as_lines(records: list[Record], spool: str) -> tuple[bytes, list[Format]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from cordwood.record import Record
 
 _LATE = 1.0  # seconds: what is still only in the spool after that is shown from there
-_TRIES = 20
 
 
 class Tail:
@@ -49,6 +48,7 @@ class Tail:
             if path.endswith(COMPRESSED):
                 raise NoLogsError(f"{path}: nothing comes to a packed log; name the one that grows")
         self._copies: dict[str, Copies] = {}
+        self._heard: list[tuple[float, str, Entry]] = []  # of consoles' copies, until their logs have been delivered
         self._shown: set[str] = set()  # first lines shown from a spool, until they come out of the file
         self._next_look = 0.0
         self._notices: dict[str, str] = {}  # by file: a look may be repeated
@@ -63,41 +63,28 @@ class Tail:
 
     def before(self) -> Iterator[Entry]:
         """All answers that stand there now, in order of time; `new` goes on after them."""
+        ends = self._skip()
+        return filter(None, (self._old(entry, ends) for entry in self._source.select(self._query)))
+
+    def last(self, count: int) -> list[Entry]:
+        """The last `count` answers of all files together; `new` goes on after them."""
+        ends = self._skip()
+        return list(filter(None, (self._old(entry, ends) for entry in self._source.last(self._query, count))))
+
+    def _skip(self) -> dict[str, int]:
+        """From which place on what comes to each file is new; nothing of text whose places are not the file's."""
         ends = {path: file.skip() for path, file in self._files.items()}
-        for entry in self._source.select(self._query):
-            if entry.source in self._source.spools:
-                self._shown.add(_first_line(entry))
-            if entry.place < ends.get(entry.source, entry.place + 1):
-                yield entry
+        return {path: end for path, end in ends.items() if not self._files[path].is_changed}
+
+    def _old(self, entry: Entry, ends: Mapping[str, int]) -> Entry | None:
+        if entry.source in self._source.spools:
+            self._shown.add(_first_line(entry))
+        return entry if entry.place < ends.get(entry.source, entry.place + 1) else None
 
     def notices(self) -> list[str]:
         """What went wrong since the last call, a line each."""
         found, self._notices = [*self._source.notices(), *self._notices.values()], {}
         return found
-
-    def last(self, count: int) -> list[Entry]:
-        """The last `count` entries of all together."""
-        for _ in range(_TRIES):
-            before = self._identities()
-            entries = [entry for file in self._files.values() for entry in self._last(file, count)]
-            waiting = [(spool, undelivered(spool)) for spool in self._source.spools]
-            after = {(r.segment, r.sequence) for _, records in waiting for r in records}
-            if before <= after:  # nothing was delivered while the files were read: no record is missing or twice
-                break
-        spooled = [entry for spool, records in waiting for entry in self._spooled(records, spool)]
-        self._shown.update(_first_line(entry) for entry in spooled)
-        entries = sorted(entries + spooled, key=by_time)
-        return entries[-count:] if count else []
-
-    def _last(self, file: LogFile, count: int) -> list[Entry]:
-        try:
-            return self._once(file, file.last(count))
-        except OSError as error:
-            self._notices[file.path] = f"{file.path}: {error.strerror}"
-            return []
-
-    def _identities(self) -> set[tuple[int, int]]:
-        return {(record.segment, record.sequence) for spool in self._source.spools for record in undelivered(spool)}
 
     def _spooled(self, records: list[Record], spool: str) -> list[Entry]:
         """The answers among spooled records, as the lines that will stand in the file."""
@@ -108,11 +95,33 @@ class Tail:
     def _once(self, file: LogFile, found: list[Entry]) -> list[Entry]:
         """Without what is in another file too."""
         copies = self._copies[file.path]
-        return [e for e in found if not any(by_time(e) >= begin and e.level >= level for begin, level in copies)]
+        found = [
+            one
+            for one in found
+            if not any(by_time(one) >= begin and one.level >= level for begin, level in copies.begins)
+        ]
+        if not (copies.beside and found):
+            return found
+        # Anew each time: they may have been rotated.
+        beside = self._source.copies(file.path).beside
+        lines = [(entry.time, entry.level, entry.text) for entry in found]
+        heard = _native.echoes(lines, beside, local_zone(), time.time_ns())
+        return [entry for entry, is_echo in zip(found, heard, strict=True) if not is_echo]
+
+    def _new(self, file: LogFile) -> list[Entry]:
+        """What came to a file. What comes to a console's copy is there before it is in the log."""
+        found = file.new()
+        if not self._copies[file.path].beside:
+            return self._once(file, found)
+        now = time.monotonic()
+        self._heard += [(now, file.path, entry) for entry in found]
+        due = [entry for at, path, entry in self._heard if path == file.path and at <= now - _LATE]
+        self._heard = [one for one in self._heard if one[1] != file.path or one[0] > now - _LATE]
+        return self._once(file, due)
 
     def new(self) -> list[Entry]:
         """What came since the last call, in order of time."""
-        found = (entry for file in self._files.values() for entry in self._once(file, file.new()))
+        found = (entry for file in self._files.values() for entry in self._new(file))
         entries = [entry for entry in found if not self._was_shown(entry)]
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + _LATE
@@ -138,7 +147,7 @@ class Tail:
         for name in self._source.live():
             if name not in self._files and name not in self._left:
                 self._files[name] = self._file(name, whole=True)
-                yield from self._once(self._files[name], self._files[name].new())
+                yield from self._new(self._files[name])
 
     def close(self) -> None:
         """Let go of the files."""

@@ -80,8 +80,8 @@ def _restored(path: str, *, as_json: bool) -> int:
     try:
         log = unpack(path)
     except OSError as error:
-        click.echo(f"cordwood: {path}: {error.strerror or error}", err=True)
-        return 1
+        click.echo(f"cordwood: {path}: {error.strerror or error}; nothing was changed", err=True)
+        return 2
     click.echo(json.dumps({"restored": str(log)}) if as_json else f"restored {log}")
     return 0
 
@@ -100,8 +100,8 @@ def _say(outcome: Outcome, done: str, *, as_json: bool) -> int:
             click.echo(f"{done} {name}")
         click.echo(f"{done} {len(outcome.files)} files of {_size(outcome.size)}")
     for name, why in outcome.failed.items():
-        click.echo(f"cordwood: {name}: {why}", err=True)
-    return 1 if outcome.failed else 0
+        click.echo(f"cordwood: {name}: {why}; it is left as it is", err=True)
+    return 2 if outcome.failed else 0
 
 
 def _size(size: float) -> str:

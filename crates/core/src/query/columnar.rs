@@ -14,25 +14,29 @@
 //! The text of a record is its template filled in, and a newline. What was before the first record, whether the last ends
 //! with a newline, the size and the checksum of the whole stand in the file's metadata (`cordwood.…`). A record is compared
 //! with what its row gives back before it is written; the whole is when it is restored.
+pub mod chunk;
+pub mod fault;
 pub mod form;
 mod group;
+pub mod hybrid;
 mod narrow;
 mod read;
+mod texts;
 pub mod time;
 
 pub use narrow::Asked;
-pub use read::{restore, Restored};
+pub use read::{Restored, Told};
 
 use parquet::basic::{Compression, Encoding, Repetition, ZstdLevel};
-use parquet::file::properties::{WriterProperties, WriterVersion};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use parquet::schema::parser::parse_message_type;
-use parquet::schema::types::{ColumnPath, TypePtr};
+use parquet::schema::types::TypePtr;
 use std::sync::Arc;
 
-use crate::error::Error;
+use fault::Outcome;
 
-/// Of what is written; version 1 had times in microseconds only, and no formats.
-pub const VERSION: u32 = 2;
+/// Of what is written. Version 1 had times in microseconds only, and no formats; 2 was cut into rows by none that were known.
+pub const VERSION: u32 = 3;
 /// The first bytes of a Parquet file.
 pub const MAGIC: &[u8; 4] = b"PAR1";
 /// Columns of values. Of a record with more, the last holds the rest of its text.
@@ -45,11 +49,10 @@ pub const TEMPLATE: usize = 4;
 pub const FIRST_VALUE: usize = 5;
 pub const BYTES: usize = FIRST_VALUE + VALUES;
 pub const COLUMNS: usize = BYTES + 1;
-/// Level 19 takes three times as long for 4 % less (docs/adr/0004).
-const ZSTD: i32 = 15;
-const DICTIONARY: usize = 8 << 20;
+/// Of rows' places and times. Texts have levels of their own.
+const ZSTD: i32 = 9;
 
-pub fn schema(unit: time::Unit) -> Result<TypePtr, parquet::errors::ParquetError> {
+pub fn schema(unit: time::Unit) -> Outcome<TypePtr> {
     use std::fmt::Write;
     let mut text = format!(
         "message log {{ required int64 row; optional int64 time (TIMESTAMP({},false)); optional int32 level; \
@@ -69,25 +72,16 @@ pub fn schema(unit: time::Unit) -> Result<TypePtr, parquet::errors::ParquetError
     Ok(Arc::new(parsed))
 }
 
-pub fn properties(
-    metadata: Vec<parquet::file::metadata::KeyValue>,
-) -> Result<WriterProperties, parquet::errors::ParquetError> {
-    let mut builder = WriterProperties::builder()
+pub fn properties() -> Outcome<WriterProperties> {
+    let builder = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_1_0)
         .set_created_by("cordwood".to_owned())
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD)?))
-        .set_dictionary_page_size_limit(DICTIONARY)
-        .set_key_value_metadata(Some(metadata));
-    for column in ["row", "time"] {
-        let path = ColumnPath::from(column);
-        builder = builder
-            .set_column_dictionary_enabled(path.clone(), false)
-            .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
-    }
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(
+            std::env::var("ZR").ok().and_then(|l| l.parse().ok()).unwrap_or(ZSTD),
+        )?))
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_offset_index_disabled(true)
+        .set_dictionary_enabled(false)
+        .set_encoding(Encoding::DELTA_BINARY_PACKED);
     Ok(builder.build())
-}
-
-/// Any failure of the format, at a file.
-pub fn damaged(path: &std::path::Path, error: &parquet::errors::ParquetError) -> Error {
-    Error::io("read", path, std::io::Error::other(error.to_string()))
 }

@@ -22,6 +22,9 @@ mod vocabulary;
 pub use json::traceback;
 pub use strings::unescape;
 
+/// A format as it is given: a `logging` format string, a known format's name or an example line, and a date format.
+pub type Given = (String, Option<String>);
+
 /// Where a record has no time of its own.
 pub const NO_TIME: i64 = i64::MIN;
 
@@ -100,6 +103,24 @@ impl Format {
     /// A format of the table, by the name it is shown by.
     pub fn named(name: &str) -> Option<Self> {
         table::named(name)
+    }
+
+    /// A line that tells it, for [`Format::of_told`]: its name, or the one of `given` that it is made of.
+    pub fn told(&self, given: &[Given]) -> Option<String> {
+        if Self::named(self.name()).is_some_and(|named| named == *self) {
+            return Some(self.name().to_owned());
+        }
+        let is_self = |given: &&Given| Self::given(&given.0, given.1.as_deref()).is_ok_and(|format| format == *self);
+        serde_json::to_string(given.iter().find(is_self)?).ok()
+    }
+
+    /// The format that a line tells.
+    pub fn of_told(line: &str) -> Option<Self> {
+        if line.starts_with('[') {
+            let (text, date): Given = serde_json::from_str(line).ok()?;
+            return Self::given(&text, date.as_deref()).ok();
+        }
+        Self::named(line)
     }
 
     /// The name it is shown by.

@@ -7,13 +7,14 @@ pub mod bisect;
 pub mod changed;
 pub mod colours;
 pub mod copies;
+pub mod echoes;
 pub mod input;
 pub mod otlp;
 pub mod record;
 pub mod records;
 pub mod utf16;
 
-pub use copies::Copies;
+pub use copies::{Copies, Sieve};
 pub use input::Input;
 pub use record::Record;
 pub use records::Records;

@@ -23,6 +23,8 @@ use opened::Opened;
 
 /// Bytes from the end that are looked at first where only the last records are asked for.
 const TAIL: u64 = 256 << 10;
+/// What is done where something is wrong within a file.
+const REST: &str = "what is left of it is missing";
 
 /// What is asked beside the query.
 #[derive(Debug, Clone, Default)]
@@ -84,7 +86,7 @@ impl Search {
                     self.files.push(opened);
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(error),
-                Err(error) => self.notices.push(format!("{}: {error}", path.display())),
+                Err(error) => self.notices.push(format!("{}: {error}; it is left out", path.display())),
             }
         }
         files.reverse();
@@ -126,19 +128,19 @@ impl Search {
         let asked = (&*self.filter, self.options.before + self.options.after > 0);
         let started = self.files[file].start(asked, &self.zone, self.now)?;
         match started {
-            Ok((mut records, end)) => {
+            Ok((mut records, end, copies)) => {
                 records.go_on(leading.unwrap_or_default());
-                Some(Current { records, file, end, copies: self.files[file].copies.clone() })
+                Some(Current { records, file, end, copies })
             }
             Err(error) => {
-                self.note(file, &error);
+                self.note(file, &error, "it is left out");
                 None
             }
         }
     }
 
-    fn note(&mut self, file: usize, error: &io::Error) {
-        self.notices.push(format!("{}: {error}", self.files[file].path.display()));
+    fn note(&mut self, file: usize, error: &io::Error, done: &str) {
+        self.notices.push(format!("{}: {error}; {done}", self.files[file].path.display()));
     }
 
     fn finish(&mut self, current: &Current) {
@@ -167,7 +169,7 @@ impl Search {
                 match done {
                     Ok(true) => {}
                     Ok(false) => return,
-                    Err(error) => self.note(file, &error),
+                    Err(error) => self.note(file, &error, REST),
                 }
             }
         }
@@ -272,7 +274,7 @@ impl Search {
                 Ok(true) => self.finish(&current),
                 Err(error) => {
                     self.finish(&current);
-                    self.note(file, &error);
+                    self.note(file, &error, REST);
                 }
             }
         }
@@ -335,7 +337,7 @@ impl Search {
                 )
             });
             if let Err(error) = done {
-                self.note(current.file, &error);
+                self.note(current.file, &error, REST);
                 return found.into();
             }
             if found.len() >= count || from <= begin {

@@ -96,6 +96,7 @@ pub fn pack(text: impl Read, packed: impl Write, form: Form) -> io::Result<u64> 
         }
         Form::Zstd => {
             let mut encoder = zstd::stream::write::Encoder::new(&mut out, ZSTD_LEVEL)?;
+            encoder.include_checksum(true)?;
             let length = io::copy(&mut text, &mut encoder)?;
             encoder.finish()?;
             length

@@ -27,6 +27,8 @@ pub struct Row {
     pub time: Option<i64>,
     pub template: Vec<u8>,
     pub values: Vec<Range<usize>>,
+    /// Of the fraction of its time; 0 where there is none.
+    pub digits: u8,
 }
 
 fn number(text: &[u8]) -> Option<i64> {
@@ -72,25 +74,21 @@ impl Stamp {
     }
 }
 
-/// Digits of the fraction of a record's time; 0 where there is none.
-pub fn digits(text: &[u8]) -> u8 {
-    Stamp::find(text).map_or(0, |stamp| stamp.digits)
-}
-
 impl Row {
     /// Take a record apart; its text must be UTF-8. None where it holds what stands for values.
     pub fn read(&mut self, text: &[u8]) -> Option<()> {
         self.template.clear();
         self.values.clear();
-        self.time = None;
-        if memchr::memmem::find(text, VALUE).is_some() || memchr::memmem::find(text, OPEN).is_some() {
+        (self.time, self.digits) = (None, 0);
+        let is_mark = |place: usize| text[place..].starts_with(VALUE) || text[place..].starts_with(OPEN);
+        if memchr::memchr_iter(b'<', text).any(is_mark) {
             return None;
         }
         let mut from = 0;
         if let Some(stamp) = Stamp::find(text) {
             self.literal(text, 0, stamp.start);
             stamp.form(&mut self.template);
-            self.time = Some(stamp.micros);
+            (self.time, self.digits) = (Some(stamp.micros), stamp.digits);
             from = stamp.end;
         }
         self.literal(text, from, text.len());

@@ -1,45 +1,36 @@
-//! A row group read in batches, all of its rows or only those that may answer.
+//! A row group read row by row, all of its rows or only those that may answer.
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
-use parquet::data_type::{ByteArray, DataType};
-use parquet::errors::ParquetError;
+use parquet::data_type::{DataType, Int64Type};
 use parquet::file::reader::RowGroupReader;
 
+use super::fault::{damaged, foreign, Outcome};
 use super::form::{rebuild, steps, Step};
+use super::texts::{Place, Texts};
 use super::time::Unit;
 use super::{BYTES, COLUMNS, FIRST_VALUE, ROW, TEMPLATE, TIME, VALUES};
 
-/// Rows of a row group that are in memory at once.
+/// Places and times of rows that are in memory at once.
 const BATCH: usize = 2048;
 
-type Outcome<T> = Result<T, ParquetError>;
 /// So many rows to leave out, then so many to read.
 pub type Runs = VecDeque<(usize, usize)>;
 /// Templates with their steps.
 pub type Forms = HashMap<Vec<u8>, Arc<[Step]>>;
 
-pub fn bad(why: &str) -> ParquetError {
-    ParquetError::General(why.to_owned())
-}
-
-/// A column's next values.
-struct Column<T> {
-    values: Vec<T>,
+/// The next values of a column of numbers.
+#[derive(Default)]
+struct Numbers {
+    values: Vec<i64>,
     defined: Vec<i16>,
     at: usize,
     value: usize,
 }
 
-impl<T> Default for Column<T> {
-    fn default() -> Self {
-        Self { values: Vec::new(), defined: Vec::new(), at: 0, value: 0 }
-    }
-}
-
-impl<T> Column<T> {
-    fn fill<D: DataType<T = T>>(&mut self, column: &mut ColumnReaderImpl<D>, count: usize) -> Outcome<()> {
+impl Numbers {
+    fn fill<D: DataType<T = i64>>(&mut self, column: &mut ColumnReaderImpl<D>, count: usize) -> Outcome<()> {
         self.values.clear();
         self.defined.clear();
         (self.at, self.value) = (0, 0);
@@ -47,12 +38,12 @@ impl<T> Column<T> {
         if records == count {
             Ok(())
         } else {
-            Err(bad("rows are missing"))
+            Err(damaged())
         }
     }
 
     /// The next row's, if it has one.
-    fn next(&mut self) -> Option<&T> {
+    fn next(&mut self) -> Option<i64> {
         // A required column has no levels.
         let defined = self.defined.get(self.at).copied().unwrap_or(i16::from(self.defined.is_empty())) == 1;
         self.at += 1;
@@ -60,28 +51,24 @@ impl<T> Column<T> {
             return None;
         }
         self.value += 1;
-        self.values.get(self.value - 1)
+        self.values.get(self.value - 1).copied()
     }
-}
-
-#[derive(Default)]
-struct Batch {
-    rows: Column<i64>,
-    times: Column<i64>,
-    templates: Column<ByteArray>,
-    values: Vec<Column<ByteArray>>,
-    raw: Column<ByteArray>,
 }
 
 /// A row group at work.
 pub struct Group {
-    columns: Vec<Option<ColumnReader>>,
+    places: ColumnReaderImpl<Int64Type>,
+    times: ColumnReaderImpl<Int64Type>,
+    templates: Texts,
+    values: Vec<Option<Texts>>,
+    raw: Option<Texts>,
+    batch: (Numbers, Numbers),
     unit: Unit,
-    batch: Batch,
     /// The last row's template, and its steps.
-    template: Vec<u8>,
+    template: Option<Place>,
     form: Arc<[Step]>,
     runs: Runs,
+    /// Rows of the batch, and which is next.
     count: usize,
     at: usize,
 }
@@ -92,23 +79,31 @@ pub fn is_empty(group: &dyn RowGroupReader, column: usize) -> bool {
     nulls.is_some_and(|nulls| nulls as i64 == group.metadata().num_rows())
 }
 
+fn numbers(group: &dyn RowGroupReader, column: usize) -> Outcome<ColumnReaderImpl<Int64Type>> {
+    match group.get_column_reader(column)? {
+        ColumnReader::Int64ColumnReader(reader) => Ok(reader),
+        _ => Err(foreign()),
+    }
+}
+
 impl Group {
     /// `runs`: which rows; none: all.
     pub fn open(reader: &dyn RowGroupReader, unit: Unit, runs: Option<Runs>) -> Outcome<Self> {
         let metadata = reader.metadata();
         if metadata.num_columns() != COLUMNS {
-            return Err(bad("this is no archive of Cordwood's"));
+            return Err(foreign());
         }
         let rows = metadata.num_rows() as usize;
-        let columns = (0..COLUMNS).map(|place| {
-            let needed = matches!(place, ROW | TIME | TEMPLATE) || place >= FIRST_VALUE && !is_empty(reader, place);
-            needed.then(|| reader.get_column_reader(place)).transpose()
-        });
+        let texts = |place: usize| (!is_empty(reader, place)).then(|| Texts::open(reader, place)).transpose();
         let mut group = Self {
-            columns: columns.collect::<Outcome<_>>()?,
+            places: numbers(reader, ROW)?,
+            times: numbers(reader, TIME)?,
+            templates: Texts::open(reader, TEMPLATE)?,
+            values: (FIRST_VALUE..FIRST_VALUE + VALUES).map(texts).collect::<Outcome<_>>()?,
+            raw: texts(BYTES)?,
+            batch: <(Numbers, Numbers)>::default(),
             unit,
-            batch: Batch { values: std::iter::repeat_with(Column::default).take(VALUES).collect(), ..Batch::default() },
-            template: Vec::new(),
+            template: None,
             form: Arc::new([]),
             runs: runs.unwrap_or_else(|| Runs::from([(0, rows)])),
             count: 0,
@@ -118,7 +113,11 @@ impl Group {
         Ok(group)
     }
 
-    /// Read the next rows.
+    fn texts(&mut self) -> impl Iterator<Item = &mut Texts> {
+        std::iter::once(&mut self.templates).chain(self.values.iter_mut().flatten()).chain(&mut self.raw)
+    }
+
+    /// Read the next rows' places and times, and go to them in the other columns.
     fn fill(&mut self) -> Outcome<()> {
         (self.at, self.count) = (0, 0);
         let Some((out, rows)) = self.runs.pop_front() else { return Ok(()) };
@@ -126,25 +125,12 @@ impl Group {
         if rows > count {
             self.runs.push_front((0, rows - count));
         }
-        for (place, column) in self.columns.iter_mut().enumerate() {
-            match (place, column) {
-                (_, None) => {}
-                (ROW | TIME, Some(ColumnReader::Int64ColumnReader(column))) => {
-                    column.skip_records(out)?;
-                    let into = if place == ROW { &mut self.batch.rows } else { &mut self.batch.times };
-                    into.fill(column, count)?;
-                }
-                (_, Some(ColumnReader::ByteArrayColumnReader(column))) => {
-                    column.skip_records(out)?;
-                    let into = match place {
-                        TEMPLATE => &mut self.batch.templates,
-                        BYTES => &mut self.batch.raw,
-                        _ => &mut self.batch.values[place - FIRST_VALUE],
-                    };
-                    into.fill(column, count)?;
-                }
-                _ => return Err(bad("this is no archive of Cordwood's")),
-            }
+        self.places.skip_records(out)?;
+        self.times.skip_records(out)?;
+        self.batch.0.fill(&mut self.places, count)?;
+        self.batch.1.fill(&mut self.times, count)?;
+        for column in self.texts() {
+            column.skip(out)?;
         }
         self.count = count;
         Ok(())
@@ -155,29 +141,35 @@ impl Group {
         if self.at == self.count {
             self.fill()?;
         }
-        Ok(if self.count == 0 { None } else { self.batch.rows.next().copied() })
+        Ok(if self.count == 0 { None } else { self.batch.0.next() })
     }
 
     /// The text of the row whose place was asked for.
     pub fn text(&mut self, forms: &mut Forms, out: &mut Vec<u8>) -> Outcome<()> {
         self.at += 1;
-        let time = self.batch.times.next().map(|time| self.unit.to_micros(*time));
-        let raw = self.batch.raw.next();
+        let time = self.batch.1.next().map(|time| self.unit.to_micros(time));
         // Each row takes its turn in every column, whether it has a value there or not.
         let mut values = [&[][..]; VALUES];
-        for (column, value) in self.batch.values.iter_mut().zip(&mut values) {
-            *value = column.next().map(ByteArray::data).unwrap_or_default();
+        for (column, value) in self.values.iter_mut().zip(&mut values) {
+            let Some(column) = column else { continue };
+            if let Some(place) = column.next()? {
+                *value = column.text(place);
+            }
         }
-        let Some(template) = self.batch.templates.next().map(ByteArray::data) else {
-            out.extend_from_slice(raw.ok_or_else(|| bad("a row holds nothing"))?.data());
+        let raw = match &mut self.raw {
+            Some(column) => column.next()?.map(|place| column.text(place)),
+            None => None,
+        };
+        let Some(template) = self.templates.next()? else {
+            out.extend_from_slice(raw.ok_or_else(damaged)?);
             return Ok(());
         };
         // Rows of a group mostly have the template of the row before.
-        if self.template != template {
-            self.template.clear();
-            self.template.extend_from_slice(template);
-            self.form = Arc::clone(forms.entry(template.to_vec()).or_insert_with(|| steps(template).into()));
+        if self.template != Some(template) || !matches!(template, Place::Number(_)) {
+            self.template = Some(template);
+            let text = self.templates.text(template);
+            self.form = Arc::clone(forms.entry(text.to_vec()).or_insert_with(|| steps(text).into()));
         }
-        rebuild(&self.form, time, values.into_iter(), out).ok_or_else(|| bad("a row's values are missing"))
+        rebuild(&self.form, time, values.into_iter(), out).ok_or_else(damaged)
     }
 }

@@ -1,15 +1,14 @@
-//! Which rows of an archive cannot answer: told by their templates, the values in dictionaries, times and levels.
-use std::collections::HashMap;
-
+//! Which rows of an archive cannot answer: told by statistics, templates, the values in dictionaries, times and levels.
 use parquet::basic::Encoding;
-use parquet::column::page::Page;
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
-use parquet::data_type::{ByteArray, DataType};
-use parquet::errors::ParquetError;
+use parquet::data_type::DataType;
 use parquet::file::reader::RowGroupReader;
+use parquet::file::statistics::Statistics;
 
+use super::fault::{damaged, foreign, Outcome};
 use super::form::{steps, Step};
-use super::group::{bad, is_empty, Runs};
+use super::group::{is_empty, Runs};
+use super::texts::{Place, Texts};
 use super::time::Unit;
 use super::{BYTES, FIRST_VALUE, LEVEL, TEMPLATE, TIME};
 
@@ -32,27 +31,75 @@ pub struct Asked<'a> {
     pub levels: Option<(i32, i32)>,
 }
 
-type Outcome<T> = Result<T, ParquetError>;
-
-/// For each row of a group, whether it may answer.
-pub fn rows(group: &dyn RowGroupReader, asked: &Asked<'_>, unit: Unit) -> Outcome<Vec<bool>> {
+/// For each row of a group, whether it may answer; None: none may.
+pub fn rows(group: &dyn RowGroupReader, asked: &Asked<'_>, unit: Unit) -> Outcome<Option<Vec<bool>>> {
     let count = group.metadata().num_rows() as usize;
     let mut wanted = vec![true; count];
     if let Some((from, to)) = asked.levels {
-        let ColumnReader::Int32ColumnReader(column) = group.get_column_reader(LEVEL)? else { return Err(other_type()) };
-        each(column, count, &mut |row, level| wanted[row] = level.is_some_and(|level| (from..=to).contains(level)))?;
+        match within(group, LEVEL, (i64::from(from), i64::from(to))) {
+            Within::No => return Ok(None),
+            Within::All => {}
+            Within::Some => {
+                let ColumnReader::Int32ColumnReader(column) = group.get_column_reader(LEVEL)? else {
+                    return Err(foreign());
+                };
+                each(column, count, &mut |row, level| {
+                    wanted[row] = level.is_some_and(|level| (from..=to).contains(level));
+                })?;
+            }
+        }
     }
     if let Some((from, to)) = asked.times {
-        let ColumnReader::Int64ColumnReader(column) = group.get_column_reader(TIME)? else { return Err(other_type()) };
-        let is = |time: &i64| (from..=to).contains(&unit.to_micros(*time));
-        each(column, count, &mut |row, time| wanted[row] &= time.is_none_or(is))?;
+        match within(group, TIME, (unit.of_micros(from), unit.of_micros(to))) {
+            // Rows without a time may answer.
+            Within::No if is_full(group, TIME) => return Ok(None),
+            Within::All => {}
+            _ => {
+                let ColumnReader::Int64ColumnReader(column) = group.get_column_reader(TIME)? else {
+                    return Err(foreign());
+                };
+                let is = |time: &i64| (from..=to).contains(&unit.to_micros(*time));
+                each(column, count, &mut |row, time| wanted[row] &= time.is_none_or(is))?;
+            }
+        }
     }
     if let Some((text, find)) = asked.text.filter(|_| wanted.contains(&true)) {
         if let Some(holding) = holding(group, text, find)? {
             wanted.iter_mut().zip(holding).for_each(|(is, holds)| *is &= holds);
         }
     }
-    Ok(wanted)
+    Ok(wanted.contains(&true).then_some(wanted))
+}
+
+/// How many of a group's rows lie between two numbers.
+#[derive(PartialEq, Eq)]
+enum Within {
+    No,
+    Some,
+    All,
+}
+
+/// As a column's statistics tell it.
+fn within(group: &dyn RowGroupReader, column: usize, (from, to): (i64, i64)) -> Within {
+    let (least, most) = match group.metadata().column(column).statistics() {
+        Some(Statistics::Int32(told)) => {
+            (told.min_opt().map(|it| i64::from(*it)), told.max_opt().map(|it| i64::from(*it)))
+        }
+        Some(Statistics::Int64(told)) => (told.min_opt().copied(), told.max_opt().copied()),
+        _ => return Within::Some,
+    };
+    match (least, most) {
+        (Some(least), Some(most)) if most < from || least > to => Within::No,
+        (Some(least), Some(most)) if from <= least && most <= to && is_full(group, column) => Within::All,
+        (None, None) if is_empty(group, column) => Within::No,
+        _ => Within::Some,
+    }
+}
+
+/// Whether each row of a column holds something.
+fn is_full(group: &dyn RowGroupReader, column: usize) -> bool {
+    let nulls = group.metadata().column(column).statistics().and_then(Statistics::null_count_opt);
+    nulls == Some(0)
 }
 
 /// The same as runs.
@@ -68,11 +115,7 @@ pub fn runs(wanted: &[bool]) -> Runs {
     runs
 }
 
-fn other_type() -> ParquetError {
-    bad("this is no archive of Cordwood's")
-}
-
-/// Calls `take` with each row of a column and what it holds.
+/// Calls `take` with each row of a column of numbers and what it holds.
 fn each<D: DataType>(
     mut column: ColumnReaderImpl<D>,
     rows: usize,
@@ -84,7 +127,7 @@ fn each<D: DataType>(
         defined.clear();
         let (count, _, _) = column.read_records(BATCH.min(rows - row), Some(&mut defined), None, &mut values)?;
         if count == 0 {
-            return Err(bad("rows are missing"));
+            return Err(damaged());
         }
         let mut given = values.iter();
         for place in 0..count {
@@ -96,14 +139,6 @@ fn each<D: DataType>(
     Ok(())
 }
 
-fn each_text(group: &dyn RowGroupReader, column: usize, take: &mut dyn FnMut(usize, Option<&[u8]>)) -> Outcome<()> {
-    let ColumnReader::ByteArrayColumnReader(reader) = group.get_column_reader(column)? else {
-        return Err(other_type());
-    };
-    let rows = group.metadata().num_rows() as usize;
-    each(reader, rows, &mut |row, text: Option<&ByteArray>| take(row, text.map(ByteArray::data)))
-}
-
 /// For each row whether it may hold `text`; None: all may.
 ///
 /// A text that goes over from a template's words into a value is looked for by its ends only.
@@ -111,61 +146,53 @@ fn holding(group: &dyn RowGroupReader, text: &[u8], find: &dyn Fn(&[u8]) -> bool
     let mut holding = vec![false; group.metadata().num_rows() as usize];
     let text = text.to_ascii_lowercase();
     let is_touched = |template: &[u8]| touches(&steps(template), &text);
-    let told = dictionary(group, TEMPLATE)?
-        .map(|page| texts(&page).map(|template| template.is_none_or(is_touched)).collect::<Vec<_>>());
-    if told.as_ref().is_some_and(|told| told.iter().all(|is| *is) && !told.is_empty()) {
-        return Ok(None);
-    }
-    if told.is_none_or(|told| told.contains(&true)) {
-        let mut known: HashMap<Vec<u8>, bool> = HashMap::new();
-        each_text(group, TEMPLATE, &mut |row, template| {
-            let Some(template) = template else { return };
-            holding[row] = match known.get(template) {
-                Some(is) => *is,
-                None => *known.entry(template.to_vec()).or_insert_with(|| is_touched(template)),
-            };
-        })?;
+    let mut templates = Texts::open(group, TEMPLATE)?;
+    if is_in_dictionary(group, TEMPLATE) {
+        let dictionary = templates.dictionary()?;
+        let touched = dictionary.texts().filter(|template| is_touched(template)).count();
+        if touched > 0 && touched == dictionary.texts().count() {
+            return Ok(None);
+        }
+        if touched > 0 {
+            mark(&mut templates, &mut holding, &is_touched)?;
+        }
+    } else {
+        mark(&mut templates, &mut holding, &is_touched)?;
     }
     for column in FIRST_VALUE..=BYTES {
-        // What stands in a dictionary stands there byte by byte.
-        if is_empty(group, column) || dictionary(group, column)?.is_some_and(|page| !find(&page)) {
+        if is_empty(group, column) {
             continue;
         }
-        each_text(group, column, &mut |row, value| holding[row] |= value.is_some_and(find))?;
+        let mut values = Texts::open(group, column)?;
+        // What stands in a dictionary stands there byte by byte.
+        if !is_in_dictionary(group, column) || find(values.dictionary()?.bytes()) {
+            mark(&mut values, &mut holding, find)?;
+        }
     }
     Ok(Some(holding))
 }
 
-/// A column's dictionary, where all of its values stand in that.
-fn dictionary(group: &dyn RowGroupReader, column: usize) -> Outcome<Option<bytes::Bytes>> {
+/// Marks the rows whose text in a column is one that `is` so.
+fn mark(column: &mut Texts, rows: &mut [bool], is: &dyn Fn(&[u8]) -> bool) -> Outcome<()> {
+    let known: Vec<bool> = column.dictionary()?.texts().map(is).collect();
+    for row in rows {
+        *row |= match column.next()? {
+            None => false,
+            Some(Place::Number(number)) => known[number as usize],
+            Some(place) => is(column.text(place)),
+        };
+    }
+    Ok(())
+}
+
+/// Whether all of a column's values stand in its dictionary.
+fn is_in_dictionary(group: &dyn RowGroupReader, column: usize) -> bool {
     #[allow(deprecated)] // other writers' name for the same
-    let is_all = group
+    group
         .metadata()
         .column(column)
         .page_encoding_stats_mask()
-        .is_some_and(|mask| mask.is_only(Encoding::RLE_DICTIONARY) || mask.is_only(Encoding::PLAIN_DICTIONARY));
-    if !is_all {
-        return Ok(None);
-    }
-    Ok(match group.get_column_page_reader(column)?.get_next_page()? {
-        Some(Page::DictionaryPage { buf, .. }) => Some(buf),
-        _ => None,
-    })
-}
-
-/// The texts of a plain page, each behind its length; None where that is more than there is.
-fn texts(mut page: &[u8]) -> impl Iterator<Item = Option<&[u8]>> {
-    std::iter::from_fn(move || {
-        if page.is_empty() {
-            return None;
-        }
-        let found = page.split_first_chunk::<4>().and_then(|(length, rest)| {
-            let length = u32::from_le_bytes(*length) as usize;
-            Some((rest.get(..length)?, &rest[length..]))
-        });
-        page = found.map_or(&[], |(_, rest)| rest);
-        Some(found.map(|(text, _)| text))
-    })
+        .is_some_and(|mask| mask.is_only(Encoding::RLE_DICTIONARY) || mask.is_only(Encoding::PLAIN_DICTIONARY))
 }
 
 /// Whether a template filled in may hold `text` (in lower case) otherwise than inside a single value.

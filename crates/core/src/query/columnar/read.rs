@@ -1,22 +1,20 @@
 //! Parquet back into the log it was: rows of all row groups, merged by their place.
 use std::cmp::Reverse;
+use std::collections::binary_heap::PeekMut;
 use std::collections::BinaryHeap;
 use std::fs::File;
-use std::io::{self, Read, Write};
-use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::path::Path;
+use std::io::{self, Read};
 
-use parquet::errors::ParquetError;
-use parquet::file::metadata::RowGroupMetaData;
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::reader::FileReader;
 use parquet::file::serialized_reader::SerializedFileReader;
 use parquet::file::statistics::Statistics;
 
-use super::group::{bad, Forms, Group, Runs};
+use super::fault::{bad, damaged, foreign, guarded, said, Outcome};
+use super::group::{Forms, Group, Runs};
 use super::narrow::{rows, runs, Asked};
 use super::time::Unit;
-use super::{damaged, ROW, TIME, VERSION};
-use crate::error::{Error, Result};
+use super::{ROW, TIME, VERSION};
 use crate::query::formats::Format;
 
 const BLOCK: usize = 256 << 10;
@@ -42,84 +40,128 @@ pub struct Restored {
     buffer: Vec<u8>,
     at: usize,
     newline: bool,
-    /// Whether nothing stands before the first record.
-    begins: bool,
-    formats: Vec<Format>,
-    pub size: u64,
-    pub checksum: u32,
+    told: Told,
+    /// Bytes given so far.
+    given: u64,
+    size: u64,
+    checksum: u32,
 }
 
-fn first_row(group: &RowGroupMetaData) -> i64 {
+/// How the log's lines were recognised when it was packed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// By which it was cut into rows; none where they cannot be told.
+    pub formats: Vec<Format>,
+    /// Those that were known then.
+    pub known: Vec<Format>,
+}
+
+/// A group's least and greatest place of a row.
+fn places(group: &RowGroupMetaData) -> (i64, i64) {
     match group.columns().get(ROW).and_then(|column| column.statistics()) {
-        Some(Statistics::Int64(statistics)) => statistics.min_opt().copied().unwrap_or(i64::MIN),
-        _ => i64::MIN,
+        Some(Statistics::Int64(told)) => {
+            (told.min_opt().copied().unwrap_or(i64::MIN), told.max_opt().copied().unwrap_or(i64::MAX))
+        }
+        _ => (i64::MIN, i64::MAX),
     }
+}
+
+/// What is said of the log beside its rows.
+fn told<'a>(metadata: &'a ParquetMetaData, key: &str) -> Option<&'a str> {
+    let pairs = metadata.file_metadata().key_value_metadata()?;
+    pairs.iter().find(|pair| pair.key == key)?.value.as_deref()
+}
+
+/// The formats that lines tell; None where one is not known.
+fn formats(lines: Option<&str>) -> Option<Vec<Format>> {
+    lines?.lines().map(Format::of_told).collect()
 }
 
 impl Restored {
-    pub fn open(file: File) -> std::result::Result<Self, ParquetError> {
+    pub fn open(file: File) -> Outcome<Self> {
         guarded(|| Self::begin(file))
     }
 
-    fn begin(file: File) -> std::result::Result<Self, ParquetError> {
+    fn begin(file: File) -> Outcome<Self> {
         let reader = SerializedFileReader::new(file)?;
-        let metadata = reader.metadata().file_metadata().key_value_metadata().cloned().unwrap_or_default();
-        let told = |key: &str| {
-            let found = metadata.iter().find(|pair| pair.key == key).and_then(|pair| pair.value.clone());
-            found.ok_or_else(|| bad("this is no archive of Cordwood's"))
-        };
-        let version = told("cordwood.version")?;
+        let metadata = reader.metadata();
+        let version = told(metadata, "cordwood.version").ok_or_else(foreign)?;
         if version.parse::<u32>().map_or(true, |version| version > VERSION) {
-            return Err(bad("it was written by a newer Cordwood"));
+            return Err(bad("this archive was written by a newer Cordwood"));
         }
-        let number = |text: String| text.parse::<u64>().map_err(|_| bad("its metadata are damaged"));
-        let schema = reader.metadata().file_metadata().schema_descr();
+        let number = |key: &str| told(metadata, key)?.parse::<u64>().ok();
+        let (size, checksum) = number("cordwood.size").zip(number("cordwood.crc32c")).ok_or_else(damaged)?;
+        let schema = metadata.file_metadata().schema_descr();
         if schema.num_columns() != super::COLUMNS {
-            return Err(bad("this is no archive of Cordwood's"));
+            return Err(foreign());
         }
-        let unit =
-            Unit::of(schema.column(TIME).logical_type_ref()).ok_or_else(|| bad("its times are of no known unit"))?;
-        let groups = reader.metadata().row_groups();
+        let unit = Unit::of(schema.column(TIME).logical_type_ref()).ok_or_else(foreign)?;
+        let groups = metadata.row_groups();
+        // Each row is a byte at least, but the last may be none.
+        let rows: i128 = groups.iter().map(|group| i128::from(group.num_rows())).sum();
+        if groups.iter().any(|group| group.num_rows() < 0) || rows > i128::from(size) + 1 {
+            return Err(damaged());
+        }
         let order = groups.iter().enumerate().filter(|(_, group)| group.num_rows() > 0);
-        let order = order.map(|(place, group)| Reverse((first_row(group), place))).collect();
+        let order = order.map(|(place, group)| Reverse((places(group).0, place))).collect();
         let parts = std::iter::repeat_with(Part::default).take(groups.len()).collect();
-        let before = unhex(&told("cordwood.before")?).ok_or_else(|| bad("its metadata are damaged"))?;
-        let names = told("cordwood.formats").unwrap_or_default();
+        let before = told(metadata, "cordwood.before").and_then(unhex).ok_or_else(damaged)?;
+        let newline = told(metadata, "cordwood.newline").ok_or_else(damaged)? == "1";
+        let told = Told {
+            formats: formats(told(metadata, "cordwood.formats")).unwrap_or_default(),
+            known: formats(told(metadata, "cordwood.known")).unwrap_or_default(),
+        };
         Ok(Self {
-            reader,
             parts,
             order,
             forms: Forms::new(),
             unit,
-            begins: before.is_empty(),
             buffer: before,
             at: 0,
-            newline: told("cordwood.newline")? == "1",
-            formats: names.lines().map(Format::named).collect::<Option<_>>().unwrap_or_default(),
-            size: number(told("cordwood.size")?)?,
-            checksum: number(told("cordwood.crc32c")?)? as u32,
+            newline,
+            told,
+            given: 0,
+            size,
+            checksum: checksum as u32,
+            reader,
         })
     }
 
-    /// The formats by which the log was cut into rows; none where they cannot be told.
-    pub fn formats(&self) -> &[Format] {
-        if self.begins {
-            &self.formats
+    pub fn told(&self) -> &Told {
+        &self.told
+    }
+
+    /// The log's size and checksum.
+    pub fn sum(&self) -> (u64, u32) {
+        (self.size, self.checksum)
+    }
+
+    /// What stands before the first record, until it is read.
+    pub fn before(&self) -> &[u8] {
+        if self.given == 0 {
+            &self.buffer
         } else {
             &[]
         }
     }
 
-    /// From here on leaves out rows that cannot answer.
-    pub fn narrow(&mut self, asked: &Asked<'_>) -> std::result::Result<(), ParquetError> {
+    /// From here on leaves out rows that cannot answer, but not the last: what follows the log may go on with it.
+    pub fn narrow(&mut self, asked: &Asked<'_>) -> Outcome<()> {
         guarded(|| self.leave_out(asked))
     }
 
-    fn leave_out(&mut self, asked: &Asked<'_>) -> std::result::Result<(), ParquetError> {
+    fn leave_out(&mut self, asked: &Asked<'_>) -> Outcome<()> {
+        let groups = self.reader.metadata().row_groups();
+        let last = groups.iter().enumerate().max_by_key(|(_, group)| places(group).1).map(|(place, _)| place);
         for Reverse((_, place)) in std::mem::take(&mut self.order) {
             let group = self.reader.get_row_group(place)?;
+            let count = group.metadata().num_rows() as usize;
             let part = &mut self.parts[place];
-            let mut wanted = rows(&*group, asked, self.unit)?;
+            let mut wanted = rows(&*group, asked, self.unit)?.unwrap_or_default();
+            if Some(place) == last {
+                wanted.resize(count, false);
+                wanted[count - 1] = true;
+            }
             let given = part.given.min(wanted.len());
             wanted[..given].fill(false);
             let runs = runs(&wanted);
@@ -127,31 +169,41 @@ impl Restored {
                 continue;
             }
             *part = Part { runs: Some(runs), ..Part::default() };
-            self.order.push(Reverse((first_row(group.metadata()), place)));
+            self.order.push(Reverse((places(group.metadata()).0, place)));
         }
         Ok(())
     }
 
-    fn fill(&mut self) -> std::result::Result<(), ParquetError> {
+    fn fill(&mut self) -> Outcome<()> {
         self.buffer.clear();
         self.at = 0;
-        while self.buffer.len() < BLOCK {
-            let Some(Reverse((_, place))) = self.order.pop() else { break };
+        // Who asks for the first record only shall not wait for groups that it does not stand in.
+        let enough = if self.given == 0 { 1 } else { BLOCK };
+        while self.buffer.len() < enough {
+            let Some(mut top) = self.order.peek_mut() else { break };
+            let place = top.0 .1;
             let part = &mut self.parts[place];
             let Some(group) = &mut part.open else {
                 let group = self.reader.get_row_group(place)?;
                 let group = part.open.insert(Group::open(&*group, self.unit, part.runs.take())?);
-                if let Some(row) = group.next_row()? {
-                    self.order.push(Reverse((row, place)));
+                match group.next_row()? {
+                    Some(row) => top.0 .0 = row,
+                    None => drop(PeekMut::pop(top)),
                 }
                 continue;
             };
             group.text(&mut self.forms, &mut self.buffer)?;
+            if self.given + self.buffer.len() as u64 > self.size {
+                return Err(damaged());
+            }
             part.given += 1;
-            match group.next_row()? {
-                Some(row) => self.order.push(Reverse((row, place))),
+            if let Some(row) = group.next_row()? {
+                top.0 .0 = row;
+                drop(top);
+            } else {
                 // Its dictionaries are no longer needed.
-                None => part.open = None,
+                part.open = None;
+                PeekMut::pop(top);
             }
             if self.newline || !self.order.is_empty() {
                 self.buffer.push(b'\n');
@@ -161,11 +213,6 @@ impl Restored {
     }
 }
 
-/// The library asserts what it expects of a file: in a damaged one that, too, is an error.
-fn guarded<T>(work: impl FnOnce() -> std::result::Result<T, ParquetError>) -> std::result::Result<T, ParquetError> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(bad("it is damaged")))
-}
-
 fn unhex(text: &str) -> Option<Vec<u8>> {
     (0..text.len() / 2).map(|place| u8::from_str_radix(text.get(2 * place..2 * place + 2)?, 16).ok()).collect()
 }
@@ -173,37 +220,12 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 impl Read for Restored {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if self.at == self.buffer.len() {
-            guarded(|| self.fill()).map_err(|error| io::Error::other(error.to_string()))?;
+            guarded(|| self.fill()).map_err(|error| io::Error::other(said(&error)))?;
         }
         let count = out.len().min(self.buffer.len() - self.at);
         out[..count].copy_from_slice(&self.buffer[self.at..self.at + count]);
         self.at += count;
+        self.given += count as u64;
         Ok(count)
     }
-}
-
-/// Write the log that an archive was made of, and compare it with what the archive says of it.
-pub fn restore(source: &Path, target: &Path) -> Result<u64> {
-    let wrong = |error: ParquetError| damaged(source, &error);
-    let mut restored = Restored::open(File::open(source).map_err(|e| Error::io("open", source, e))?).map_err(wrong)?;
-    let mut out = File::create(target).map_err(|e| Error::io("write", target, e))?;
-    let mut block = vec![0; BLOCK];
-    let (mut size, mut checksum) = (0, 0);
-    loop {
-        let read = restored.read(&mut block).map_err(|e| Error::io("read", source, e))?;
-        if read == 0 {
-            break;
-        }
-        size += read as u64;
-        checksum = crc32c::crc32c_append(checksum, &block[..read]);
-        out.write_all(&block[..read]).map_err(|e| Error::io("write", target, e))?;
-    }
-    if (size, checksum) == (restored.size, restored.checksum) {
-        return Ok(size);
-    }
-    Err(Error::Format {
-        path: source.into(),
-        offset: size,
-        why: "it does not give back what was packed: it is damaged",
-    })
 }

@@ -1,15 +1,15 @@
 //! Where bytes come from: a plain file, a compressed one, a stream, memory.
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use super::changed::Changed;
 use super::colours::Coloured;
 use crate::error::{Error, Result};
-use crate::query::columnar::{Asked, Restored, MAGIC};
-use crate::query::formats::Format;
+use crate::query::columnar::fault::said;
+use crate::query::columnar::{Asked, Restored, Told, MAGIC};
 use crate::sinks::names::Form;
 
 /// A compressed file that grows beyond this many bytes …
@@ -55,6 +55,18 @@ impl Input {
         Self::of_file(file).map_err(failed)
     }
 
+    /// Opens a log that is to be packed: no link, and nothing that is packed already.
+    pub fn plain(path: &Path) -> Result<Self> {
+        let failed = |source: io::Error| Error::io("open", path, source);
+        let file = File::options().read(true).custom_flags(libc::O_NOFOLLOW).open(path).map_err(failed)?;
+        let mut magic = [0; 4];
+        let read = file.read_at(&mut magic, 0).map_err(failed)?;
+        match form(&magic[..read]) {
+            Form::Plain => Ok(Self::File { file, position: 0 }),
+            _ => Err(failed(io::Error::other("it is packed already"))),
+        }
+    }
+
     /// As [`Input::open`], of a regular file that is open.
     pub fn of_file(file: File) -> io::Result<Self> {
         let size = file.metadata()?.len();
@@ -64,7 +76,8 @@ impl Input {
             Form::Plain => Self::File { file, position: 0 },
             Form::Gzip => Self::Stream(Box::new(Bounded::new(flate2::read::MultiGzDecoder::new(file), size))),
             Form::Parquet => {
-                let restored = Restored::open(file).map_err(|error| io::Error::other(error.to_string()))?;
+                let restored = Restored::open(file).map_err(|error| io::Error::other(said(&error)))?;
+                bomb(restored.sum().0, size)?;
                 Self::Columns(Box::new(Mutex::new(restored)))
             }
             Form::Zstd => {
@@ -120,17 +133,32 @@ impl Input {
         }
     }
 
-    /// From here on an archive may leave out records that do not answer; others cannot. See [`Asked`].
-    pub fn narrow(&mut self, asked: &Asked<'_>) -> io::Result<()> {
-        let Self::Columns(columns) = self else { return Ok(()) };
-        let columns = columns.get_mut().unwrap_or_else(PoisonError::into_inner);
-        columns.narrow(asked).map_err(|error| io::Error::other(error.to_string()))
+    fn archive(&mut self) -> Option<&mut Restored> {
+        match self {
+            Self::Columns(columns) => Some(columns.get_mut().unwrap_or_else(PoisonError::into_inner)),
+            _ => None,
+        }
     }
 
-    /// The formats that an archive was cut into records by; none of others.
-    pub fn formats(&mut self) -> Vec<Format> {
-        let Self::Columns(columns) = self else { return Vec::new() };
-        columns.get_mut().unwrap_or_else(PoisonError::into_inner).formats().to_vec()
+    /// From here on an archive may leave out records that do not answer; others cannot. See [`Asked`].
+    pub fn narrow(&mut self, asked: &Asked<'_>) -> io::Result<()> {
+        let narrowed = self.archive().map_or(Ok(()), |archive| archive.narrow(asked));
+        narrowed.map_err(|error| io::Error::other(said(&error)))
+    }
+
+    /// How an archive's lines were recognised.
+    pub fn told(&mut self) -> Option<Told> {
+        self.archive().map(|archive| archive.told().clone())
+    }
+
+    /// What stands in an archive before its first record; to be asked before it is read.
+    pub fn before(&mut self) -> Vec<u8> {
+        self.archive().map(|archive| archive.before().to_vec()).unwrap_or_default()
+    }
+
+    /// The size and the checksum of an archive's log.
+    pub fn sum(&mut self) -> Option<(u64, u32)> {
+        self.archive().map(|archive| archive.sum())
     }
 
     /// The next bytes; 0 at the end.
@@ -172,7 +200,16 @@ fn form(magic: &[u8]) -> Form {
     }
 }
 
-/// Refuses to unpack what was made to fill a disk or a night.
+/// Refuses to unpack what was made to fill a disk or a night: so many bytes out of so many.
+fn bomb(unpacked: u64, packed: u64) -> io::Result<()> {
+    if unpacked > BOMB_BYTES && unpacked / packed.max(1) > BOMB_RATIO {
+        return Err(io::Error::other(format!(
+            "it unpacks to more than {BOMB_RATIO} times its size; unpack it by hand if it is a log"
+        )));
+    }
+    Ok(())
+}
+
 struct Bounded<R> {
     inner: R,
     packed: u64,
@@ -189,11 +226,7 @@ impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer)?;
         self.unpacked += read as u64;
-        if self.unpacked > BOMB_BYTES && self.unpacked / self.packed.max(1) > BOMB_RATIO {
-            return Err(io::Error::other(format!(
-                "it unpacks to more than {BOMB_RATIO} times its size; unpack it by hand if it is a log"
-            )));
-        }
+        bomb(self.unpacked, self.packed)?;
         Ok(read)
     }
 }

@@ -318,6 +318,12 @@ impl Records {
         }
         loop {
             if let Some(hit) = find(&self.buffer[self.at..self.filled]) {
+                // What a line of plain text is, only all of it tells.
+                let is_cut = !self.ended && memchr(b'\n', &self.buffer[self.at + hit..self.filled]).is_none();
+                if is_cut && self.has_bare_lines() && self.filled - self.at <= LONGEST {
+                    self.fill()?;
+                    continue;
+                }
                 let start = self.begin_before(self.at + hit);
                 if start != self.at {
                     self.at = start;
@@ -331,7 +337,8 @@ impl Records {
                 return Ok(false);
             }
             // The last record may go on in what is read next.
-            let start = self.begin_before(self.filled);
+            let whole = memrchr(b'\n', &self.buffer[self.at..self.filled]).map_or(self.at, |found| self.at + found);
+            let start = self.begin_before(whole);
             if start != self.at {
                 self.at = start;
                 self.ahead = None;

@@ -2,7 +2,7 @@
 use std::io;
 
 use crate::query::filter::Filter;
-use crate::query::scan::{Copies, Record, Records};
+use crate::query::scan::{Record, Records, Sieve};
 use crate::query::when::Clock;
 
 pub struct Current {
@@ -10,7 +10,7 @@ pub struct Current {
     pub file: usize,
     pub end: u64,
     /// What is found elsewhere.
-    pub copies: Copies,
+    pub copies: Sieve,
 }
 
 impl Current {
@@ -37,11 +37,11 @@ impl Current {
                 return Ok(true);
             }
             let Some(record) = self.records.next_record()? else { return Ok(true) };
-            if self.copies.has(&record) {
+            let answers = filter.matches(&record, clock);
+            if !answers && only_answers || self.copies.has(&record) {
                 continue;
             }
-            let answers = filter.matches(&record, clock);
-            if (answers || !only_answers) && !take(&record, answers, clock) {
+            if !take(&record, answers, clock) {
                 return Ok(false);
             }
         }

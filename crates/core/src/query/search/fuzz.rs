@@ -124,8 +124,9 @@ fn archived(text: &[u8], chance: &mut Chance) {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     std::fs::write(path("log"), text).unwrap();
-    crate::query::archive::pack(&path("log"), &path("packed")).unwrap();
-    crate::query::columnar::restore(&path("packed"), &path("back")).unwrap();
+    let parquet = crate::sinks::names::Form::Parquet;
+    crate::query::archive::pack(&path("log"), &path("packed"), parquet, &[]).unwrap();
+    crate::query::archive::unpack(&path("packed"), &path("back")).unwrap();
     assert_eq!(std::fs::read(path("back")).unwrap(), text);
     let whole = std::fs::read(path("packed")).unwrap();
     for query in QUERIES {
@@ -147,7 +148,7 @@ fn archived(text: &[u8], chance: &mut Chance) {
         }
         std::fs::write(path("spoilt"), spoilt).unwrap();
         count("spoilt");
-        let _ = crate::query::columnar::restore(&path("spoilt"), &path("back"));
+        let _ = crate::query::archive::unpack(&path("spoilt"), &path("back"));
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::UNIX_EPOCH;
 use crate::query::columnar::Asked;
 use crate::query::filter::Filter;
 use crate::query::formats::Format;
-use crate::query::scan::{bisect, Copies, Input, Records};
+use crate::query::scan::{bisect, Copies, Input, Records, Sieve};
 use crate::query::when::Zone;
 
 /// A time without a zone may be of another machine's: so far from this one's, in nanoseconds.
@@ -99,26 +99,26 @@ impl Opened {
         self.leading.clone()
     }
 
-    /// Its records from the first place on that may hold an answer, and where the last such place ends; None where it was
-    /// read before.
+    /// Its records from the first place on that may hold an answer, where the last such place ends, and what tells those
+    /// apart that are found elsewhere; None where it was read before.
     pub fn start(
         &mut self,
         (filter, context): (&Filter, bool),
         zone: &Arc<Zone>,
         now: i64,
-    ) -> Option<io::Result<(Records, u64)>> {
+    ) -> Option<io::Result<(Records, u64, Sieve)>> {
         let records = self.records(zone, now)?;
         Some(records.and_then(|mut records| {
+            let copies = self.copies.sieve(&records, zone, now / 1_000_000_000);
             let until = filter.until.min(self.copies.until());
             let (start, end) = bisect::range(&mut records, filter.since, until)?;
             if start > records.position() {
                 records.seek(start);
             }
-            // An archive's rows are the records that are found without known formats; only these can be left out.
-            if !context && self.known.is_empty() && (records.is_timed() || !filter.has_range()) {
+            if !context && records.are_rows() && (records.is_timed() || !filter.has_range()) {
                 narrow(&mut records, filter)?;
             }
-            Ok((records, end.min(self.size)))
+            Ok((records, end.min(self.size), copies))
         }))
     }
 }

@@ -160,7 +160,7 @@ fn what_another_file_has_too_is_found_there() {
     std::fs::write(&path, text).unwrap();
     let found = |copies: &[(i64, i32)]| {
         let mut search = search("{}", Options::default());
-        search.add_chain(std::slice::from_ref(&path), &[], &Copies::new(copies)).unwrap();
+        search.add_chain(std::slice::from_ref(&path), &[], &Copies::new(copies, Vec::new())).unwrap();
         messages(&mut search)
     };
     let begin = |second: i64| (BEGIN + second) * SECOND;

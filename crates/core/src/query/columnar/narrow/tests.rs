@@ -30,8 +30,3 @@ fn a_text_in_the_words_or_across_their_edges_may_stand_there() {
 fn values_side_by_side_may_hold_anything() {
     assert!(may(b"a <*><*>", b"xyz"));
 }
-
-#[test]
-fn texts_of_a_damaged_page_are_said_to_be_unknown() {
-    assert_eq!(texts(b"\x01\0\0\0a\x09\0\0\0b").collect::<Vec<_>>(), [Some(&b"a"[..]), None]);
-}

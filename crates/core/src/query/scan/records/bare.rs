@@ -33,7 +33,7 @@ pub(super) struct Within {
     pub traceback: bool,
     /// Another traceback is announced.
     chained: bool,
-    /// A traceback that comes is the record's.
+    /// A traceback that comes is the record's: the first.
     expected: bool,
 }
 
@@ -58,7 +58,11 @@ impl Within {
                 (self.traceback, self.chained) = (taken, false);
                 taken
             }
-            Line::Other => std::mem::take(&mut self.traceback),
+            Line::Other => {
+                let last = std::mem::take(&mut self.traceback);
+                self.expected &= !last;
+                last
+            }
         }
     }
 }
@@ -83,6 +87,11 @@ impl Records {
             }
             _ => None,
         }
+    }
+
+    /// Whether what a line is may depend on its text.
+    pub(super) fn has_bare_lines(&self) -> bool {
+        self.formats.iter().any(|format| matches!(format, Format::Plain | Format::Timed))
     }
 
     /// Whether a record begins with this line whatever stands before: with others it is told from the lines before it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use memchr::{memchr, memmem, memrchr};
 
 use super::{Records, SAMPLE, TRACEBACK};
-use crate::query::formats::{self, Format, NO_TIME};
+use crate::query::formats::{self, Format, Given, NO_TIME};
 use crate::query::scan::changed::{Change, Changed};
 use crate::query::scan::colours::{Coloured, ESCAPE};
 use crate::query::scan::otlp::{self, Otlp};
@@ -13,16 +13,24 @@ use crate::query::scan::utf16::Utf16;
 use crate::query::scan::Input;
 use crate::query::when::{Clock, Zone};
 
+/// The byte order mark of UTF-8.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
 impl Records {
     /// Looks at the beginning and finds out the formats; `known` ones are preferred. `now` dates times without a day or year.
     ///
     /// Terminal codes are taken out where that is what it takes to recognise a format.
     pub fn new(input: Input, known: &[Format], zone: Arc<Zone>, now: i64) -> io::Result<Self> {
         let mut records = Self::begun(input, zone, now);
-        let told = records.input.formats();
-        if known.is_empty() && !told.is_empty() {
-            records.formats = told;
-            return Ok(records);
+        if let Some(told) = records.input.told().filter(|told| !told.formats.is_empty()) {
+            if known.is_empty() || known == told.known {
+                if records.input.before().starts_with(MARK) {
+                    records.fill()?;
+                    records.at = MARK.len();
+                }
+                records.formats = told.formats;
+                return Ok(records);
+            }
         }
         records.fill()?;
         if let Some(change) = Utf16::of(&records.buffer[..records.filled]) {
@@ -100,8 +108,8 @@ impl Records {
         while self.filled - self.at < enough && !self.ended {
             self.fill()?;
         }
-        if self.base == 0 && self.at == 0 && self.buffer[..self.filled].starts_with(b"\xef\xbb\xbf") {
-            self.at = 3;
+        if self.base == 0 && self.at == 0 && self.buffer[..self.filled].starts_with(MARK) {
+            self.at = MARK.len();
         }
         let (from, to) = self.sampled();
         self.formats = formats::detect(&self.buffer[from..to], known, &mut self.clock);
@@ -114,7 +122,8 @@ impl Records {
         (self.at.min(whole), whole.min(self.at + SAMPLE))
     }
 
-    fn sample(&self) -> &[u8] {
+    /// Its first lines, as long as they are in memory.
+    pub fn sample(&self) -> &[u8] {
         let (from, to) = self.sampled();
         &self.buffer[from..to]
     }
@@ -144,19 +153,20 @@ impl Records {
         self.formats == [Format::Plain] && (self.nulls > 0 || memchr(0, sample).is_some())
     }
 
-    /// Names that tell its formats, a line each; empty where names do not say it all.
-    pub fn named(&self) -> String {
-        // What [`Records::new`] changes before it cuts records.
+    /// A line for each of its formats, for [`Format::of_told`]; empty where they do not say it all.
+    pub fn told(&self, given: &[Given]) -> String {
+        // What [`Records::new`] changes before it cuts records, or refuses.
         let begun = &self.buffer[..self.filled];
         let is_changed = Utf16::of(begun).is_some() || begun.first() == Some(&0) || otlp::is_in(self.sample());
-        if is_changed || memmem::find(self.sample(), ESCAPE).is_some() {
+        if is_changed || self.is_binary() || memmem::find(self.sample(), ESCAPE).is_some() {
             return String::new();
         }
-        let told = self.formats.iter().all(|format| Format::named(format.name()).is_some_and(|named| named == *format));
-        if told {
-            self.formats.iter().map(Format::name).collect::<Vec<_>>().join("\n")
-        } else {
-            String::new()
-        }
+        let told: Option<Vec<String>> = self.formats.iter().map(|format| format.told(given)).collect();
+        told.unwrap_or_default().join("\n")
+    }
+
+    /// Whether it is an archive whose rows are its records, so that rows may be left out.
+    pub fn are_rows(&mut self) -> bool {
+        self.input.told().is_some_and(|told| !told.formats.is_empty() && told.formats == self.formats)
     }
 }

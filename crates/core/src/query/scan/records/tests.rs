@@ -249,7 +249,66 @@ fn skipping_finds_each_record_that_holds_a_text() {
     assert_eq!(found, 20);
 }
 
+#[test]
+fn tracebacks_in_plain_text_are_records_of_their_own_and_chains_are_one() {
+    let traceback = "Traceback (most recent call last):\n  File\nKeyError: 1";
+    let between = "\nDuring handling of the above exception, another exception occurred:\n";
+    let chain = format!("{traceback}\n{between}\n{traceback}");
+    let text = format!("{chain}\n{traceback}\nhello\n{traceback}\nbye\n");
+    let rows = all(&text);
+    let exceptions: Vec<&str> = rows.iter().map(|row| &*row.3).collect();
+    assert_eq!(exceptions, [&*chain, traceback, traceback, ""]);
+    assert_eq!((&*rows[2].2, &*rows[3].2), ("hello", "bye"));
+}
+
+/// Lines of which logs of all kinds are made: some begin records, some go on.
+const LINES: &[&str] = &[
+    "2026-11-20 14:03:07 - a - ERROR - one needle",
+    "2026-11-20 14:03:08 - a - INFO - two",
+    "Traceback (most recent call last):",
+    "  File needle",
+    "ValueError: needle",
+    "During handling of the above exception, another exception occurred:",
+    "{\"message\":\"a needle\",\"level\":\"INFO\"}",
+    "plain needle",
+    "plain",
+    "",
+];
+
+/// A text that comes a few bytes at a time.
+struct Slowly(Vec<u8>, usize);
+
+impl std::io::Read for Slowly {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let count = out.len().min(11).min(self.0.len() - self.1);
+        out[..count].copy_from_slice(&self.0[self.1..self.1 + count]);
+        self.1 += count;
+        Ok(count)
+    }
+}
+
 proptest! {
+    #[test]
+    fn skipping_finds_what_reading_all_finds(picked in prop::collection::vec(0..LINES.len(), 0..40), timed in any::<bool>()) {
+        let from = if timed { 0 } else { 2 };
+        let lines: Vec<&str> = picked.iter().map(|place| LINES[(*place).max(from)]).collect();
+        let text = lines.join("\n");
+        let holds = |raw: &[u8]| memmem::find(raw, b"needle").is_some();
+        let mut whole = open(text.as_bytes());
+        let input = Input::Stream(Box::new(Slowly(text.clone().into_bytes(), 0)));
+        let mut skipping = Records::new(input, &[], Arc::new(Zone::fixed(0)), 0).unwrap();
+        skipping.take_formats(whole.formats(), NO_TIME);
+        let (mut want, mut found) = (Vec::new(), Vec::new());
+        while let Some(record) = whole.next_record().unwrap() {
+            want.extend(holds(record.raw).then(|| record.raw.to_vec()));
+        }
+        while skipping.skip_to(&mut |bytes| memmem::find(bytes, b"needle")).unwrap() {
+            let Some(record) = skipping.next_record().unwrap() else { break };
+            found.extend(holds(record.raw).then(|| record.raw.to_vec()));
+        }
+        prop_assert_eq!(found, want);
+    }
+
     #[test]
     fn every_byte_of_a_text_is_in_one_record(lines in prop::collection::vec("(2026-11-20 14:03:0[0-9] - a - INFO - )?[ a-z]{0,9}", 0..30)) {
         let text = lines.join("\n");
