@@ -14,7 +14,8 @@ def folder_deleted(scene: Scene) -> None:
     writer = scene.start()
     writer.log(100)
     writer.flush()
-    shutil.rmtree(scene.logs)
+    while scene.logs.exists():  # a process may make a file where one has just been deleted
+        shutil.rmtree(scene.logs, ignore_errors=True)
     writer.first = writer.report["number"]  # deleted by hand: not lost by the logger
     writer.log(2000)
     if scene.is_cordwood:
