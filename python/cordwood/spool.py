@@ -10,6 +10,7 @@ import errno
 import json
 import os
 import stat
+import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -95,9 +96,6 @@ def _take_over(folder: str) -> None:
 
     It is older than all that comes now, so it gets a moment to go first; what takes longer goes on meanwhile.
     """
-    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-    if not os.path.isdir(f"{state}/cordwood"):
-        return  # as a rule; `places` would have to load much to say so
     waiting = [place for place in spools(folder) if place != folder]
     if waiting:
         deliver = threading.Thread(target=_deliver, args=(waiting,), name="cordwood recover", daemon=True)
@@ -131,7 +129,10 @@ def _check_room(folder: str) -> None:
 
 def spools(folder: str) -> list[str]:
     """Those places where there is a spool; this user's own first, for another user's log directory may have both."""
-    found = [place for place in places(folder) if os.path.isdir(place)]  # Path's may raise
+    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    # As a rule nothing is there, and `places` would load much to say where: an eighth of a search's start.
+    candidates = places(folder) if sys.platform != "linux" or os.path.isdir(f"{state}/cordwood") else (folder,)
+    found = [place for place in candidates if os.path.isdir(place)]  # Path's may raise
     return sorted(found, key=lambda place: os.stat(place).st_uid != os.geteuid())
 
 

@@ -175,12 +175,24 @@ def test_what_comes_through_a_pipe_is_shown_when_it_comes() -> None:
 def test_a_reader_that_leaves_ends_it_quietly(logs: Path) -> None:
     """As `| head` does."""
     (logs / "big.log").write_text("".join(line(n // 10, "x" * 200) for n in range(20_000)))
+    program = f"{sys.executable} -c 'from cordwood.views.cli import run; run()'"
     done = subprocess.run(
-        f"{sys.executable} -c 'from cordwood.views.cli import main; main()' search '' {logs} | head -1",
-        shell=True, capture_output=True, text=True, check=True,
+        ["bash", "-o", "pipefail", "-c", f"{program} search '' {logs} | head -1"],
+        capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout == line(0, "first")
     assert done.stderr == ""
+
+
+def test_the_program_ends_with_the_status_and_all_that_was_said(logs: Path) -> None:
+    """It leaves Python without taking it apart."""
+    program = [sys.executable, "-c", "from cordwood.views.cli import run; run()", "search"]
+    done = subprocess.run([*program, "first", str(logs)], capture_output=True, text=True, check=True)
+    assert done.stdout == line(0, "first")
+    assert subprocess.run([*program, "no such text", str(logs)], capture_output=True, check=False).returncode == 1
+    bad = subprocess.run([*program, "level>>x", str(logs)], capture_output=True, text=True, check=False)
+    assert (bad.returncode, bad.stdout) == (2, "")
+    assert bad.stderr.startswith("cordwood: ")
 
 
 def test_a_database_is_searched_by_its_url(search: Search, tmp_path: Path) -> None:

@@ -214,6 +214,7 @@ impl Matcher {
             logger: logger.as_bytes(),
             message: message.as_bytes(),
             exception: exception.as_bytes(),
+            template: b"",
             format: &Format::Json,
         };
         self.filter.matches(&record, &mut Clock::new(Arc::new(Zone::fixed(0)), 0))

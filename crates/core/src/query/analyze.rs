@@ -14,7 +14,7 @@ use regex::bytes::RegexSet;
 
 use crate::error::{Error, Result};
 use crate::query::formats::NO_TIME;
-use crate::query::mine::{hash, Miner};
+use crate::query::mine::{hash, Miner, Told};
 use crate::query::scan::{Record, Records};
 pub use report::{Counted, Report, Variable};
 pub use times::{Times, LEVELS};
@@ -131,7 +131,9 @@ struct Span {
 pub struct Analyzer {
     options: Options,
     miner: Miner,
-    patterns: Vec<Pattern>,
+    told: Told,
+    /// Those that were mined, and those that records told.
+    patterns: [Vec<Pattern>; 2],
     loggers: Vec<(Box<[u8]>, Tally)>,
     logger_numbers: HashMap<Box<[u8]>, u32>,
     errors: HashMap<u64, Shown>,
@@ -164,7 +166,8 @@ impl Analyzer {
         Ok(Self {
             options,
             miner: Miner::default(),
-            patterns: Vec::new(),
+            told: Told::default(),
+            patterns: Default::default(),
             loggers: Vec::new(),
             logger_numbers: HashMap::new(),
             errors: HashMap::new(),
@@ -217,13 +220,16 @@ impl Analyzer {
             span.first = span.first.min(record.time);
             span.last = span.last.max(record.time);
         }
-        let number = self.miner.add(record.message) as usize;
-        if number >= self.patterns.len() {
+        let told =
+            if record.template.is_empty() { None } else { self.told.add(record.template, record.message) };
+        let kind = usize::from(told.is_some());
+        let number = told.unwrap_or_else(|| self.miner.add(record.message)) as usize;
+        if number >= self.patterns[kind].len() {
             let logger = self.logger(record.logger);
-            self.patterns.resize(number + 1, Pattern { logger, ..Pattern::default() });
+            self.patterns[kind].resize(number + 1, Pattern { logger, ..Pattern::default() });
         }
         self.compares |= side == Side::Before;
-        let pattern = &mut self.patterns[number];
+        let pattern = &mut self.patterns[kind][number];
         if self.compares && side == Side::Now && pattern.example.is_empty() {
             pattern.example = record.message[..record.message.len().min(EXAMPLE)].to_vec();
         }
@@ -232,7 +238,7 @@ impl Analyzer {
         let mut logger = pattern.logger;
         if *self.loggers[logger as usize].0 != *record.logger {
             logger = self.logger(record.logger);
-            self.patterns[number].logger = logger;
+            self.patterns[kind][number].logger = logger;
         }
         self.loggers[logger as usize].1.add(side, record.time, unit, level);
         if !record.exception.is_empty() || record.level >= WARNING || record.level == 0 {

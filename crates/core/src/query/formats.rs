@@ -66,13 +66,16 @@ pub struct Head {
     pub message: Span,
     /// An exception that the first line holds (JSON).
     pub exception: Span,
+    /// What the message was made of, as the call has it (JSON of ours).
+    pub template: Span,
     /// The spans are JSON strings without their quotes, and hold escapes.
     pub escaped: bool,
 }
 
 impl Head {
     fn message_only(message: Span) -> Self {
-        Self { time: NO_TIME, level: 0, logger: Span::default(), message, exception: Span::default(), escaped: false }
+        let none = Span::default();
+        Self { time: NO_TIME, level: 0, logger: none, message, exception: none, template: none, escaped: false }
     }
 }
 
@@ -141,6 +144,11 @@ impl Format {
             Self::Timed => true,
             Self::Json | Self::Logfmt | Self::Plain => false,
         }
+    }
+
+    /// Whether some of its records may have one.
+    pub fn may_be_timed(&self) -> bool {
+        self.is_timed() || matches!(self, Self::Json | Self::Logfmt)
     }
 
     /// What the line says, if a record of this format begins with it.

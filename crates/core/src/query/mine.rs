@@ -10,6 +10,8 @@
 //! 3. `merge`: skeletons that differ in one word only are one template, if that word takes enough different values to be
 //!    a variable. That is asked when templates are read, and when skeletons grow too many; counts add up.
 //!
+//! What a record says of its own template is taken instead: `told`.
+//!
 //! Memory is bounded: so many shapes, so many skeletons (merged when there are more, then told apart by their first words
 //! only), so many values of a variable.
 mod lex;
@@ -18,12 +20,14 @@ mod miner;
 mod plain;
 mod shapes;
 mod skeleton;
+mod told;
 mod variable;
 mod words;
 
 pub use lex::{parts, Part};
 pub use miner::{Limits, Miner, Template};
 pub use plain::plain;
+pub use told::Told;
 pub use variable::{hash, Kind, Values};
 
 #[cfg(test)]

@@ -1,4 +1,6 @@
 //! The account of an analysis, as JSON that Python reads.
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use super::{Analyzer, Shown, Tally, LEVELS};
@@ -125,9 +127,23 @@ fn sorted(mut all: Vec<Counted>) -> Vec<Counted> {
     all
 }
 
+/// Adds templates that records told to those that were mined, and gives the place of each: what reads alike is one.
+fn add_told(templates: &mut Vec<Template>, told: Vec<Template>) -> Vec<u32> {
+    let mut places: HashMap<String, u32> =
+        templates.iter().enumerate().map(|(place, one)| (one.text.clone(), place as u32)).collect();
+    let place = |one: Template| {
+        *places.entry(one.text.clone()).or_insert_with(|| {
+            templates.push(one);
+            templates.len() as u32 - 1
+        })
+    };
+    told.into_iter().map(place).collect()
+}
+
 impl Analyzer {
     pub fn report(&mut self) -> Report {
-        let (templates, of) = self.miner.templates();
+        let (mut templates, by_mining) = self.miner.templates();
+        let by_call = add_told(&mut templates, self.told.templates());
         let mut all = Tally::default();
         for (_, tally) in &self.loggers {
             merge(&mut all, tally);
@@ -149,19 +165,19 @@ impl Analyzer {
             levels: all.times.levels(),
             times: times(&all),
             loggers: sorted(loggers),
-            patterns: sorted(self.told_patterns(templates, &of)),
+            patterns: sorted(self.told_patterns(templates, [by_mining, by_call])),
             errors: sorted(self.errors.values().map(Counted::shown).collect()),
             issues: self.issues.iter().map(Counted::shown).collect(),
         }
     }
 
-    fn told_patterns(&self, templates: Vec<Template>, of: &[u32]) -> Vec<Counted> {
+    fn told_patterns(&self, templates: Vec<Template>, of: [Vec<u32>; 2]) -> Vec<Counted> {
         let mut tallies = vec![(Tally::default(), 0); templates.len()];
         let mut examples: Vec<&[u8]> = vec![b""; templates.len()];
-        for (pattern, template) in self.patterns.iter().zip(of) {
-            let (tally, logger) = &mut tallies[*template as usize];
+        for (pattern, template) in self.patterns.iter().zip(of).flat_map(|(patterns, of)| patterns.iter().zip(of)) {
+            let (tally, logger) = &mut tallies[template as usize];
             merge(tally, &pattern.tally);
-            let example = &mut examples[*template as usize];
+            let example = &mut examples[template as usize];
             if example.is_empty() {
                 *example = &pattern.example;
             }

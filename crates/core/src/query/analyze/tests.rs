@@ -49,6 +49,28 @@ fn every_record_is_counted_by_level_time_logger_and_pattern() {
 }
 
 #[test]
+fn what_a_record_says_of_its_template_is_its_pattern() {
+    let line = |message: &str, template: &str| {
+        format!(
+            "{{\"timestamp\":\"2026-11-20T09:00:00.000Z\",\"level\":\"INFO\",\"logger\":\"shop\",\
+             \"message\":\"{message}\"{template}}}\n"
+        )
+    };
+    let told = ",\"template\":\"it's \\\"%s\\\" of %s\"";
+    let log = [
+        line("it's \\\"red\\\" of seven", told),
+        line("it's \\\"a b c\\\" of none at all", told),
+        line("Order 1 paid", ",\"template\":\"Order %d paid\""),
+        line("Order 2 paid", ",\"template\":\"index.html\""),
+        line("Order 3 paid", ""),
+    ];
+    let report = analyzed(&log.concat(), Options::default());
+    let found: Vec<(&str, u64)> = report.patterns.iter().map(|one| (&*one.text, one.count)).collect();
+    assert_eq!(found, [("Order <*> paid", 3), ("it's \"<*>\" of <*>", 2)]);
+    assert_eq!(report.patterns[1].variables.len(), 2);
+}
+
+#[test]
 fn tracebacks_of_one_fingerprint_are_one_error_with_its_span_and_an_example() {
     let report = analyzed(LOG, Options::default());
     assert_eq!(report.errors.len(), 1);

@@ -265,7 +265,7 @@ fn leaves<'a>(
                 let shown = if is_bag(&full) { b"".as_slice() } else { &short };
                 leaves(line, span.start as usize, &full, shown, depth + 1, take);
             }
-            _ if role(&full).is_some() || span.of(line) == b"null" => {}
+            _ if Vocabulary::knows(&full) || span.of(line) == b"null" => {}
             // loguru's whole line once more.
             _ if full == b"text" && span.of(line).ends_with(b"\\n") => {}
             _ => {

@@ -14,6 +14,7 @@ pub(super) enum Role {
     Logger,
     Message,
     Exception,
+    Template,
 }
 
 /// What a member is for, and how good it is at that: 0 is best. Names within objects are joined with points.
@@ -51,6 +52,9 @@ pub(super) fn role(name: &[u8]) -> Option<(Role, u8)> {
         | b"exc_text"
         | b"traceback" => (Role::Exception, 0),
         b"exception" | b"record.exception" | b"error.message" => (Role::Exception, 1),
+        b"template" | b"log.template" | b"Attributes.log.record.template" | b"attributes.log.record.template" => {
+            (Role::Template, 0)
+        }
         _ => return None,
     })
 }
@@ -71,12 +75,13 @@ pub(super) struct Vocabulary {
     time: Option<(u8, i64)>,
     nanos: i64,
     level: Option<(u8, i32)>,
-    texts: [Option<(u8, Span)>; 3],
+    texts: [Option<(u8, Span)>; 4],
 }
 
 impl Vocabulary {
+    /// Whether a member is no field of the record's own.
     pub(super) fn knows(name: &[u8]) -> bool {
-        role(name).is_some()
+        role(name).is_some_and(|(role, _)| role != Role::Template)
     }
 
     /// `name` has the value at `span`, without quotes.
@@ -105,7 +110,7 @@ impl Vocabulary {
                 self.nanos = number.filter(|nanos| (0..1_000_000_000).contains(nanos)).unwrap_or(0);
             }
             Role::Time | Role::Level => {}
-            Role::Logger | Role::Message | Role::Exception => {
+            Role::Logger | Role::Message | Role::Exception | Role::Template => {
                 let place = &mut self.texts[role as usize - Role::Logger as usize];
                 if value != b"null" && place.is_none_or(|(known, _)| rank < known) {
                     *place = Some((rank, span));
@@ -142,6 +147,7 @@ impl Vocabulary {
             logger: text(0),
             message: self.texts[1].map_or(Span::new(0, line.len()), |(_, span)| span),
             exception: text(2),
+            template: text(3),
             escaped: self.texts[1].is_some(),
         }
     }

@@ -1,7 +1,8 @@
 //! Where a time begins in a file, found by halving: a gigabyte takes some thirty reads.
 //!
 //! A file whose times go back by more than [`SLACK`] somewhere is not bisected. Small files are read from end to end; in
-//! others [`PROBES`] places are looked at, and where their times are in order, the file is taken to be.
+//! others [`PROBES`] places are looked at, and where their times are in order, the file is taken to be. A record without a
+//! time has that of the record before it, so all that is begun at is a record with one.
 use std::io;
 
 use memchr::memchr;
@@ -13,6 +14,8 @@ const SLACK: i64 = 60 * 1_000_000_000;
 /// Files up to this size are scanned whole.
 const SMALL: u64 = 4 << 20;
 const PROBES: u64 = 256;
+/// Places at which no time may be found.
+const BLIND: u64 = 8;
 /// Bytes read at a place to find a line with a time; a longer traceback doubles it.
 const LOOK: usize = 4 << 10;
 const LOOK_MOST: usize = 1 << 20;
@@ -23,7 +26,7 @@ const LOOK_MOST: usize = 1 << 20;
 pub fn range(records: &mut Records, since: i64, until: i64) -> io::Result<(u64, u64)> {
     let whole = (records.position(), u64::MAX);
     let size = match records.input().size() {
-        Some(size) if size > SMALL && records.is_timed() => size,
+        Some(size) if size > SMALL && records.may_be_timed() => size,
         _ => return Ok(whole),
     };
     if since == i64::MIN && until == i64::MAX {
@@ -34,13 +37,17 @@ pub fn range(records: &mut Records, since: i64, until: i64) -> io::Result<(u64, 
     let mut latest = i64::MIN;
     for i in 0..PROBES {
         let at = size / PROBES * i;
-        if let Some((start, time)) = probe.after(at, size)? {
-            if time < latest.saturating_sub(SLACK) {
+        let Some((start, time)) = probe.after(at, size)? else {
+            if i >= marks.len() as u64 + BLIND {
                 return Ok(whole);
             }
-            latest = latest.max(time);
-            marks.push((start, time));
+            continue;
+        };
+        if time < latest.saturating_sub(SLACK) {
+            return Ok(whole);
         }
+        latest = latest.max(time);
+        marks.push((start, time));
     }
     let from = since.saturating_sub(SLACK);
     let begin = match marks.partition_point(|mark| mark.1 < from) {

@@ -30,6 +30,10 @@ impl Changed {
         Self { inner, change, begun, block: vec![0; BLOCK], out: Vec::new(), at: 0, ended: false }
     }
 
+    pub fn inner(&self) -> &Input {
+        &self.inner
+    }
+
     /// The next bytes; 0 at the end.
     pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.at == self.out.len() {

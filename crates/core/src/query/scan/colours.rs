@@ -30,6 +30,10 @@ impl Coloured {
         (coloured, length)
     }
 
+    pub fn inner(&self) -> &Input {
+        &self.inner
+    }
+
     /// The source as it is.
     pub fn back(self) -> Input {
         self.inner

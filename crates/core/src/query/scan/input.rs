@@ -26,8 +26,10 @@ pub enum Input {
         file: File,
         position: u64,
     },
-    /// Read from begin to end.
+    /// Read from begin to end; what comes may be waited for.
     Stream(Box<dyn Read + Send + Sync>),
+    /// A compressed file, read from begin to end.
+    Packed(Box<dyn Read + Send + Sync>),
     /// An archive, read from begin to end. (The lock is only there because pages cannot be shared by threads.)
     Columns(Box<Mutex<Restored>>),
     Memory {
@@ -74,7 +76,7 @@ impl Input {
         let read = file.read_at(&mut magic, 0)?;
         Ok(match form(&magic[..read]) {
             Form::Plain => Self::File { file, position: 0 },
-            Form::Gzip => Self::Stream(Box::new(Bounded::new(flate2::read::MultiGzDecoder::new(file), size))),
+            Form::Gzip => Self::Packed(Box::new(Bounded::new(flate2::read::MultiGzDecoder::new(file), size))),
             Form::Parquet => {
                 let restored = Restored::open(file).map_err(|error| io::Error::other(said(&error)))?;
                 bomb(restored.sum().0, size)?;
@@ -83,7 +85,7 @@ impl Input {
             Form::Zstd => {
                 let mut decoder = zstd::stream::read::Decoder::new(file)?;
                 decoder.window_log_max(WINDOW_LOG)?;
-                Self::Stream(Box::new(Bounded::new(decoder, size)))
+                Self::Packed(Box::new(Bounded::new(decoder, size)))
             }
         })
     }
@@ -97,7 +99,17 @@ impl Input {
         match self {
             Self::File { file, .. } => file.metadata().ok().map(|metadata| metadata.len()),
             Self::Memory { bytes, .. } => Some(bytes.len() as u64),
-            Self::Stream(_) | Self::Columns(_) | Self::Coloured(_) | Self::Changed(_) => None,
+            Self::Stream(_) | Self::Packed(_) | Self::Columns(_) | Self::Coloured(_) | Self::Changed(_) => None,
+        }
+    }
+
+    /// Whether a line may come now and the next one in an hour.
+    pub fn may_wait(&self) -> bool {
+        match self {
+            Self::Stream(_) => true,
+            Self::Coloured(coloured) => coloured.inner().may_wait(),
+            Self::Changed(changed) => changed.inner().may_wait(),
+            Self::File { .. } | Self::Packed(_) | Self::Columns(_) | Self::Memory { .. } => false,
         }
     }
 
@@ -110,7 +122,7 @@ impl Input {
                 Self::Memory { bytes, .. } => {
                     bytes.get(position as usize..).map_or(Ok(0), |mut rest| rest.read(buffer))?
                 }
-                Self::Stream(_) | Self::Columns(_) | Self::Coloured(_) | Self::Changed(_) => {
+                Self::Stream(_) | Self::Packed(_) | Self::Columns(_) | Self::Coloured(_) | Self::Changed(_) => {
                     return Err(io::Error::from(io::ErrorKind::Unsupported))
                 }
             };
@@ -129,7 +141,7 @@ impl Input {
         match self {
             Self::File { position, .. } => *position = to,
             Self::Memory { position, bytes } => *position = (to as usize).min(bytes.len()),
-            Self::Stream(_) | Self::Columns(_) | Self::Coloured(_) | Self::Changed(_) => {}
+            Self::Stream(_) | Self::Packed(_) | Self::Columns(_) | Self::Coloured(_) | Self::Changed(_) => {}
         }
     }
 
@@ -169,7 +181,7 @@ impl Input {
                 *position += read as u64;
                 Ok(read)
             }
-            Self::Stream(stream) => retry(|| stream.read(buffer)),
+            Self::Stream(stream) | Self::Packed(stream) => retry(|| stream.read(buffer)),
             Self::Coloured(coloured) => coloured.read(buffer),
             Self::Changed(changed) => changed.read(buffer),
             Self::Columns(columns) => columns.get_mut().unwrap_or_else(PoisonError::into_inner).read(buffer),

@@ -22,6 +22,8 @@ pub struct Record<'a> {
     pub message: &'a [u8],
     /// The traceback, from its first line.
     pub exception: &'a [u8],
+    /// What the message was made of, where the record says so; else empty.
+    pub template: &'a [u8],
     /// The format its first line is in.
     pub format: &'a Format,
 }

@@ -51,6 +51,7 @@ pub struct Records {
     message: Vec<u8>,
     exception: Vec<u8>,
     logger: Vec<u8>,
+    template: Vec<u8>,
     traceback: memmem::Finder<'static>,
     /// What stands behind the source's end, and whether it was appended.
     more: Vec<u8>,
@@ -92,6 +93,11 @@ impl Records {
     /// Whether each record has a time of its own, so that none depends on the record before.
     pub fn is_timed(&self) -> bool {
         self.formats.iter().all(Format::is_timed)
+    }
+
+    /// Whether records may have times at all.
+    pub fn may_be_timed(&self) -> bool {
+        self.formats.iter().any(Format::may_be_timed)
     }
 
     /// The time of a line, if a record begins with it.
@@ -287,6 +293,7 @@ impl Records {
                 logger: b"",
                 message: raw,
                 exception: b"",
+                template: b"",
                 format,
             };
         };
@@ -294,9 +301,11 @@ impl Records {
             self.last_time = head.time;
         }
         let (mut logger, message, exception) = (head.logger.of(raw), head.message.of(raw), head.exception.of(raw));
+        let mut template = head.template.of(raw);
         let (told, raised) = (&mut self.message, &mut self.exception);
         let (message, exception) = if head.escaped {
             logger = parts::decoded(logger, &mut self.logger);
+            template = parts::decoded(template, &mut self.template);
             parts::escaped((message, exception), (told, raised), &self.traceback)
         } else if let Some(begin) = below {
             parts::stamped(message, begin, (told, raised))
@@ -306,7 +315,7 @@ impl Records {
         } else {
             (message, exception)
         };
-        Record { raw, offset, time: self.last_time, level: head.level, logger, message, exception, format }
+        Record { raw, offset, time: self.last_time, level: head.level, logger, message, exception, template, format }
     }
 
     /// Moves on to the record in which `finder`'s text next stands; false where it stands nowhere more.

@@ -62,3 +62,25 @@ fn a_file_out_of_order_is_read_whole() {
     assert_eq!(found, (30_000..30_100).collect::<Vec<_>>());
     assert!(read > 5_000_000);
 }
+
+#[test]
+fn json_is_bisected_and_what_has_no_time_stays_with_the_record_before() {
+    let line = |second: i64| {
+        let mut text = b"{\"timestamp\": \"".to_vec();
+        crate::formatters::civil::write_utc_millis((BEGIN + second) * SECOND, &mut text);
+        text.extend_from_slice(b"\", \"level\": \"INFO\", \"message\": \"");
+        text.resize(text.len() + 80, b'x');
+        text.extend_from_slice(b"\"}\n{\"level\": \"INFO\", \"message\": \"no time\"}\n");
+        text
+    };
+    let (found, read) = between(&(0..40_000).flat_map(line).collect::<Vec<u8>>(), 30_000, 30_099);
+    assert_eq!(found, (30_000..30_100).flat_map(|second| [second, second]).collect::<Vec<_>>());
+    assert!(read < 400_000, "{read}");
+}
+
+#[test]
+fn json_without_times_is_read_whole() {
+    let text = b"{\"level\": \"INFO\", \"message\": \"no time\"}\n".repeat(200_000);
+    let size = text.len() as u64;
+    assert_eq!(between(&text, 30_000, 30_099), (Vec::new(), size));
+}

@@ -94,6 +94,7 @@ impl Records {
             message: Vec::new(),
             exception: Vec::new(),
             logger: Vec::new(),
+            template: Vec::new(),
             traceback: memmem::Finder::new(TRACEBACK),
             more: Vec::new(),
             more_given: false,
@@ -103,8 +104,8 @@ impl Records {
 
     /// Reads the beginning, and finds out the formats.
     fn look(&mut self, known: &[Format]) -> io::Result<()> {
-        // A pipe may give a line now and the next one in an hour: what is there must do.
-        let enough = if self.input.size().is_some() { SAMPLE } else { 1 };
+        // Of a pipe what is there must do.
+        let enough = if self.input.may_wait() { 1 } else { SAMPLE };
         while self.filled - self.at < enough && !self.ended {
             self.fill()?;
         }
