@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benches.analysis.contenders import CORDWOOD, ROWS
+from benches.analysis.contenders import CORDWOOD, ROWS, Program
 from benches.analysis.make_log import HOURS, TEMPLATES
 
 FIGURES = Path(__file__).resolve().parents[2] / "docs" / "figures-analysis.md"
@@ -45,18 +45,30 @@ Found = dict[str, dict[str, Cell]]
 
 def ask(form: str, row: str, name: str, log: Path, what: str) -> tuple[float, int, Any]:
     """Seconds, peak memory in MB (the largest process of the answer), and the answer."""
+    contender = ROWS[form][row][name]
+    if isinstance(contender, Program):
+        arguments, answer = contender.arguments(str(log), what), contender.answer
+    else:
+        arguments = [sys.executable, "-c", WORKER, form, row, name, str(log), what]
+        answer = _last_line
     begin = time.perf_counter()
-    process = subprocess.Popen(
-        ["/usr/bin/env", "TZ=UTC", sys.executable, "-c", WORKER, form, row, name, str(log), what],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "POLARS_MAX_THREADS": "1"},
-    )
+    try:
+        process = subprocess.Popen(
+            arguments, stdout=subprocess.PIPE, text=True, env={**os.environ, "TZ": "UTC", "POLARS_MAX_THREADS": "1"}
+        )
+    except FileNotFoundError:
+        return 0.0, 0, None
     assert process.stdout is not None
     out = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = status
-    return time.perf_counter() - begin, usage.ru_maxrss // 1024, json.loads(out.splitlines()[-1]) if out else None
+    process.returncode = os.waitstatus_to_exitcode(status)
+    took = time.perf_counter() - begin
+    # 1 is grep's word for nothing found.
+    return took, usage.ru_maxrss // 1024, answer(out, what) if process.returncode in {0, 1} and out else None
+
+
+def _last_line(out: str, _: str) -> Any:
+    return json.loads(out.splitlines()[-1])
 
 
 def is_right(row: str, name: str, answer: Any, truth: list[dict[str, Any]], log: Path) -> bool:

@@ -1,6 +1,6 @@
-"""Those who answer: each a function of the log and what is asked, which returns the answer.
+"""Those who answer: programs, and functions of the log and what is asked, which return the answer.
 
-Every one runs in a process of its own, so that its time and its memory are its own (`worker.py`).
+Every one runs in a process of its own, so that its time and its memory are its own.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ import bisect
 import json
 import os
 import re
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +20,21 @@ CORDWOOD = str(Path(sys.executable).with_name("cordwood"))
 LINE = re.compile(r"(\S+ (\d\d):\S+) - (\S+) - (\w+) - (.*)")
 
 
-def command(*arguments: str) -> str:
-    """What a program printed; 1 is grep's word for nothing found."""
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
-    if done.returncode > 1:
-        raise RuntimeError(done.stderr.strip() or f"{arguments[0]} ended with {done.returncode}")
-    return done.stdout
+@dataclass(frozen=True)
+class Program:
+    """A command line of a log and what is asked, and the answer in what it prints, of which the asked is told too."""
+
+    arguments: Callable[[str, str], list[str]]
+    answer: Callable[[str, str], Any]
 
 
 # -- errors by logger in the last hour -------------------------------------------------------------------------------
 
 
-def errors_cordwood(log: str, since: str) -> dict[str, int]:
-    out = command(CORDWOOD, "search", f"level>=error since:'{since}'", "--group-by", "logger", "--json", log)
-    groups = [json.loads(line) for line in out.splitlines()]
-    return {group["logger"]: group["count"] for group in groups}
+ERRORS_CORDWOOD = Program(
+    lambda log, since: [CORDWOOD, "search", f"level>=error since:'{since}'", "--group-by", "logger", "--json", log],
+    lambda out, _: {group["logger"]: group["count"] for group in map(json.loads, out.splitlines())},
+)
 
 
 def errors_bisect(log: str, since: str) -> dict[str, int]:
@@ -85,25 +85,29 @@ def _after(file: Any, since: str, head: bytes, at: int) -> Iterator[bytes]:
 # -- a substring counted ---------------------------------------------------------------------------------------------
 
 
-def count_cordwood(log: str, text: str) -> int:
-    return int(command(CORDWOOD, "search", f'"{text}"', "--count", log))
-
-
-def count_ripgrep(log: str, text: str) -> int:
-    return int(command("rg", "--count", "--fixed-strings", "--no-mmap", text, log) or 0)
-
-
-def count_lnav(log: str, text: str) -> int:
-    out = command("lnav", "-n", "-N", "-c", f":filter-in {text}", log)
-    return sum(text in line for line in out.splitlines())
+COUNT_CORDWOOD = Program(
+    lambda log, text: [CORDWOOD, "search", f'"{text}"', "--count", log],
+    lambda out, _: int(out),
+)
+COUNT_RIPGREP = Program(
+    lambda log, text: ["rg", "--count", "--fixed-strings", "--no-mmap", text, log],
+    lambda out, _: int(out or 0),
+)
+COUNT_LNAV = Program(
+    lambda log, text: ["lnav", "-n", "-N", "-c", f":filter-in {text}", log],
+    lambda out, text: sum(text in line for line in out.splitlines()),
+)
 
 
 # -- templates of every record, by level and hour ----------------------------------------------------------------------
 
 
-def templates_cordwood(log: str, _: str) -> list[list[Any]]:
-    report = json.loads(command(CORDWOOD, "analyze", "--json", log))
-    return [[one["text"], [[at["begin"], at["levels"]] for at in one["times"]]] for one in report["patterns"]]
+TEMPLATES_CORDWOOD = Program(
+    lambda log, _: [CORDWOOD, "analyze", "--json", log],
+    lambda out, _: [
+        [one["text"], [[at["begin"], at["levels"]] for at in one["times"]]] for one in json.loads(out)["patterns"]
+    ],
+)
 
 
 def templates_polars(log: str, _: str) -> list[list[Any]]:
@@ -177,24 +181,24 @@ def templates_duckdb_json(log: str, _: str) -> list[list[Any]]:
     return [[None, int(total)]]
 
 
-Contenders = dict[str, Callable[[str, str], Any]]
+Contenders = dict[str, Program | Callable[[str, str], Any]]
 # By the log's form, then by the question.
 ROWS: dict[str, dict[str, Contenders]] = {
     "text": {
-        "errors": {"cordwood": errors_cordwood, "Python bisect": errors_bisect},
-        "count": {"cordwood": count_cordwood, "ripgrep": count_ripgrep, "lnav": count_lnav},
+        "errors": {"cordwood": ERRORS_CORDWOOD, "Python bisect": errors_bisect},
+        "count": {"cordwood": COUNT_CORDWOOD, "ripgrep": COUNT_RIPGREP, "lnav": COUNT_LNAV},
         "templates": {
-            "cordwood": templates_cordwood,
+            "cordwood": TEMPLATES_CORDWOOD,
             "polars": templates_polars,
             "duckdb": templates_duckdb,
             "drain3": templates_drain3,
         },
     },
     "JSON": {
-        "errors": {"cordwood": errors_cordwood, "Python bisect": errors_bisect_json},
-        "count": {"cordwood": count_cordwood, "ripgrep": count_ripgrep},
+        "errors": {"cordwood": ERRORS_CORDWOOD, "Python bisect": errors_bisect_json},
+        "count": {"cordwood": COUNT_CORDWOOD, "ripgrep": COUNT_RIPGREP},
         "templates": {
-            "cordwood": templates_cordwood,
+            "cordwood": TEMPLATES_CORDWOOD,
             "polars": templates_polars_json,
             "duckdb": templates_duckdb_json,
         },
