@@ -220,8 +220,7 @@ impl Analyzer {
             span.first = span.first.min(record.time);
             span.last = span.last.max(record.time);
         }
-        let told =
-            if record.template.is_empty() { None } else { self.told.add(record.template, record.message) };
+        let told = if record.template.is_empty() { None } else { self.told.add(record.template, record.message) };
         let kind = usize::from(told.is_some());
         let number = told.unwrap_or_else(|| self.miner.add(record.message)) as usize;
         if number >= self.patterns[kind].len() {

@@ -40,7 +40,7 @@ pub fn write<W: Write + Send>(
     let known = given.iter().map(|(text, date)| Format::given(text, date.as_deref())).collect::<Result<Vec<_>>>()?;
     // The zone only serves to recognise times.
     let mut records = Records::exact(log, &known, Arc::new(Zone::fixed(0)), 0).map_err(failed)?;
-    let formats = records.told(given);
+    let (mut formats, known_first) = (records.told(given), records.formats().len());
     let begin = records.position();
     let mut packer = Packer::new(out);
     let mut first = None;
@@ -51,6 +51,9 @@ pub fn write<W: Write + Send>(
         whole.begin(record.raw);
         whole.end(offset, records.position()).map_err(failed)?;
         packer.add(&whole.text, pattern, kind).map_err(wrong)?;
+    }
+    if records.formats().len() != known_first {
+        formats.clear(); // where it goes on in another one, only all of it tells
     }
     let mut before = vec![0; first.unwrap_or(size).max(begin.min(size)) as usize];
     whole.file.read_exact_at(&mut before, 0).map_err(failed)?;

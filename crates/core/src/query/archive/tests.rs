@@ -186,6 +186,11 @@ fn an_archive_says_how_its_lines_are_read_where_that_can_be_said() {
         (&utf16, vec![], vec![]),
         (b"\x1b[31m2026-11-20 09:00:00,001 - a - INFO - m\x1b[0m\n", vec![], vec![]),
         (b"\0\x01\n", vec![], vec![]),
+        (
+            &[&*default.repeat(2000), "Nov 20 09:00:00 host app[7]: it goes on so\n".repeat(3000).as_bytes()].concat(),
+            vec![],
+            vec![],
+        ),
     ] {
         std::fs::write(&log, text).unwrap();
         pack_as(&log, &packed, &given);

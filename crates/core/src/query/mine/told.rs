@@ -133,7 +133,8 @@ mod tests {
 
     fn told(calls: &[(&str, &str)]) -> (Vec<Option<u32>>, Vec<Template>) {
         let mut told = Told::default();
-        let numbers = calls.iter().map(|(template, message)| told.add(template.as_bytes(), message.as_bytes())).collect();
+        let numbers =
+            calls.iter().map(|(template, message)| told.add(template.as_bytes(), message.as_bytes())).collect();
         (numbers, told.templates())
     }
 

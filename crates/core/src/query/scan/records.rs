@@ -1,4 +1,5 @@
 //! A source cut into records: where a line begins one, the lines after it belong to it until the next such line.
+mod again;
 mod bare;
 mod begin;
 mod parts;
@@ -211,7 +212,7 @@ impl Records {
     /// The next record; None at the end.
     #[inline]
     pub fn next_record(&mut self) -> io::Result<Option<Record<'_>>> {
-        let first = match self.ahead.take() {
+        let mut first = match self.ahead.take() {
             Some(ahead) => ahead,
             None => match self.first()? {
                 Some(ahead) => ahead,
@@ -221,7 +222,15 @@ impl Records {
         let mut end = first.end;
         let mut within = self.within(&first);
         let mut next = end + 1;
+        let mut looks = true;
         while !self.passing {
+            if looks && next > first.end + SAMPLE {
+                looks = false;
+                if self.look_again(first.end, next) {
+                    first = self.headed(first.end);
+                    (end, next, within) = (first.end, first.end + 1, self.within(&first));
+                }
+            }
             let Some(line_end) = self.line_end(next)? else { break };
             let (start, stop) = (self.at + next, self.at + line_end);
             if let Some((format, head)) = self.begins(start, stop) {
@@ -266,9 +275,14 @@ impl Records {
                 }
                 continue;
             }
-            let found = self.begins(self.at, self.at + end);
-            return Ok(Some(Ahead { end, head: found.map(|(_, head)| head), format: found.map_or(0, |(i, _)| i) }));
+            return Ok(Some(self.headed(end)));
         }
+    }
+
+    /// The line at `at`, which ends at `end` from there.
+    fn headed(&mut self, end: usize) -> Ahead {
+        let found = self.begins(self.at, self.at + end);
+        Ahead { end, head: found.map(|(_, head)| head), format: found.map_or(0, |(i, _)| i) }
     }
 
     /// The record whose lines end at `end`, and `at` moved to `next`, both from `at`.
@@ -351,6 +365,8 @@ impl Records {
             if start != self.at {
                 self.at = start;
                 self.ahead = None;
+            } else if self.look_again(0, whole - start) {
+                continue;
             }
             if self.filled - self.at > LONGEST {
                 self.cut += 1;

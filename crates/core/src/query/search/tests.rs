@@ -195,3 +195,18 @@ fn coloured_lines_are_recognised_without_their_colours() {
     let found = search.next_found().unwrap();
     assert_eq!((found.logger, found.message), (b"app".to_vec(), b"it broke".to_vec()));
 }
+
+#[test]
+fn what_is_looked_for_is_found_behind_a_change_of_format() {
+    let old: String = (0..2000).map(|n| format!("2026-11-20 09:00:00,000 - app - INFO - old {n}\n")).collect();
+    let new: String = (0..30_000).map(|n| format!("Nov 20 10:00:00 host app[7]: new {n}\n")).collect();
+    let ask = |query: &str| {
+        let mut search = search(query, Options::default());
+        search.add_input("app.log", Input::memory([&*old, &*new].concat().into_bytes()), &[]);
+        messages(&mut search)
+    };
+    assert_eq!(ask(r#"{"where":{"text":"29999"}}"#), ["new 29999"]);
+    assert_eq!(ask(r#"{"where":{"text":"new"}}"#).len(), 30_000);
+    assert_eq!(ask(r#"{"where":{"text":"OLD"}}"#).len(), 0);
+    assert_eq!(ask("{}").len(), 32_000);
+}

@@ -328,3 +328,34 @@ proptest! {
         while records.next_record().unwrap().is_some() {}
     }
 }
+
+#[test]
+fn a_source_that_goes_on_in_another_format_is_cut_in_both() {
+    let old: String =
+        (0..900).map(|n| format!("2026-11-20 09:00:00,000 - app - INFO - old {n}\n  more of it\n")).collect();
+    let new: String = (0..3000).map(|n| format!("Nov 20 10:00:00 host app[7]: new {n}\n")).collect();
+    let json: String = (0..3000)
+        .map(|n| format!("{{\"timestamp\": \"2026-11-20T11:00:00Z\", \"level\": \"INFO\", \"message\": \"{n}\"}}\n"))
+        .collect();
+    let text = [old.clone(), new, json, old].concat();
+    let mut records =
+        Records::new(Input::memory(text.into_bytes()), &[], Arc::new(Zone::fixed(0)), 1_795_200_000).unwrap();
+    let mut found = Vec::new();
+    while let Some(record) = records.next_record().unwrap() {
+        assert_ne!(record.time, NO_TIME);
+        found.push(String::from_utf8_lossy(record.message).into_owned());
+    }
+    assert_eq!(found.len(), 900 + 3000 + 3000 + 900);
+    assert_eq!((&*found[899], &*found[900]), ("old 899\n  more of it", "new 0"));
+    assert_eq!((&*found[3899], &*found[3900], &*found[6900]), ("new 2999", "0", "old 0\n  more of it"));
+}
+
+#[test]
+fn a_long_record_is_one_whatever_its_lines_look_like() {
+    let dump: String = (0..4000).map(|n| format!("row {n}: {n}, {n}\n")).collect();
+    let text =
+        format!("2026-11-20 09:00:00,000 - app - INFO - dump\n{dump}2026-11-20 09:00:01,000 - app - INFO - done\n");
+    let mut records = Records::new(Input::memory(text.into_bytes()), &[], Arc::new(Zone::fixed(0)), 0).unwrap();
+    assert!(records.next_record().unwrap().unwrap().message.ends_with(b"row 3999: 3999, 3999"));
+    assert_eq!(records.next_record().unwrap().unwrap().message, b"done");
+}
