@@ -198,8 +198,9 @@ fn coloured_lines_are_recognised_without_their_colours() {
 
 #[test]
 fn what_is_looked_for_is_found_behind_a_change_of_format() {
-    let old: String = (0..2000).map(|n| format!("2026-11-20 09:00:00,000 - app - INFO - old {n}\n")).collect();
-    let new: String = (0..30_000).map(|n| format!("Nov 20 10:00:00 host app[7]: new {n}\n")).collect();
+    let old =
+        (0..2000).map(|n| format!("2026-11-20 09:00:00,000 - app - INFO - old {n}\n")).collect::<Vec<_>>().concat();
+    let new = (0..30_000).map(|n| format!("Nov 20 10:00:00 host app[7]: new {n}\n")).collect::<Vec<_>>().concat();
     let ask = |query: &str| {
         let mut search = search(query, Options::default());
         search.add_input("app.log", Input::memory([&*old, &*new].concat().into_bytes()), &[]);

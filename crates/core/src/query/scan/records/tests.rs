@@ -331,12 +331,15 @@ proptest! {
 
 #[test]
 fn a_source_that_goes_on_in_another_format_is_cut_in_both() {
-    let old: String =
-        (0..900).map(|n| format!("2026-11-20 09:00:00,000 - app - INFO - old {n}\n  more of it\n")).collect();
-    let new: String = (0..3000).map(|n| format!("Nov 20 10:00:00 host app[7]: new {n}\n")).collect();
-    let json: String = (0..3000)
+    let old = (0..900)
+        .map(|n| format!("2026-11-20 09:00:00,000 - app - INFO - old {n}\n  more of it\n"))
+        .collect::<Vec<_>>()
+        .concat();
+    let new = (0..3000).map(|n| format!("Nov 20 10:00:00 host app[7]: new {n}\n")).collect::<Vec<_>>().concat();
+    let json = (0..3000)
         .map(|n| format!("{{\"timestamp\": \"2026-11-20T11:00:00Z\", \"level\": \"INFO\", \"message\": \"{n}\"}}\n"))
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     let text = [old.clone(), new, json, old].concat();
     let mut records =
         Records::new(Input::memory(text.into_bytes()), &[], Arc::new(Zone::fixed(0)), 1_795_200_000).unwrap();
@@ -352,7 +355,7 @@ fn a_source_that_goes_on_in_another_format_is_cut_in_both() {
 
 #[test]
 fn a_long_record_is_one_whatever_its_lines_look_like() {
-    let dump: String = (0..4000).map(|n| format!("row {n}: {n}, {n}\n")).collect();
+    let dump = (0..4000).map(|n| format!("row {n}: {n}, {n}\n")).collect::<Vec<_>>().concat();
     let text =
         format!("2026-11-20 09:00:00,000 - app - INFO - dump\n{dump}2026-11-20 09:00:01,000 - app - INFO - done\n");
     let mut records = Records::new(Input::memory(text.into_bytes()), &[], Arc::new(Zone::fixed(0)), 0).unwrap();
