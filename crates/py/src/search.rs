@@ -278,6 +278,7 @@ impl Cutter {
             let answers = self.filter.matches(&record, &mut self.clock);
             newest = Some(Found::new(&record, 0, answers, &mut self.clock, true));
         }
+        records.formats().clone_into(&mut self.formats); // it may go on in another
         if let Some(found) = newest {
             if end || found.raw.len() > LONGEST {
                 self.time = found.time;
