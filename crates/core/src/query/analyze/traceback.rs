@@ -89,11 +89,11 @@ impl<'a> Traceback<'a> {
                 if !chain[last].line.is_empty() {
                     chain.push(Raised::default());
                 }
-            } else if LEADS.iter().any(|lead| bare.starts_with(lead)) {
+            } else if LEADS.iter().any(|lead| bare.starts_with(lead)) || line.starts_with("╭─".as_bytes()) {
                 if !chain[last].line.is_empty() {
                     chain.push(Raised::default());
                 }
-            } else if let Some(frame) = frame(bare.trim_ascii_start()) {
+            } else if let Some(frame) = frame(bare.trim_ascii_start()).or_else(|| boxed_frame(line)) {
                 chain[last].frames.push(frame);
             } else if chain[last].line.is_empty() && is_exception(line, bare) {
                 (chain[last].line, chain[last].inner) = (bare, inner);
@@ -154,6 +154,18 @@ fn frame(line: &[u8]) -> Option<Frame<'_>> {
     Some(Frame { file: &rest[..end], function })
 }
 
+/// `│ /srv/app.py:7 in view      │`, as rich draws it; what is indented in its box is source text.
+fn boxed_frame(line: &[u8]) -> Option<Frame<'_>> {
+    let bar = "│".as_bytes();
+    let inner = line.strip_prefix("│ ".as_bytes())?.strip_suffix(bar)?.trim_ascii_end();
+    let end = memchr::memmem::find(inner, b" in ")?;
+    let (place, function) = (&inner[..end], &inner[end + 4..]);
+    let colon = memchr::memrchr(b':', place)?;
+    let digits = &place[colon + 1..];
+    let is_place = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) && !place.starts_with(b" ");
+    (is_place && !place.starts_with(bar)).then_some(Frame { file: &place[..colon], function })
+}
+
 /// Whether this line names an exception: not indented, and a dotted name that ends or has a colon after it.
 fn is_exception(line: &[u8], bare: &[u8]) -> bool {
     let end = bare.iter().position(|b| !(b.is_ascii_alphanumeric() || *b == b'_' || *b == b'.')).unwrap_or(bare.len());
@@ -182,6 +194,28 @@ TimeoutError: no reply within 3 s
     fn lines_messages_and_libraries_make_no_other_error() {
         let other = ONE.replace("line 40", "line 57").replace("3 s", "9 s").replace("in send", "in receive");
         assert_eq!(Traceback::read(ONE.as_bytes()).fingerprint(), Traceback::read(other.as_bytes()).fingerprint());
+    }
+
+    #[test]
+    fn a_traceback_in_a_box_is_the_same_error() {
+        let boxed = "╭───── Traceback (most recent call last) ─────╮
+│ /srv/app/api.py:52 in view                  │
+│                                             │
+│ ❱ 52     user = users[user_id]              │
+│                                             │
+│ ╭─ locals ─╮                                │
+│ │ a:1 in b │                                │
+│ ╰──────────╯                                │
+│ /usr/lib/python3.11/site-packages/driver/conn.py:88 in send │
+╰─────────────────────────────────────────────╯
+TimeoutError: no reply within 7 s
+";
+        let read = Traceback::read(boxed.as_bytes());
+        assert_eq!(read.title(), b"TimeoutError: no reply within 7 s");
+        assert_eq!(read.own().collect::<Vec<_>>(), ["/srv/app/api.py in view"]);
+        assert_eq!(read.fingerprint(), Traceback::read(ONE.as_bytes()).fingerprint());
+        let chained = format!("{boxed}\nThe above exception was the direct cause of the following exception:\n\n{ONE}");
+        assert_eq!(Traceback::read(chained.as_bytes()).chain.len(), 2);
     }
 
     #[test]

@@ -59,7 +59,7 @@ pub(super) fn of_lines<'a>(
         // Nothing but a traceback is told by its last line.
         return (last_line(raw), raw);
     }
-    let found = finder.find(&raw[first..]).map(|found| group_start(raw, first + found));
+    let found = finder.find(&raw[first..]).map(|found| group_start(raw, first + found)).or_else(|| boxed(raw, first));
     let (lines, exception) = raw.split_at(found.unwrap_or(raw.len()));
     let lines = if found.is_some() { lines.trim_ascii_end() } else { lines };
     if lines.len() <= first {
@@ -80,6 +80,13 @@ pub(super) fn of_lines<'a>(
 pub(super) fn group_start(raw: &[u8], found: usize) -> usize {
     let Some(bar) = raw[..found].strip_suffix(b"+ Exception Group ") else { return found };
     bar.len() - bar.iter().rev().take_while(|byte| **byte == b' ').count()
+}
+
+/// Where a traceback begins that rich drew a box around, as structlog's console does.
+fn boxed(raw: &[u8], from: usize) -> Option<usize> {
+    let title = from + memmem::find(&raw[from..], "Traceback (most recent call last) ─".as_bytes())?;
+    let start = memrchr(b'\n', &raw[..title])? + 1;
+    raw[start..].starts_with("╭─".as_bytes()).then_some(start)
 }
 
 fn last_line(text: &[u8]) -> &[u8] {

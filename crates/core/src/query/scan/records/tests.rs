@@ -362,3 +362,17 @@ fn a_long_record_is_one_whatever_its_lines_look_like() {
     assert!(records.next_record().unwrap().unwrap().message.ends_with(b"row 3999: 3999, 3999"));
     assert_eq!(records.next_record().unwrap().unwrap().message, b"done");
 }
+
+#[test]
+fn a_traceback_in_a_box_is_the_records_exception() {
+    let text = "2026-11-20 14:03:07 [error    ] request failed                 user_id=7
+╭──── Traceback (most recent call last) ────╮
+│ /srv/app.py:7 in view                     │
+╰───────────────────────────────────────────╯
+ValueError: x
+2026-11-20 14:03:08 [info     ] next
+";
+    let found = all(text);
+    assert_eq!((found.len(), &*found[0].2, found[0].3.lines().last()), (2, "request failed", Some("ValueError: x")));
+    assert!(found[0].3.starts_with("╭─"));
+}
