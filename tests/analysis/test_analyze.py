@@ -11,12 +11,13 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
+import cordwood
 import pytest
 from click.testing import CliRunner, Result
 from cordwood.analysis import analyze
 from cordwood.analysis.comparison import adjusted, chance
 from cordwood.analysis.window import Comparison
-from cordwood.query import parse
+from cordwood.query import open_source, parse
 from cordwood.views.analyze import analyze as command
 
 from tests.contract import sources
@@ -82,6 +83,23 @@ def test_a_database_is_analysed_like_a_file(tmp_path: Path) -> None:
     assert analyze([url], parse("level:error")).levels == [0, 0, 0, 0, 5, 0]
     result = run(url, "--json")
     assert (result.exit_code, json.loads(result.output)["now"]["records"]) == (0, 25)
+
+
+def test_a_databases_templates_are_its_patterns_where_it_keeps_them(tmp_path: Path) -> None:
+    """`columns="extended"` does; and they are fields to ask for."""
+    url = f"sqlite:///{tmp_path}/logs.db"
+    cordwood.configure(
+        log_dir=tmp_path, console_output=False, database={"enabled": True, "url": url, "columns": "extended"}
+    )
+    log = cordwood.get_logger("shop")
+    for name in ("ann", "bob of york", "carol"):
+        log.info("user %s left", name)
+    log.info("user dan came")
+    assert cordwood.flush(20) == 0
+    assert [(one.text, one.count) for one in analyze([url]).patterns] == [("user <*> left", 3), ("user dan came", 1)]
+    source = open_source([url])
+    assert source.count(parse('template:"user %s left" user')) == 3
+    source.close()
 
 
 def test_what_was_named_is_read_however_old_it_is(tmp_path: Path) -> None:

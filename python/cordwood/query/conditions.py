@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Table
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-# The fields that are columns; all others are members of extra_data.
+# The fields that are columns, the last two where the table has them; all others are members of extra_data.
 COLUMNS: Mapping[str, str] = {
     "logger": "logger_name", "message": "message", "exception": "exception", "pid": "process_id",
     "thread_id": "thread_id", "thread": "thread_name", "host": "hostname", "function": "function_name",
     "module": "module", "filename": "filename", "line": "lineno", "file": "pathname",
+    "template": "template", "fingerprint": "fingerprint",
 }  # fmt: skip
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 LEVEL_WORDS: Mapping[str, int] = {
@@ -121,7 +122,7 @@ class Conditions:
         from sqlalchemy import case, cast, func, literal
 
         c = self._table.c
-        if name in COLUMNS:
+        if name in COLUMNS and COLUMNS[name] in c:
             return func.nullif(cast(c[COLUMNS[name]], SqlText), "")
         if self._postgres:
             paths = dict.fromkeys([(name,), tuple(name.split("."))])

@@ -77,7 +77,8 @@ class Database:
         from cordwood.sinks.database.table import logs_table
 
         try:
-            names = sqlalchemy.inspect(self._engine).get_table_names()
+            inspector = sqlalchemy.inspect(self._engine)
+            names = inspector.get_table_names()
         except sqlalchemy.exc.SQLAlchemyError as error:
             why = str(getattr(error, "orig", error)).strip().partition("\n")[0]
             raise NoLogsError(f"{self.name}: {address.scrub(why)}") from None
@@ -88,7 +89,8 @@ class Database:
             raise ConfigError(
                 "paths", f"{self.name} holds several tables of logs", ", ".join(f"URL#{n}" for n in found)
             )
-        return logs_table(found[0].removesuffix("_logs"))
+        is_extended = {"template", "fingerprint"} <= {column["name"] for column in inspector.get_columns(found[0])}
+        return logs_table(found[0].removesuffix("_logs"), "extended" if is_extended else "documented")
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -226,7 +228,7 @@ class Database:
         level, exception = values["level"], values["exception"] or ""
         stamp = f"{shown:%Y-%m-%d %H:%M:%S},{shown.microsecond // 1000:03d}"
         text = f"{stamp} - {values['logger_name']} - {level} - {values['message']}"
-        own = {name: str(values[column]) for name, column in COLUMNS.items() if values[column] is not None}
+        own = {name: str(values[column]) for name, column in COLUMNS.items() if values.get(column) is not None}
         for name in ("logger", "message", "exception"):
             own.pop(name, None)
         return Entry(

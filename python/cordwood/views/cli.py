@@ -81,8 +81,8 @@ class _Group(click.Group):
 def run() -> None:
     """The program: `main`, and an end at once.
 
-    To take a Python apart takes a tenth of a search's time. It is left out where nothing hangs on it: no log of our own,
-    no thread.
+    To take a Python apart takes a tenth of a search's time. That is left out where nothing hangs on it: no log of our
+    own, no thread.
     """
     try:
         main()
