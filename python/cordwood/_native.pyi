@@ -88,15 +88,8 @@ class Analysis:
         boundary: int | None = None,
         unit: int = 3600,
     ) -> Analysis: ...
-    def read_file(
-        self,
-        path: str,
-        formats: list[_Format],
-        copies: _Copies,
-        *,
-        before: bool = False,
-        older: bool = False,
-        newer: str | None = None,
+    def read_chain(
+        self, paths: list[str], formats: list[_Format], copies: _Copies, *, before: bool = False
     ) -> list[str]: ...
     def read_input(
         self, name: str, data: bytes | None, formats: list[tuple[str, str | None]], *, before: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import random
@@ -103,9 +104,9 @@ def test_a_databases_templates_are_its_patterns_where_it_keeps_them(tmp_path: Pa
 
 
 def test_what_was_named_is_read_however_old_it_is(tmp_path: Path) -> None:
-    """A rotated sibling that old is left out."""
-    old, live = tmp_path / "shop.log.1", tmp_path / "shop.log"
-    old.write_text(log(range(1)))
+    """A packed sibling that old is left out, as by a search."""
+    old, live = tmp_path / "shop.log.1.gz", tmp_path / "shop.log"
+    old.write_bytes(gzip.compress(log(range(1)).encode()))
     live.write_text(log(range(1, 2)))
     os.utime(old, (1_000_000, 1_000_000))
     query = parse('since:"2026-11-20 00:00"')
@@ -154,10 +155,10 @@ def test_times_without_a_year_are_of_the_files_last_change(tmp_path: Path) -> No
 def test_what_was_too_long_is_said_in_the_right_number(tmp_path: Path) -> None:
     line = "2026-11-20 09:00:00,000 - x - INFO - " + "y" * 9_000_000 + "\n"
     (tmp_path / "x.log").write_text(line)
-    said = "1 record was too long and is counted by its first part"
+    said = "1 record longer than 8 MB cut"
     assert analyze([str(tmp_path)]).notices == [f"{tmp_path / 'x.log'}: {said}"]
     (tmp_path / "x.log").write_text(line * 2)
-    assert "2 records were too long and are counted by their first parts" in analyze([str(tmp_path)]).notices[0]
+    assert "2 records longer than 8 MB cut" in analyze([str(tmp_path)]).notices[0]
 
 
 def test_what_is_new_vanished_or_spiking_is_told_beside_another_file(tmp_path: Path) -> None:

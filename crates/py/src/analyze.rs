@@ -1,31 +1,22 @@
 //! The analysis, as Python sees it.
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cordwood_core::query::analyze::{Analyzer, Options, Side, Wanted};
+use cordwood_core::query::analyze::{Analyzer, Options, Side};
 use cordwood_core::query::filter::Filter;
-use cordwood_core::query::formats::{Format, Given};
-use cordwood_core::query::scan::{Copies, Input, Record, Records};
-use cordwood_core::query::when::{Clock, Zone};
+use cordwood_core::query::formats::Given;
+use cordwood_core::query::scan::Input;
+use cordwood_core::query::search::{self, compile, Search};
+use cordwood_core::query::when::Zone;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::search::{changed, copies, known, GivenCopies};
-use crate::spool::about_file;
+use crate::search::{copies, known, GivenCopies};
 
 const SECOND: i64 = 1_000_000_000;
-
-/// How a file hangs together with others.
-#[derive(Default)]
-struct Seam {
-    /// None where it is no file.
-    path: Option<PathBuf>,
-    copies: Copies,
-    older: bool,
-    newer: Option<PathBuf>,
-}
 
 /// The places of those rules that find something in a text. ValueError: a rule is no regular expression.
 #[pyfunction]
@@ -38,7 +29,7 @@ pub fn find_rules(rules: Vec<String>, text: &str) -> PyResult<Vec<usize>> {
 #[pyclass(name = "Analysis", module = "cordwood._native", frozen)]
 pub struct PyAnalysis {
     analyzer: Mutex<Analyzer>,
-    filter: Filter,
+    filter: Arc<Filter>,
     zone: Arc<Zone>,
     now: i64,
     done: AtomicU64,
@@ -61,33 +52,39 @@ impl PyAnalysis {
         unit: i64,
     ) -> PyResult<Self> {
         let refused = |error: cordwood_core::error::Error| PyValueError::new_err(error.to_string());
-        let filter = Filter::compile(query).map_err(refused)?;
+        let filter = compile(query).map_err(refused)?;
         let zone = Arc::new(Zone::new(zone));
         let options = Options { level, boundary, rules, unit };
         let analyzer = Analyzer::new(options, zone.offset(now / SECOND)).map_err(refused)?;
         Ok(Self { analyzer: Mutex::new(analyzer), filter, zone, now, done: AtomicU64::new(0) })
     }
 
-    /// Count a file's records; `before`: as what is compared with. Returns what was odd about it, a line each.
+    /// Count a log's records: those of its files, the oldest first; `before`: as what is compared with. Returns what was odd
+    /// about it, a line each. `copies` as for a search.
     ///
-    /// `copies` as for a search. `older`: the lines at its begin may be those of another file's last record, and are not
-    /// counted; `newer` is the file whose such lines are its own.
-    #[pyo3(signature = (path, formats, copies, *, before=false, older=false, newer=None))]
-    #[allow(clippy::too_many_arguments)]
-    fn read_file(
+    /// `FileNotFoundError`: a file is gone, look again.
+    #[pyo3(signature = (paths, formats, copies, *, before=false))]
+    fn read_chain(
         &self,
         py: Python<'_>,
-        path: PathBuf,
+        paths: Vec<PathBuf>,
         formats: Vec<Given>,
         copies: GivenCopies,
         before: bool,
-        older: bool,
-        newer: Option<PathBuf>,
     ) -> PyResult<Vec<String>> {
-        let input = Input::open(&path).map_err(|error| about_file(&error))?;
-        let name = path.display().to_string();
-        let seam = Seam { path: Some(path), copies: self::copies(copies)?, older, newer };
-        self.read(py, input, &name, &formats, before, &seam)
+        let (known, copies) = (known(&formats)?, self::copies(copies)?);
+        py.detach(|| {
+            let mut search = self.search();
+            let mut end = 0;
+            let place = |path: &PathBuf| {
+                let begin = end;
+                end += path.metadata()?.len();
+                Ok((begin, end))
+            };
+            let places = paths.iter().map(place).collect::<io::Result<Vec<_>>>()?;
+            search.add_chain(&paths, &known, &copies)?;
+            Ok(self.count(search, &places, before))
+        })
     }
 
     /// The same of text in memory; None is standard input.
@@ -101,10 +98,12 @@ impl PyAnalysis {
         before: bool,
     ) -> PyResult<Vec<String>> {
         let input = data.map_or_else(|| Input::Stream(Box::new(std::io::stdin())), Input::memory);
-        self.read(py, input, name, &formats, before, &Seam::default())
+        let mut search = self.search();
+        search.add_input(name, input, &known(&formats)?);
+        Ok(py.detach(|| self.count(search, &[], before)))
     }
 
-    /// Bytes of the current file that are read.
+    /// Bytes of the current log that are read.
     #[getter]
     fn done(&self) -> u64 {
         self.done.load(Ordering::Relaxed)
@@ -119,58 +118,23 @@ impl PyAnalysis {
 }
 
 impl PyAnalysis {
-    fn read(
-        &self,
-        py: Python<'_>,
-        input: Input,
-        name: &str,
-        formats: &[Given],
-        before: bool,
-        seam: &Seam,
-    ) -> PyResult<Vec<String>> {
-        let known = known(formats)?;
+    fn search(&self) -> Search {
+        Search::new(Arc::clone(&self.filter), search::Options::default(), Arc::clone(&self.zone), self.now)
+    }
+
+    /// `places`: where each file begins and ends among all bytes of them.
+    fn count(&self, mut search: Search, places: &[(u64, u64)], before: bool) -> Vec<String> {
         let side = if before { Side::Before } else { Side::Now };
-        let odd = py.detach(|| self.count(input, &known, side, seam))?;
-        Ok(odd.into_iter().map(|what| format!("{name}: {what}")).collect())
-    }
-
-    /// The lines of a newer file that go on with this one; none where it cannot be read, which is said in its turn.
-    fn leading(&self, newer: &Path, known: &[Format]) -> Vec<u8> {
-        let zone = Arc::clone(&self.zone);
-        let input = Input::open(newer).ok();
-        let records = input.and_then(|input| Records::new(input, known, zone, changed(newer, self.now)).ok());
-        records.and_then(|mut records| records.leading().ok()).unwrap_or_default()
-    }
-
-    fn count(&self, input: Input, known: &[Format], side: Side, seam: &Seam) -> std::io::Result<Vec<String>> {
-        self.done.store(0, Ordering::Relaxed);
-        let now = seam.path.as_deref().map_or(self.now / SECOND, |path| changed(path, self.now));
-        let mut records = Records::new(input, known, Arc::clone(&self.zone), now)?;
-        if records.is_binary() {
-            return Ok(vec!["this is no text; it is left out".to_owned()]);
-        }
-        if seam.older {
-            records.leading()?;
-        }
-        if let Some(newer) = &seam.newer {
-            records.go_on(self.leading(newer, known));
-        }
-        let mut clock = Clock::new(Arc::clone(&self.zone), self.now / SECOND);
-        let mut copies = seam.copies.sieve(&records, &self.zone, now);
-        let mut wanted = |record: &Record<'_>| {
-            if self.filter.matches(record, &mut clock) && !copies.has(record) {
-                Wanted::Yes
-            } else {
-                Wanted::No
-            }
-        };
         let mut analyzer = self.analyzer.lock().unwrap_or_else(PoisonError::into_inner);
-        analyzer.read(&mut records, side, &self.done, &mut wanted)?;
-        let cut = records.cut();
-        Ok(match cut {
-            0 => vec![],
-            1 => vec!["1 record was too long and is counted by its first part".to_owned()],
-            _ => vec![format!("{cut} records were too long and are counted by their first parts")],
-        })
+        self.done.store(0, Ordering::Relaxed);
+        search.each(&mut |record, file, _| {
+            analyzer.add(record, side);
+            if let Some((begin, end)) = places.get(file) {
+                // What is packed is longer than its file.
+                self.done.store((begin + record.offset).min(*end), Ordering::Relaxed);
+            }
+            true
+        });
+        search.notices()
     }
 }

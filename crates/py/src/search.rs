@@ -319,7 +319,7 @@ impl Cutter {
 }
 
 /// The second at which a file was last changed, at the latest `now`: it dates times that have no day or year.
-pub fn changed(path: &Path, now: i64) -> i64 {
+fn changed(path: &Path, now: i64) -> i64 {
     let modified = std::fs::metadata(path).and_then(|metadata| metadata.modified());
     let age = modified.ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
     age.map_or(i64::MAX, |age| age.as_secs() as i64).min(now / 1_000_000_000)

@@ -112,7 +112,6 @@ class Window(msgspec.Struct, frozen=True):
 class Found(msgspec.Struct, frozen=True):
     """What the core counted."""
 
-    records: int
     before: Window
     now: Window
     unit: int

@@ -31,7 +31,6 @@ STDIN = "-"
 STDIN_NAME = "standard input"
 _BATCH = 256  # answers fetched from the core at once
 _NEAR = 600 * SECOND
-_DAY = 26 * 3600  # seconds: a file's last change may be of a machine whose clock and zone are others
 _TRIES = 20  # to find a moment without a rotation
 
 
@@ -238,18 +237,12 @@ class Files:
         tail.last(0)
         return tail
 
-    def parts(self, query: Query) -> list[Part]:
-        """Each file, spool and stream. Rotated files that are older than what is asked for are left out."""
+    def parts(self, query: Query) -> list[Part]:  # noqa: ARG002 what need not be read of a log, the core leaves out
+        """Each log, spool and stream."""
         found: list[Part] = []
         for live in self.live():
-            read = functools.partial(_read_file, self.known(live), self.copies(live))
-            paths = chain(live)
-            for place, path in enumerate(paths):
-                status = Path(path).stat()
-                # What was named is read in any case.
-                if path == live or query.since is None or status.st_mtime + _DAY >= query.since / SECOND:
-                    newer = paths[place + 1] if path != paths[-1] else None
-                    found.append(Part(path, status.st_size, functools.partial(read, path, place > 0, newer)))
+            size = sum(Path(path).stat().st_size for path in chain(live))
+            found.append(Part(live, size, functools.partial(_read_log, live, self.known(live), self.copies(live))))
         for spool in self.spools:
             if records := undelivered(spool):
                 data, own = as_lines(records, spool)
@@ -303,16 +296,14 @@ def _options(path: str) -> list[dict[str, object]]:
     return [spec for spec in specs if spec.get("path") == whole]
 
 
-def _read_file(
-    formats: list[Format],
-    copies: Copies,
-    path: str,
-    older: bool,
-    newer: str | None,
-    analysis: _native.Analysis,
-    before: bool,
-) -> list[str]:
-    return analysis.read_file(path, formats, copies, before=before, older=older, newer=newer)
+def _read_log(live: str, formats: list[Format], copies: Copies, analysis: _native.Analysis, before: bool) -> list[str]:
+    for _ in range(_TRIES):
+        paths = chain(live)
+        try:
+            return analysis.read_chain(paths, formats, copies, before=before)
+        except FileNotFoundError:  # it was rotated meanwhile
+            continue
+    return [f"{live}: it was rotated all the time; it is left out"]
 
 
 def _read_input(

@@ -7,15 +7,13 @@ mod times;
 mod traceback;
 
 use std::collections::HashMap;
-use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use regex::bytes::RegexSet;
 
 use crate::error::{Error, Result};
 use crate::query::formats::NO_TIME;
 use crate::query::mine::{hash, Miner, Told};
-use crate::query::scan::{Record, Records};
+use crate::query::scan::Record;
 pub use report::{Counted, Report, Variable};
 pub use times::{Times, LEVELS};
 use traceback::Traceback;
@@ -146,7 +144,6 @@ pub struct Analyzer {
     unit: i64,
     /// The unit of the last record, and when it begins.
     last: (i64, i64),
-    records: u64,
     /// Something was.
     compares: bool,
 }
@@ -177,31 +174,8 @@ impl Analyzer {
             shift: i64::from(utc_offset) * SECOND,
             unit,
             last: (0, i64::MAX),
-            records: 0,
             compares: false,
         })
-    }
-
-    /// Take all records of a source that `wanted` takes. `done` is how many bytes of it are read, for those who wait.
-    pub fn read(
-        &mut self,
-        records: &mut Records,
-        side: Side,
-        done: &AtomicU64,
-        wanted: &mut dyn FnMut(&Record<'_>) -> Wanted,
-    ) -> io::Result<()> {
-        while let Some(record) = records.next_record()? {
-            match wanted(&record) {
-                Wanted::Yes => self.add(&record, side),
-                Wanted::No => {}
-                Wanted::Enough => break,
-            }
-            self.records += 1;
-            if self.records % 4096 == 0 {
-                done.store(record.offset, Ordering::Relaxed);
-            }
-        }
-        Ok(())
     }
 
     /// Take a record.
@@ -311,15 +285,6 @@ pub fn find_rules(rules: &[String], text: &[u8]) -> Result<Vec<usize>> {
     let set = RegexSet::new(rules)
         .map_err(|error| Error::Setting { field: "rules", why: error.to_string().replace('\n', " ") })?;
     Ok(set.matches(text).into_iter().collect())
-}
-
-/// Whether a record is asked for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Wanted {
-    Yes,
-    No,
-    /// Nor is what follows it.
-    Enough,
 }
 
 /// 0 where none is known, then DEBUG to CRITICAL.

@@ -9,7 +9,6 @@ use crate::query::mine::{Template, Values};
 
 #[derive(Serialize)]
 pub struct Report {
-    pub records: u64,
     /// Of what is compared with: how many, and the span.
     pub before: Window,
     pub now: Window,
@@ -158,7 +157,6 @@ impl Analyzer {
             }
         };
         Report {
-            records: self.records,
             before: window(0),
             now: window(1),
             unit: self.options.unit,

@@ -1,8 +1,7 @@
-use std::sync::atomic::AtomicU64;
 use std::sync::Arc;
 
 use super::*;
-use crate::query::scan::Input;
+use crate::query::scan::{Input, Records};
 use crate::query::when::Zone;
 
 const LOG: &str = "2026-11-20 09:00:00,000 - shop.orders - INFO - Order 1 paid
@@ -24,14 +23,16 @@ fn analyzed(text: &str, options: Options) -> Report {
     let zone = Arc::new(Zone::fixed(0));
     let mut records = Records::new(Input::memory(text.into()), &[], zone, 0).unwrap();
     let mut analyzer = Analyzer::new(options, 0).unwrap();
-    analyzer.read(&mut records, Side::Now, &AtomicU64::new(0), &mut |_| Wanted::Yes).unwrap();
+    while let Some(record) = records.next_record().unwrap() {
+        analyzer.add(&record, Side::Now);
+    }
     analyzer.report()
 }
 
 #[test]
 fn every_record_is_counted_by_level_time_logger_and_pattern() {
     let report = analyzed(LOG, Options::default());
-    assert_eq!((report.records, report.levels), (5, [0, 0, 2, 1, 2, 0]));
+    assert_eq!((report.now.records, report.levels), (5, [0, 0, 2, 1, 2, 0]));
     let counts = |report: &Report| -> Vec<(i64, u64)> {
         let first = report.times[0].0.unwrap();
         report.times.iter().map(|(unit, levels)| (unit.unwrap() - first, levels.iter().sum())).collect()
