@@ -14,10 +14,12 @@
 //!
 //! Memory is bounded: so many shapes, so many skeletons (merged when there are more, then told apart by their first words
 //! only), so many values of a variable.
+mod align;
 mod lex;
 mod merge;
 mod miner;
 mod plain;
+mod printed;
 mod shapes;
 mod skeleton;
 mod told;

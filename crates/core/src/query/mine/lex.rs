@@ -58,7 +58,7 @@ pub fn next(text: &[u8], start: usize) -> (Part, usize) {
         return (Part::Separator, start + 1);
     }
     let (end, found) = word(text, start);
-    if found & (DIGIT | MARK) != 0 || (found & LETTER != 0 && is_variable(&text[start..end], found)) {
+    if found & (DIGIT | MARK) != 0 || (found & LETTER != 0 && is_variable(&text[start..end], found, start == 0)) {
         return (Part::Variable, end);
     }
     if found & LETTER == 0 {
@@ -77,7 +77,7 @@ pub fn variable(text: &[u8], start: usize) -> Option<usize> {
         return None;
     }
     let (end, found) = word(text, start);
-    let is = found & (DIGIT | MARK) != 0 || (found & LETTER != 0 && is_variable(&text[start..end], found));
+    let is = found & (DIGIT | MARK) != 0 || (found & LETTER != 0 && is_variable(&text[start..end], found, start == 0));
     is.then_some(end)
 }
 
@@ -109,10 +109,11 @@ fn word(text: &[u8], start: usize) -> (usize, u8) {
 }
 
 /// Whether a word without digits is one all the same: a path, a dotted name, a long hexadecimal number, a truth value.
-fn is_variable(word: &[u8], found: u8) -> bool {
+/// A message's first word is what the program calls itself or does, even with a dot in it.
+fn is_variable(word: &[u8], found: u8, first: bool) -> bool {
     let count = |wanted: u8| memchr::memchr_iter(wanted, word).count();
     (found & SLASH != 0 && (word[0] == b'/' || word.starts_with(b"./") || word.starts_with(b"~/") || count(b'/') > 1))
-        || (found & DOT != 0 && count(b'.') > 1)
+        || (found & DOT != 0 && (count(b'.') > 1 || (!first && word[0] != b'.' && count(b'.') == 1)))
         || (word.len() >= LONG_HEX && word.iter().all(u8::is_ascii_hexdigit))
         || word.eq_ignore_ascii_case(b"true")
         || word.eq_ignore_ascii_case(b"false")

@@ -3,6 +3,11 @@
 //! Skeletons that are the same but for one place, where each has another word, are merged when that place behaves like a
 //! variable: it takes many values, or it is a place where values stand (after `=`, between quotes, after a word that names
 //! are expected after), or a variable stands there already in most of the messages. What they say never matters.
+mod compounds;
+mod covered;
+mod phrases;
+mod prefixes;
+
 use std::collections::{BTreeMap, HashMap};
 
 use super::miner::{SPACE, VARIABLE};
@@ -21,6 +26,8 @@ const ROUNDS: usize = 6;
 
 pub struct Member {
     pub words: Vec<u32>,
+    /// For each of them, whether other words were seen there.
+    pub varied: Vec<bool>,
     /// The skeletons in it.
     pub numbers: Vec<u32>,
     /// Messages.
@@ -37,7 +44,8 @@ pub fn merge<'a>(members: Vec<Member>, text: &dyn Fn(u32) -> &'a [u8]) -> Vec<Me
         }
     }
     for _ in 0..ROUNDS {
-        let mut changed = fill_brackets(&mut all, &mut by_words, text);
+        let mut changed = phrases::merge(&mut all, &mut by_words, text);
+        changed |= compounds::merge(&mut all, &mut by_words, text);
         let groups = groups(&all, text);
         let (many, few): (Vec<_>, Vec<_>) =
             groups.into_iter().partition(|(place, group)| takes_many(&all, *place, group, text));
@@ -53,46 +61,13 @@ pub fn merge<'a>(members: Vec<Member>, text: &dyn Fn(u32) -> &'a [u8]) -> Vec<Me
                 changed = true;
             }
         }
+        changed |= covered::merge(&mut all, &mut by_words, text);
+        changed |= prefixes::generalise(&mut all, &mut by_words, text);
         if !changed {
             break;
         }
     }
     all.into_iter().flatten().collect()
-}
-
-/// Brackets that hold one variable here and words with a variable there are the same brackets.
-fn fill_brackets<'a>(
-    all: &mut [Option<Member>],
-    by_words: &mut HashMap<Vec<u32>, usize>,
-    text: &dyn Fn(u32) -> &'a [u8],
-) -> bool {
-    let mut changed = false;
-    for at in 0..all.len() {
-        let Some(member) = &all[at] else { continue };
-        let one_of = |word: u32, signs: &[u8]| word > SPACE && text(word).len() == 1 && signs.contains(&text(word)[0]);
-        let opens: Vec<usize> = (0..member.words.len()).filter(|place| one_of(member.words[*place], b"([")).collect();
-        for open in opens {
-            let Some(Member { words, .. }) = &all[at] else { break };
-            let close = (open + 1..words.len()).find(|place| one_of(words[*place], b")]")).unwrap_or(open);
-            let held = &words[(open + 1).min(close)..close];
-            if held.len() < 2 || !held.contains(&VARIABLE) {
-                continue;
-            }
-            let mut general = words.clone();
-            general.splice(open + 1..close, [VARIABLE]);
-            let context = general.iter().filter(|word| is_word(**word, text)).count();
-            if let Some(other) = by_words.get(&general).copied().filter(|_| context >= 2) {
-                if let (Some(special), Some(whole)) = (all[at].take(), all[other].as_mut()) {
-                    by_words.remove(&special.words);
-                    whole.numbers.extend(special.numbers);
-                    whole.weight += special.weight;
-                    changed = true;
-                }
-                break;
-            }
-        }
-    }
-    changed
 }
 
 /// Those that differ at one place only, largest group first.
@@ -148,15 +123,20 @@ fn takes_many<'a>(all: &[Option<Member>], place: usize, group: &[usize], text: &
     let around = around(&first.words, place, text);
     let enough = match around.sign {
         b"=" => VALUES,
+        _ if around.word == b"=" => VALUES,
         b"\"" | b"'" if around.after == around.sign => VALUES,
-        _ if words::names_follow(around.word) => NAMES,
+        b"(" if around.after == b")" => NAMES,
+        _ if words::names_follow(around.word) || words::preposition(around.word) => NAMES,
+        _ if around.word == b"to" && first.words[..place].iter().any(|word| text(*word) == b"from") => NAMES,
         _ if place == 0 => AT_FIRST,
         _ => MANY,
     };
-    around.context > 0 && group.len() >= enough
+    let variable = || group.iter().any(|at| all[*at].as_ref().is_some_and(|member| member.words[place] == VARIABLE));
+    around.context > 0 && (group.len() >= enough || (group.len() + 1 >= enough && enough == MANY && variable()))
 }
 
-/// A variable stands there in most of the messages, or in some of them at a place of values.
+/// A variable stands there in most of the messages, or in some of them at a place of values or where words were seen to
+/// vary.
 fn is_variable_already<'a>(
     all: &[Option<Member>],
     place: usize,
@@ -170,7 +150,8 @@ fn is_variable_already<'a>(
     let total: u64 = members().map(|member| member.weight).sum();
     let value = matches!(around.sign, b"=" | b":" | b"(" | b"[" | b"/")
         || (around.after == around.sign && !around.after.is_empty());
-    variable > 0 && place > 0 && around.context >= 2 && (value || variable * 4 >= total * 3)
+    let varied = || members().any(|member| member.varied[place] && member.words[place] == VARIABLE);
+    variable > 0 && place > 0 && around.context >= 2 && (value || variable * 3 >= total * 2 || varied())
 }
 
 /// Whether the members of a group, found before others were merged, still differ at one place only.
@@ -212,20 +193,23 @@ fn unite(all: &mut [Option<Member>], by_words: &mut HashMap<Vec<u32>, usize>, gr
     by_words.remove(&one.words);
     for part in parts {
         by_words.remove(&part.words);
-        for (word, other) in one.words.iter_mut().zip(&part.words) {
-            if word != other {
-                *word = VARIABLE;
+        for (place, other) in part.words.iter().enumerate() {
+            one.varied[place] |= part.varied[place] || one.words[place] != *other;
+            if one.words[place] != *other {
+                one.words[place] = VARIABLE;
             }
         }
         one.numbers.extend(part.numbers);
         one.weight += part.weight;
     }
-    // The general form may stand there already.
-    let at = match by_words.get(&one.words).copied() {
-        Some(at) => at,
-        None => group[0],
-    };
+    put(all, by_words, one, group[0]);
+}
+
+/// Keep a merged member, with the one of the same words if the general form stands there already.
+fn put(all: &mut [Option<Member>], by_words: &mut HashMap<Vec<u32>, usize>, mut one: Member, place: usize) {
+    let at = by_words.get(&one.words).copied().unwrap_or(place);
     if let Some(other) = all[at].take() {
+        one.varied.iter_mut().zip(other.varied).for_each(|(ours, theirs)| *ours |= theirs);
         one.numbers.extend(other.numbers);
         one.weight += other.weight;
     }

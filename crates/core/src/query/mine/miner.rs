@@ -3,6 +3,7 @@ mod templates;
 
 use std::collections::HashMap;
 
+use super::align::align;
 use super::merge::{self, Member};
 use super::shapes::Shapes;
 use super::skeleton::{skeleton, Piece};
@@ -12,6 +13,7 @@ pub use templates::Template;
 /// The word's number that stands for a variable, and for a space.
 pub const VARIABLE: u32 = 0;
 pub const SPACE: u32 = 1;
+const UNKNOWN: u32 = u32::MAX;
 /// What a template shows for a variable.
 pub const WILDCARD: &str = "<*>";
 
@@ -39,9 +41,18 @@ impl Default for Limits {
 
 struct Skeleton {
     words: Box<[u32]>,
+    /// For each of them, whether other words were seen there.
+    varied: Box<[bool]>,
     values: Vec<Place>,
     example: Box<[u8]>,
     first: u64,
+}
+
+impl Skeleton {
+    /// The places of its variables.
+    fn variables(&self) -> impl Iterator<Item = usize> + '_ {
+        self.words.iter().enumerate().filter(|(_, word)| **word == VARIABLE).map(|(place, _)| place)
+    }
 }
 
 pub struct Miner {
@@ -53,6 +64,8 @@ pub struct Miner {
     /// Where a merged skeleton went.
     parents: Vec<u32>,
     known: HashMap<Box<[u32]>, u32>,
+    /// The templates by their first word, after they were asked for.
+    by_first: HashMap<u32, Vec<u32>>,
     merged_once: bool,
     /// Merging no longer makes room: what is new is told apart by its first word only.
     full: bool,
@@ -102,6 +115,7 @@ impl Miner {
             counts: Vec::new(),
             parents: Vec::new(),
             known: HashMap::new(),
+            by_first: HashMap::new(),
             merged_once: false,
             full: false,
             messages: 0,
@@ -126,19 +140,12 @@ impl Miner {
         number
     }
 
-    /// The skeleton that a message belongs to, if it was taken before.
+    /// The skeleton that a message belongs to, if it was taken before. Quick once `templates` was asked.
     pub fn find(&self, message: &[u8]) -> Option<u32> {
         let text = self.cut(message);
         self.shapes.find(text).or_else(|| {
-            let words: Option<Vec<u32>> = skeleton(text)
-                .iter()
-                .map(|piece| match piece {
-                    Piece::Space => Some(SPACE),
-                    Piece::Variable(_) => Some(VARIABLE),
-                    Piece::Text(range) => self.words.numbers.get(&text[range.clone()]).copied(),
-                })
-                .collect();
-            words.and_then(|words| self.near(&words))
+            let words = self.known_words(text, &skeleton(text));
+            self.near(&words).or_else(|| self.covering(&words))
         })
     }
 
@@ -161,6 +168,16 @@ impl Miner {
             self.full = self.known.len() > self.limits.skeletons / 4 * 3 || self.skeletons.len() > self.limits.ever;
         }
         number
+    }
+
+    /// The words' numbers; what was never seen has one of its own.
+    fn known_words(&self, text: &[u8], pieces: &[Piece]) -> Vec<u32> {
+        let number = |piece: &Piece| match piece {
+            Piece::Space => SPACE,
+            Piece::Variable(_) => VARIABLE,
+            Piece::Text(range) => self.words.numbers.get(&text[range.clone()]).copied().unwrap_or(UNKNOWN),
+        };
+        pieces.iter().map(number).collect()
     }
 
     fn numbered(&mut self, text: &[u8], pieces: &[Piece]) -> Vec<u32> {
@@ -193,6 +210,18 @@ impl Miner {
         None
     }
 
+    /// The template that these words are of, the most particular one, where variables may be several words.
+    fn covering(&self, words: &[u32]) -> Option<u32> {
+        let first = words.first()?;
+        let of = |first: u32| self.by_first.get(&first).into_iter().flatten();
+        of(*first)
+            .chain(of(VARIABLE).filter(|_| *first != VARIABLE))
+            .filter_map(|number| Some((*number, self.skeletons[*number as usize].as_ref()?)))
+            .filter(|(_, skeleton)| align(&skeleton.words, words).is_some())
+            .max_by_key(|(number, skeleton)| (skeleton.words.len() - skeleton.values.len(), std::cmp::Reverse(*number)))
+            .map(|(number, _)| number)
+    }
+
     /// When there are too many: the first word stands for all that begin with it.
     fn coarse(&mut self, text: &[u8], words: &[u32]) -> u32 {
         let general: Box<[u32]> = Box::new([words.first().copied().unwrap_or(VARIABLE), SPACE, VARIABLE]);
@@ -210,6 +239,7 @@ impl Miner {
         const EXAMPLE: usize = 300;
         let variables = words.iter().filter(|word| **word == VARIABLE).count();
         self.insert(Skeleton {
+            varied: vec![false; words.len()].into(),
             words: words.into(),
             values: vec![Place::default(); variables],
             example: text[..text.len().min(EXAMPLE)].into(),
@@ -237,17 +267,17 @@ impl Miner {
     /// Keep a message's values.
     fn look(&mut self, number: u32, text: &[u8]) {
         let root = self.root(number);
-        let Some(skeleton) = self.skeletons[root as usize].as_mut() else { return };
+        let Some(skeleton) = &self.skeletons[root as usize] else { return };
         let pieces = super::skeleton::skeleton(text);
-        if pieces.len() != skeleton.words.len() {
-            return; // A coarse one.
-        }
-        let mut values = skeleton.values.iter_mut();
-        for (piece, word) in pieces.iter().zip(&*skeleton.words) {
-            if *word == VARIABLE {
-                if let (Some(values), Piece::Variable(range) | Piece::Text(range)) = (values.next(), piece) {
-                    values.add(&text[range.clone()], 1);
-                }
+        let held = if pieces.len() == skeleton.words.len() {
+            skeleton.variables().map(|place| place..place + 1).collect()
+        } else {
+            align(&skeleton.words, &self.known_words(text, &pieces)).unwrap_or_default()
+        };
+        let Some(skeleton) = self.skeletons[root as usize].as_mut() else { return };
+        for (values, run) in skeleton.values.iter_mut().zip(held) {
+            if let Some(value) = told(text, &pieces[run]) {
+                values.add(value, 1);
             }
         }
     }
@@ -262,6 +292,7 @@ impl Miner {
                 let skeleton = skeleton.as_ref()?;
                 Some(Member {
                     words: skeleton.words.to_vec(),
+                    varied: skeleton.varied.to_vec(),
                     numbers: vec![number as u32],
                     weight: self.weight(number),
                 })
@@ -299,7 +330,8 @@ impl Miner {
             }
         }
         let (first, example) = first.unwrap_or_default();
-        let root = self.insert(Skeleton { words: merged.words.into(), values, example, first });
+        let root =
+            self.insert(Skeleton { words: merged.words.into(), varied: merged.varied.into(), values, example, first });
         self.counts[root as usize] = count;
         for (number, _) in olds {
             self.parents[number as usize] = root;
@@ -307,21 +339,32 @@ impl Miner {
         }
     }
 
-    /// A member's values into those of what it is merged to: variables to variables, its words as values.
+    /// A member's values into those of what it is merged to: variables to variables, its words as values. Of several words
+    /// that are one value, the example's stand for all.
     fn gather(&self, words: &[u32], old: &Skeleton, times: u64, values: &mut [Place]) {
-        if old.words.len() != words.len() {
-            return; // A value of several words became one.
-        }
-        let (mut theirs, mut ours) = (old.values.iter(), values.iter_mut());
-        for (now, then) in words.iter().zip(&*old.words) {
-            let their = if *then == VARIABLE { theirs.next() } else { None };
-            if *now == VARIABLE {
-                match (ours.next(), their) {
-                    (Some(ours), Some(their)) => ours.merge(their),
-                    (Some(ours), None) => ours.add(&self.words.texts[*then as usize], times.max(1)),
-                    (None, _) => {}
+        let Some(held) = align(words, &old.words) else { return };
+        let pieces = if words.len() == old.words.len() { Vec::new() } else { skeleton(&old.example) };
+        for (ours, run) in values.iter_mut().zip(held) {
+            match (old.words[run.start], run.len()) {
+                (VARIABLE, 1) => {
+                    let before = old.words[..run.start].iter().filter(|word| **word == VARIABLE).count();
+                    if let Some(theirs) = old.values.get(before) {
+                        ours.merge(theirs);
+                    }
+                }
+                (word, 1) => ours.add(&self.words.texts[word as usize], times.max(1)),
+                _ => {
+                    if let Some(value) = pieces.get(run).and_then(|pieces| told(&old.example, pieces)) {
+                        ours.add(value, times.max(1));
+                    }
                 }
             }
         }
     }
+}
+
+/// The text of some pieces in a row.
+fn told<'a>(text: &'a [u8], pieces: &[Piece]) -> Option<&'a [u8]> {
+    let ranges = || pieces.iter().filter_map(Piece::range);
+    Some(&text[ranges().next()?.start..ranges().next_back()?.end])
 }

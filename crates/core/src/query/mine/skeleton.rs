@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use super::lex::{parts, Part};
-use super::words;
+use super::{printed, words};
 
 /// More parts than this are not looked at: the rest of the message is one variable.
 const MOST_PARTS: usize = 512;
@@ -23,13 +23,29 @@ pub enum Piece {
 
 use Piece::{Space, Text, Variable};
 
+impl Piece {
+    pub fn range(&self) -> Option<Range<usize>> {
+        match self {
+            Text(range) | Variable(range) => Some(range.clone()),
+            Space => None,
+        }
+    }
+}
+
 /// The skeleton of a message.
 pub fn skeleton(text: &[u8]) -> Vec<Piece> {
     let mut pieces = read(text);
     values_by_place(text, &mut pieces);
-    absent_values(text, &mut pieces);
-    printed_objects(text, &mut pieces);
-    quoted_values(text, &mut pieces);
+    if text.contains(&b'*') {
+        rows_of_stars(text, &mut pieces);
+    }
+    if text.contains(&b':') {
+        hardware_addresses(text, &mut pieces);
+        hexadecimal(text, &mut pieces);
+    }
+    if text.iter().any(|byte| b"=([{\"'".contains(byte)) {
+        printed::values(text, &mut pieces);
+    }
     dates_and_units(text, &mut pieces);
     let pieces = joined(text, pieces);
     without_lists(text, pieces)
@@ -41,6 +57,13 @@ fn read(text: &[u8]) -> Vec<Piece> {
         if pieces.len() >= MOST_PARTS {
             pieces.push(Variable(range.start..text.len()));
             break;
+        }
+        if let Some(Text(initial)) = pieces.last_mut().filter(|_| &text[range.clone()] == b".") {
+            // `Ann B.`: the dot is the initial's.
+            if initial.len() == 1 && text[initial.start].is_ascii_uppercase() {
+                initial.end = range.end;
+                continue;
+            }
         }
         pieces.push(match part {
             Part::Space if pieces.is_empty() => continue,
@@ -55,15 +78,15 @@ fn read(text: &[u8]) -> Vec<Piece> {
     pieces
 }
 
-fn is(text: &[u8], piece: Option<&Piece>, wanted: &[u8]) -> bool {
+pub fn is(text: &[u8], piece: Option<&Piece>, wanted: &[u8]) -> bool {
     matches!(piece, Some(Text(range)) if &text[range.clone()] == wanted)
 }
 
-fn one_of(text: &[u8], piece: Option<&Piece>, wanted: &[u8]) -> bool {
+pub fn one_of(text: &[u8], piece: Option<&Piece>, wanted: &[u8]) -> bool {
     matches!(piece, Some(Text(range)) if range.len() == 1 && wanted.contains(&text[range.start]))
 }
 
-fn before(pieces: &[Piece], at: usize, steps: usize) -> Option<&Piece> {
+pub fn before(pieces: &[Piece], at: usize, steps: usize) -> Option<&Piece> {
     at.checked_sub(steps).and_then(|index| pieces.get(index))
 }
 
@@ -76,18 +99,30 @@ fn values_by_place(text: &[u8], pieces: &mut [Piece]) {
         let value_after = matches!(pieces.get(at + 2), Some(Variable(_)));
         let after_sign = one_of(text, before(pieces, at, 1), b"=:");
         let is_value = (words::nothing(word) && after_sign)
+            || (at > 0 && words::null(word) && !is(text, pieces.get(at + 2), b"of"))
             // host.domain:80
             || (colon_after && value_after && word.contains(&b'.') && word[0].is_ascii_alphanumeric())
             // Between brackets or other such states.
-            || (words::state(word) && bounded(text, pieces, at))
-            // A row of stars where numbers stand in other messages.
-            || (word.len() > 1 && word.iter().all(|b| *b == b'*') && beside_a_variable(pieces, at));
+            || (words::state(word) && bounded(text, pieces, at));
         if is_value {
             pieces[at] = Variable(range);
         }
     }
-    hardware_addresses(text, pieces);
-    // Hexadecimal pairs and groups: `FF:E4:1A`, `fe80::1`. A second pass backwards, for what stands before the digits.
+}
+
+/// A row of stars where numbers stand in other messages.
+fn rows_of_stars(text: &[u8], pieces: &mut [Piece]) {
+    for at in (0..pieces.len()).rev().chain(0..pieces.len()) {
+        let Text(range) = pieces[at].clone() else { continue };
+        let stars = text[range.clone()].iter().all(|b| *b == b'*');
+        if stars && range.len() > 1 && beside_a_variable(pieces, at) {
+            pieces[at] = Variable(range);
+        }
+    }
+}
+
+/// Hexadecimal pairs and groups: `FF:E4:1A`, `fe80::1`. A pass backwards too, for what stands before the digits.
+fn hexadecimal(text: &[u8], pieces: &mut [Piece]) {
     for at in (0..pieces.len()).rev().chain(0..pieces.len()) {
         let Text(range) = pieces[at].clone() else { continue };
         let word = &text[range.clone()];
@@ -139,71 +174,7 @@ fn beside_a_variable(pieces: &[Piece], at: usize) -> bool {
     matches!(left, Some(Variable(_))) || matches!(right, Some(Variable(_)))
 }
 
-/// `host ()` is `host (name)` without one.
-fn absent_values(text: &[u8], pieces: &mut Vec<Piece>) {
-    let mut at = 2;
-    while at < pieces.len() {
-        let empty = [(b"(", b")"), (b"[", b"]"), (b"{", b"}")]
-            .iter()
-            .any(|(open, close)| is(text, pieces.get(at - 1), *open) && is(text, pieces.get(at), *close));
-        if empty && (pieces[at - 2] == Space || one_of(text, pieces.get(at - 2), b"=:,")) {
-            let Text(range) = pieces[at].clone() else { unreachable!("it is a bracket") };
-            pieces.insert(at, Variable(range.start..range.start));
-        }
-        at += 1;
-    }
-}
-
-/// `=Name{...}`: a printed object is one value, however much it says.
-fn printed_objects(text: &[u8], pieces: &mut Vec<Piece>) {
-    let mut at = 1;
-    while at < pieces.len() {
-        if is(text, before(pieces, at, 1), b"=") && pieces[at] != Space {
-            let open = at + usize::from(!one_of(text, pieces.get(at), b"{[("));
-            let ends = one_of(text, pieces.get(open), b"{[(").then(|| closing(text, pieces, open)).flatten();
-            if let Some(close) = ends.filter(|close| close - open > 1) {
-                let value = start(&pieces[at], text)..start(&pieces[close], text) + 1;
-                pieces.splice(at..=close, [Variable(value)]);
-            }
-        }
-        at += 1;
-    }
-}
-
-/// Where the bracket that opens at `open` closes.
-fn closing(text: &[u8], pieces: &[Piece], open: usize) -> Option<usize> {
-    let mut depth = 0;
-    for (at, piece) in pieces.iter().enumerate().skip(open) {
-        if one_of(text, Some(piece), b"{[(") {
-            depth += 1;
-        } else if one_of(text, Some(piece), b"}])") {
-            depth -= 1;
-            if depth == 0 {
-                return Some(at);
-            }
-        }
-    }
-    None
-}
-
-/// `name="two words"`: what is between quotes after `=` is one value.
-fn quoted_values(text: &[u8], pieces: &mut Vec<Piece>) {
-    let mut at = 1;
-    while at < pieces.len() {
-        let quote = [b"\"", b"'"].into_iter().find(|quote| is(text, pieces.get(at), *quote));
-        if let (Some(quote), true) = (quote, is(text, before(pieces, at, 1), b"=")) {
-            let close = (at + 1..pieces.len()).find(|index| is(text, pieces.get(*index), quote));
-            if let Some(close) = close {
-                let value = start(&pieces[at], text) + 1..start(&pieces[close], text);
-                pieces.splice(at + 1..close, [Variable(value)]);
-                at += 2;
-            }
-        }
-        at += 1;
-    }
-}
-
-fn start(piece: &Piece, text: &[u8]) -> usize {
+pub fn start(piece: &Piece, text: &[u8]) -> usize {
     match piece {
         Text(range) | Variable(range) => range.start,
         Space => text.len(),
@@ -305,7 +276,7 @@ fn join_last(text: &[u8], done: &mut Vec<Piece>) -> bool {
         at -= 1;
         match &done[at] {
             // `3 ms, 7 rows` are two values, `3, 7` is a list.
-            Variable(first) if !gap.is_empty() && done[n - 2] == Space && text[first.clone()].contains(&b' ') => {
+            Variable(first) if !gap.is_empty() && done[n - 2] == Space && two_values(&text[first.clone()]) => {
                 return false
             }
             Variable(first) => {
@@ -330,6 +301,11 @@ fn join_last(text: &[u8], done: &mut Vec<Piece>) -> bool {
 
 fn starts_value(text: &[u8], piece: &Piece) -> bool {
     *piece == Space || one_of(text, Some(piece), b"=([/,<")
+}
+
+/// Whether what follows a comma is another value: not after the days of `1 day, 2:03:04`.
+fn two_values(first: &[u8]) -> bool {
+    first.contains(&b' ') && !first.ends_with(b" day") && !first.ends_with(b" days")
 }
 
 /// Whether the last pieces are `name-[1-3,7]`, and where that begins.

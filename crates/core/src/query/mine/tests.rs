@@ -1,3 +1,5 @@
+mod values;
+
 use super::*;
 use std::collections::{HashMap, HashSet};
 

@@ -61,11 +61,12 @@ const CALENDAR: &[&str] = &[
     "wednesday",
 ];
 
-/// Units of size, time and frequency: part of the number before them.
+/// Units of size, time, frequency, rate and money: part of the number before them.
 const UNITS: &[&str] = &[
-    "b", "byte", "bytes", "day", "days", "gb", "ghz", "gib", "h", "hour", "hours", "hrs", "hz", "kb", "khz", "kib",
-    "mb", "mhz", "mib", "min", "mins", "minute", "minutes", "ms", "ns", "s", "sec", "second", "seconds", "secs", "tb",
-    "tib", "us",
+    "aud", "b", "byte", "bytes", "cad", "chf", "cny", "czk", "day", "days", "dkk", "eur", "gb", "gbp", "gbps", "ghz",
+    "gib", "h", "hour", "hours", "hrs", "hz", "inr", "jpy", "kb", "kbps", "khz", "kib", "mb", "mbps", "mhz", "mib",
+    "min", "mins", "minute", "minutes", "ms", "nok", "ns", "pln", "s", "sec", "second", "seconds", "secs", "sek", "tb",
+    "tib", "us", "usd",
 ];
 
 /// The unit that a size is told again in, between brackets.
@@ -73,6 +74,9 @@ const SIZES: &[&str] = &["b", "bytes", "gb", "gib", "kb", "kib", "mb", "mib", "t
 
 /// Absent values.
 const NOTHING: &[&str] = &["nan", "nil", "none", "null", "undefined"];
+
+/// Absent values as programming languages print them, with their case.
+const NULLS: &[&[u8]] = &[b"NULL", b"NaN", b"None", b"nan", b"nil", b"null"];
 
 /// States: values where they stand alone between brackets or separators.
 const STATES: &[&str] = &["disabled", "enabled", "nil", "no", "none", "null", "off", "ok", "on", "yes"];
@@ -96,14 +100,25 @@ const NAMED: &[&str] = &[
     "username",
 ];
 
+/// A name is expected after these too, among other things.
+const PREPOSITIONS: &[&str] = &["as", "by", "for", "from", "in", "of", "on"];
+
+/// Words that join parts of a sentence: what holds one is more than a value.
+const JOINTS: &[&str] = &[
+    "and", "as", "at", "be", "by", "for", "from", "has", "in", "into", "is", "not", "of", "on", "or", "to", "was",
+    "were", "with",
+];
+
 const LONGEST: usize = 12;
 
 fn has(list: &[&str], word: &[u8]) -> bool {
     if word.len() > LONGEST {
         return false;
     }
-    let lower = word.to_ascii_lowercase();
-    list.binary_search_by(|known| known.as_bytes().cmp(&lower)).is_ok()
+    let mut lower = [0; LONGEST];
+    lower[..word.len()].copy_from_slice(word);
+    lower.make_ascii_lowercase();
+    list.binary_search_by(|known| known.as_bytes().cmp(&lower[..word.len()])).is_ok()
 }
 
 pub fn calendar(word: &[u8]) -> bool {
@@ -122,8 +137,20 @@ pub fn nothing(word: &[u8]) -> bool {
     has(NOTHING, word)
 }
 
+pub fn null(word: &[u8]) -> bool {
+    NULLS.contains(&word)
+}
+
 pub fn state(word: &[u8]) -> bool {
     has(STATES, word)
+}
+
+pub fn preposition(word: &[u8]) -> bool {
+    has(PREPOSITIONS, word)
+}
+
+pub fn joins(word: &[u8]) -> bool {
+    has(JOINTS, word)
 }
 
 pub fn names_follow(word: &[u8]) -> bool {
@@ -136,7 +163,7 @@ mod tests {
 
     #[test]
     fn each_list_is_sorted_and_within_the_longest() {
-        for list in [CALENDAR, UNITS, SIZES, NOTHING, STATES, NAMED] {
+        for list in [CALENDAR, UNITS, SIZES, NOTHING, STATES, NAMED, PREPOSITIONS, JOINTS] {
             assert!(list.windows(2).all(|pair| pair[0] < pair[1]), "{list:?}");
             assert!(list.iter().all(|word| word.len() <= LONGEST), "{list:?}");
         }

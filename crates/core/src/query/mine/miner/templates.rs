@@ -20,6 +20,12 @@ impl Miner {
     /// Merge, and tell the templates by frequency, with the numbers of the skeletons that `add` gave for each.
     pub fn templates(&mut self) -> (Vec<Template>, Vec<u32>) {
         self.merge();
+        self.by_first.clear();
+        for (number, skeleton) in self.skeletons.iter().enumerate() {
+            if let Some(first) = skeleton.as_ref().and_then(|skeleton| skeleton.words.first()) {
+                self.by_first.entry(*first).or_default().push(number as u32);
+            }
+        }
         let mut roots: Vec<u32> =
             (0..self.skeletons.len() as u32).filter(|n| self.skeletons[*n as usize].is_some()).collect();
         let total = self.totals();
