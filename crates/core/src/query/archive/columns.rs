@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use super::row::Row;
 use super::stretch::{Kind, Stretch};
@@ -38,8 +39,10 @@ pub fn write<W: Write + Send>(
     let wrong = |error| at("write", target, &error);
     let mut whole = Whole { file: File::open(source).map_err(failed)?, size, text: Vec::new(), ends: true };
     let known = given.iter().map(|(text, date)| Format::given(text, date.as_deref())).collect::<Result<Vec<_>>>()?;
-    // The zone only serves to recognise times.
-    let mut records = Records::exact(log, &known, Arc::new(Zone::fixed(0)), 0).map_err(failed)?;
+    // The zone only serves to recognise times, and the last change to date those without a year.
+    let changed = whole.file.metadata().and_then(|metadata| metadata.modified()).map_err(failed)?;
+    let now = changed.duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs() as i64);
+    let mut records = Records::exact(log, &known, Arc::new(Zone::fixed(0)), now).map_err(failed)?;
     let (mut formats, known_first) = (records.told(given), records.formats().len());
     let begin = records.position();
     let mut packer = Packer::new(out);

@@ -59,6 +59,8 @@ pub struct Records {
     more_given: bool,
     /// NULs at its begin, which were passed over.
     nulls: u64,
+    /// A record longer than this may be of another format.
+    strange: usize,
 }
 
 impl Records {
@@ -222,14 +224,10 @@ impl Records {
         let mut end = first.end;
         let mut within = self.within(&first);
         let mut next = end + 1;
-        let mut looks = true;
         while !self.passing {
-            if looks && next > first.end + SAMPLE {
-                looks = false;
-                if self.look_again(first.end, next) {
-                    first = self.headed(first.end);
-                    (end, next, within) = (first.end, first.end + 1, self.within(&first));
-                }
+            if self.look_again(end) {
+                first = self.headed(first.end);
+                (end, next, within) = (first.end, first.end + 1, self.within(&first));
             }
             let Some(line_end) = self.line_end(next)? else { break };
             let (start, stop) = (self.at + next, self.at + line_end);
@@ -365,13 +363,17 @@ impl Records {
             if start != self.at {
                 self.at = start;
                 self.ahead = None;
-            } else if self.look_again(0, whole - start) {
-                continue;
+            } else if self.look_again(whole - start) {
+                return Ok(true); // whose times are not all known
             }
             if self.filled - self.at > LONGEST {
                 self.cut += 1;
                 self.ahead = None;
-                self.pass()?;
+                if whole > self.at {
+                    self.at = whole + 1;
+                } else {
+                    self.pass()?;
+                }
             } else {
                 self.fill()?;
             }

@@ -24,11 +24,11 @@ impl Current {
         take: &mut dyn FnMut(&Record<'_>, bool, &mut Clock) -> bool,
         only_answers: bool,
     ) -> io::Result<bool> {
-        // What has no time of its own takes that of the record before, which must then be seen.
-        let skips = only_answers && (self.records.is_timed() || !filter.has_range());
-        let needed = filter.needed().filter(|_| skips);
+        let needed = filter.needed().filter(|_| only_answers);
         loop {
-            if let Some(needed) = &needed {
+            // What has no time of its own takes that of the record before, which must then be seen.
+            let skips = self.records.is_timed() || !filter.has_range();
+            if let Some(needed) = needed.as_ref().filter(|_| skips) {
                 if !self.records.skip_to(&mut |bytes| needed(bytes))? {
                     return Ok(true);
                 }

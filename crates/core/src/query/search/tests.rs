@@ -198,16 +198,37 @@ fn coloured_lines_are_recognised_without_their_colours() {
 
 #[test]
 fn what_is_looked_for_is_found_behind_a_change_of_format() {
-    let old =
-        (0..2000).map(|n| format!("2026-11-20 09:00:00,000 - app - INFO - old {n}\n")).collect::<Vec<_>>().concat();
-    let new = (0..30_000).map(|n| format!("Nov 20 10:00:00 host app[7]: new {n}\n")).collect::<Vec<_>>().concat();
+    let old = "2026-11-20 09:00:00,000 - app - INFO - old\n".repeat(5000);
+    let new = (0..600_000).map(|n| format!("Nov 20 10:00:00 host app[7]: new {n}\n")).collect::<Vec<_>>().concat();
     let ask = |query: &str| {
         let mut search = search(query, Options::default());
         search.add_input("app.log", Input::memory([&*old, &*new].concat().into_bytes()), &[]);
-        messages(&mut search)
+        let found = messages(&mut search);
+        assert_eq!(search.notices(), Vec::<String>::new());
+        found
     };
-    assert_eq!(ask(r#"{"where":{"text":"29999"}}"#), ["new 29999"]);
-    assert_eq!(ask(r#"{"where":{"text":"new"}}"#).len(), 30_000);
-    assert_eq!(ask(r#"{"where":{"text":"OLD"}}"#).len(), 0);
-    assert_eq!(ask("{}").len(), 32_000);
+    assert_eq!(ask(r#"{"where":{"text":"599999"}}"#), ["new 599999"]);
+    assert_eq!(ask(r#"{"where":{"text":"new 9999"}}"#).len(), 1 + 10);
+    assert_eq!(ask(r#"{"where":{"text":"nowhere"}}"#).len(), 0);
+    assert_eq!(ask("{}").len(), 605_000);
+}
+
+#[test]
+fn records_without_times_behind_a_change_of_format_have_that_of_the_one_before() {
+    let old = "2026-11-20 09:00:00,000 - app - INFO - old\n".repeat(5000);
+    let new =
+        "{\"timestamp\": \"2026-11-20T13:59:00Z\", \"message\": \"new\"}\n{\"message\": \"needle\"}\n".repeat(20_000);
+    let mut search =
+        search(&format!(r#"{{"since":{},"where":{{"text":"needle"}}}}"#, (BEGIN - 3600) * SECOND), Options::default());
+    search.add_input("app.log", Input::memory([&*old, &*new].concat().into_bytes()), &[]);
+    assert_eq!(search.count(), 20_000);
+}
+
+#[test]
+fn a_record_that_is_too_long_is_passed_over_at_once() {
+    let text = [line(1, "begin"), "  more of it\n".repeat(2_000_000), line(2, "end")].concat();
+    let mut search = search(r#"{"where":{"text":"end"}}"#, Options::default());
+    search.add_input("app.log", Input::memory(text.into_bytes()), &[]);
+    assert_eq!(messages(&mut search), ["end"]);
+    assert_eq!(search.notices(), ["app.log: 3 records longer than 8 MB cut"]);
 }

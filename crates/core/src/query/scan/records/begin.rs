@@ -99,6 +99,7 @@ impl Records {
             more: Vec::new(),
             more_given: false,
             nulls: 0,
+            strange: SAMPLE,
         }
     }
 

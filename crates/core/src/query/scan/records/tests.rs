@@ -376,3 +376,20 @@ ValueError: x
     assert_eq!((found.len(), &*found[0].2, found[0].3.lines().last()), (2, "request failed", Some("ValueError: x")));
     assert!(found[0].3.starts_with("╭─"));
 }
+
+#[test]
+fn a_long_line_where_the_format_changes_hides_nothing() {
+    let old = "2026-11-20 09:00:00,000 - app - INFO - old\n".repeat(3000);
+    let long = format!("Nov 20 10:00:00 host app[7]: {}\n", "x".repeat(300_000));
+    let new = "Nov 20 10:00:00 host app[7]: new\n".repeat(30_000);
+    assert_eq!(all(&[old, long, new].concat()).len(), 3000 + 1 + 30_000);
+}
+
+#[test]
+fn a_table_of_dates_or_a_quoted_log_is_its_records() {
+    let head = "2026-11-20 09:00:00,000 - app - INFO - dump\n";
+    let table = "2020-01-01 00:00:00,7,9\n".repeat(6000);
+    let quoted = "Nov 11 10:00:00 host app[7]: quoted\n".repeat(6000);
+    let text = [&*head.repeat(2000), &table, head, &quoted, head].concat();
+    assert_eq!(all(&text).len(), 2002);
+}
