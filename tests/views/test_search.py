@@ -195,6 +195,45 @@ def test_the_program_ends_with_the_status_and_all_that_was_said(logs: Path) -> N
     assert bad.stderr.startswith("cordwood: ")
 
 
+RUN = f"{sys.executable} -c 'from cordwood.views.cli import run; run()' search"
+
+
+def shell(command: str) -> subprocess.CompletedProcess[str]:
+    """What a shell makes of it, with output held in buffers as users have it."""
+    held = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=held, check=False)
+
+
+def test_what_was_found_goes_out_whatever_happens_then(logs: Path, tmp_path: Path) -> None:
+    """A reader of stderr that left, and one that is not there."""
+    for away in ("2> >(true)", "2>&-"):
+        done = shell(f"{RUN} first {logs} {tmp_path}/missing.log {away}")
+        assert done.stdout == line(0, "first"), away
+    assert shell(f"{RUN} first {logs} 2>&-").returncode == 0
+
+
+def test_an_interrupt_loses_nothing_that_was_found(logs: Path, tmp_path: Path) -> None:
+    """Ctrl-C in the middle of a search."""
+    program = (
+        "import os, signal; from cordwood.query.files import Files; select = Files.select\n"
+        "def interrupted(*given, **options):\n"
+        "    yield from select(*given, **options)\n"
+        "    raise KeyboardInterrupt\n"
+        "Files.select = interrupted\n"
+        "from cordwood.views.cli import run; run()"
+    )
+    (tmp_path / "program.py").write_text(program)
+    done = shell(f"{sys.executable} {tmp_path}/program.py search first {logs} > {tmp_path}/out")
+    assert done.returncode == 130
+    assert (tmp_path / "out").read_text() == line(0, "first")
+
+
+def test_a_full_disk_is_trouble_and_not_nothing_found(logs: Path) -> None:
+    done = shell(f"{RUN} first {logs} > /dev/full")
+    assert done.returncode == 2
+    assert done.stderr == "cordwood: standard output: No space left on device\n"
+
+
 def test_a_database_is_searched_by_its_url(search: Search, tmp_path: Path) -> None:
     """With the same query."""
     from tests.contract.sources import Row, closing, sqlite

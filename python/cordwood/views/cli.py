@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import select
 import sys
 import threading
 from collections.abc import Sequence
@@ -48,13 +49,14 @@ class _Group(click.Group):
         return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the subcommand; a reader that leaves early, as `head` does, has what it wanted."""
+        """Run the subcommand, and end what it prints."""
         try:
             status = super().invoke(ctx)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still held goes nowhere
+        except OSError as error:
+            if _flushed() and not (isinstance(error, BrokenPipeError) and _is_left()):
+                raise
             return 0
+        _flushed()
         return status
 
     def main(self, args: Sequence[str] | None = None, *_: Any, **__: Any) -> Any:
@@ -78,6 +80,34 @@ class _Group(click.Group):
         sys.exit(status if isinstance(status, int) else 0)
 
 
+class _OutputError(click.ClickException):
+    exit_code = 2
+
+
+def _is_left() -> bool:
+    """Whether nobody reads standard output any more."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
+
+
+def _flushed() -> bool:
+    """Whether all that was printed has gone out; a reader that leaves early, as `head` does, has what it wanted.
+
+    Raises:
+        _OutputError: it cannot go out, for the disk is full.
+    """
+    try:
+        if sys.stdout:  # None where the descriptor was closed
+            sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still held goes nowhere
+        if not isinstance(error, BrokenPipeError):
+            raise _OutputError(f"standard output: {error.strerror}") from None
+        return False
+    return True
+
+
 def run() -> None:
     """The program: `main`, and an end at once.
 
@@ -89,7 +119,11 @@ def run() -> None:
     except SystemExit as end:
         if "cordwood.pipeline" in sys.modules or threading.active_count() > 1 or not isinstance(end.code, int):
             raise
-        sys.stderr.flush()
+        try:
+            for stream in filter(None, (sys.stdout, sys.stderr)):
+                stream.flush()
+        except OSError:
+            raise end from None  # Python says what it thinks of that
         os._exit(end.code)
 
 

@@ -9,8 +9,11 @@ use memchr::memmem;
 use super::miner::{Template, WILDCARD};
 use super::variable::Values;
 
-/// Templates that are kept apart.
+/// Templates that are kept apart, and those that are known to say nothing.
 const MOST: usize = 8192;
+/// Bytes of a template, and its conversions: what has more is data.
+const LONGEST: usize = 2048;
+const VARIABLES: usize = 32;
 /// Messages of a template whose values are all looked at; then one of `EVERY`.
 const VALUES: u64 = 256;
 const EVERY: u64 = 1024;
@@ -37,28 +40,35 @@ impl Told {
     /// Take a message; the number of its template. None: it is to be mined.
     #[inline]
     pub fn add(&mut self, template: &[u8], message: &[u8]) -> Option<u32> {
+        // Ours has no template where that is the message itself.
+        if template == message || template.len() > LONGEST {
+            return None;
+        }
         let number = match self.known.get(template) {
             Some(known) => (*known)?,
-            None => self.learn(template, message)?,
+            None => self.learn(template)?,
         };
         let call = &mut self.calls[number as usize];
         let looks = call.count < VALUES || call.count % EVERY == 0;
         call.texts.split(message, looks.then_some(&mut call.values))?;
+        if call.count == 0 {
+            call.example = message[..message.len().min(EXAMPLE)].into();
+        }
         call.count += 1;
         Some(number)
     }
 
     #[cold]
-    fn learn(&mut self, template: &[u8], message: &[u8]) -> Option<u32> {
-        if self.known.len() >= MOST {
-            return None;
-        }
+    fn learn(&mut self, template: &[u8]) -> Option<u32> {
         let number = self.calls.len() as u32;
         let texts = Texts::of(template).filter(Texts::say_something);
+        if texts.is_some() && self.calls.len() >= MOST || self.known.len() >= 2 * MOST {
+            return None;
+        }
         self.known.insert(template.into(), texts.is_some().then_some(number));
         let texts = texts?;
         let values = vec![Values::default(); texts.0.len() - 1];
-        self.calls.push(Call { texts, values, count: 0, example: message[..message.len().min(EXAMPLE)].into() });
+        self.calls.push(Call { texts, values, count: 0, example: Box::default() });
         Some(number)
     }
 
@@ -92,7 +102,7 @@ impl Texts {
             if rest.first() == Some(&b'(') {
                 rest = &rest[memchr::memchr(b')', rest)? + 1..];
             }
-            let width = rest.iter().take_while(|byte| b"-+ #0123456789.*hlL".contains(byte)).count();
+            let width = rest.iter().take_while(|byte| b"-+#0123456789.*hlL".contains(byte)).count();
             b"sdifgrxXoueEFGca".contains(rest.get(width)?).then_some(())?;
             rest = &rest[width + 1..];
             texts.push(Vec::new());
@@ -103,7 +113,8 @@ impl Texts {
 
     /// `%s: %s` is every call's.
     fn say_something(&self) -> bool {
-        self.0.len() > 1 && self.0.iter().flatten().any(u8::is_ascii_alphabetic)
+        let letters = |byte: &u8| byte.is_ascii_alphabetic() || !byte.is_ascii();
+        (2..=VARIABLES + 1).contains(&self.0.len()) && self.0.iter().flatten().any(letters)
     }
 
     /// Whether a message is made of these texts, with the values taken from between them.
@@ -158,10 +169,14 @@ mod tests {
             ("index.html", "page rendered"),
             ("%s: %s", "a: b"),
             ("100% of %y", "100% of it"),
+            ("50% done", "50% done"),
             ("user %s", "nobody is there"),
             ("user %s", "user 7"),
+            ("строка %s", "строка 7"),
         ];
-        assert_eq!(told(&calls).0, [None, None, None, None, Some(0)]);
+        let (numbers, templates) = told(&calls);
+        assert_eq!(numbers, [None, None, None, None, None, Some(0), Some(1)]);
+        assert_eq!((&*templates[0].example, templates[0].count), ("user 7", 1));
     }
 
     #[test]
@@ -171,5 +186,7 @@ mod tests {
         assert!((0..MOST).all(|n| one(&mut told, n) == Some(n as u32)));
         assert_eq!(one(&mut told, MOST), None);
         assert_eq!(one(&mut told, 7), Some(7));
+        let data = "a %s".repeat(VARIABLES + 1);
+        assert_eq!(Told::default().add(data.as_bytes(), "a b".repeat(VARIABLES + 1).as_bytes()), None);
     }
 }
