@@ -130,18 +130,15 @@ fn sorted(mut all: Vec<Counted>) -> Vec<Counted> {
 fn add_told(templates: &mut Vec<Template>, told: Vec<Template>) -> Vec<u32> {
     let mut places: HashMap<String, u32> =
         templates.iter().enumerate().map(|(place, one)| (one.text.clone(), place as u32)).collect();
-    let place = |one: Template| match places.get(&one.text) {
-        Some(place) => {
-            let ours = &mut templates[*place as usize];
+    let place = |one: Template| {
+        let place = *places.entry(one.text.clone()).or_insert(templates.len() as u32);
+        if let Some(ours) = templates.get_mut(place as usize) {
             ours.count += one.count;
             ours.variables.iter_mut().zip(&one.variables).for_each(|(ours, theirs)| ours.merge(theirs));
-            *place
-        }
-        None => {
-            places.insert(one.text.clone(), templates.len() as u32);
+        } else {
             templates.push(one);
-            templates.len() as u32 - 1
         }
+        place
     };
     told.into_iter().map(place).collect()
 }
