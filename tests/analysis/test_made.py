@@ -10,7 +10,7 @@ from cordwood.analysis.patterns import plain
 from tests.analysis.made import STYLES, grouping, made
 
 # Of names of several words, texts and statements in messages little repeats: rare ones stay by themselves.
-FREE = {"jobs", "shop"}
+FREE = {"jobs", "shop", "web"}
 
 
 def _scores(style: str, folder: Path, seed: int) -> tuple[float, float]:

@@ -6,9 +6,10 @@
 //!    whatever it says. What is left between the variables is the message's *shape*, looked up in `shapes`: one pass over
 //!    the bytes, no allocation. A shape that was seen before ends here, which is all but a few messages of a large log.
 //! 2. `skeleton`: a new shape is cleaned of what people do not take for different messages (dates, units of size and
-//!    time, lists of numbers, absent values). What is left is its *skeleton*.
-//! 3. `merge`: skeletons that differ in one word only are one template, if that word takes enough different values to be
-//!    a variable. That is asked when templates are read, and when skeletons grow too many; counts add up.
+//!    time, lists, absent values; `printed`: dictionaries, objects, quoted text). What is left is its *skeleton*.
+//! 3. `merge`: skeletons that differ in one word only, or in a run of words, are one template, if that takes enough
+//!    different values to be a variable. That is asked when templates are read, and when skeletons grow too many; counts
+//!    add up, and `align` finds which words are whose value.
 //!
 //! What a record says of its own template is taken instead: `told`.
 //!
@@ -20,6 +21,7 @@ mod merge;
 mod miner;
 mod plain;
 mod printed;
+mod routes;
 mod shapes;
 mod skeleton;
 mod told;

@@ -1,6 +1,8 @@
 //! Words, separators and variables of a message, by what their bytes are.
 use std::ops::Range;
 
+use super::routes::route;
+
 /// What a byte can be part of.
 const WORD: u8 = 1;
 const DIGIT: u8 = 2;
@@ -57,6 +59,9 @@ pub fn next(text: &[u8], start: usize) -> (Part, usize) {
     if of_first & WORD == 0 {
         return (Part::Separator, start + 1);
     }
+    if let Some(end) = route(text, start) {
+        return (Part::Word, end);
+    }
     let (end, found) = word(text, start);
     if found & (DIGIT | MARK) != 0 || (found & LETTER != 0 && is_variable(&text[start..end], found, start == 0)) {
         return (Part::Variable, end);
@@ -72,13 +77,18 @@ pub fn next(text: &[u8], start: usize) -> (Part, usize) {
 /// Where the variable at `start` ends, if there is one.
 #[inline]
 pub fn variable(text: &[u8], start: usize) -> Option<usize> {
-    // The second of two dots belongs to the first.
-    if start >= text.len() || (text[start] == b'.' && start > 0 && text[start - 1] == b'.') {
+    if start >= text.len() || (matches!(text[start], b'.' | b'/') && begins_none(text, start)) {
         return None;
     }
     let (end, found) = word(text, start);
     let is = found & (DIGIT | MARK) != 0 || (found & LETTER != 0 && is_variable(&text[start..end], found, start == 0));
     is.then_some(end)
+}
+
+/// Whether the dot or slash at `start` begins no variable: the second of two dots belongs to the first, and of a request's
+/// path the first part is a word.
+fn begins_none(text: &[u8], start: usize) -> bool {
+    (text[start] == b'.' && start > 0 && text[start - 1] == b'.') || route(text, start).is_some()
 }
 
 /// The end of the word at `start`, without dots and dashes at its end, and the classes of bytes in it.

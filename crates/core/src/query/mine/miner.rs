@@ -1,10 +1,11 @@
 //! The miner itself: messages in, skeletons kept; [`templates`] tells what they come to.
+mod merging;
 mod templates;
 
 use std::collections::HashMap;
 
 use super::align::align;
-use super::merge::{self, Member};
+use super::routes;
 use super::shapes::Shapes;
 use super::skeleton::{skeleton, Piece};
 use super::variable::Place;
@@ -197,6 +198,9 @@ impl Miner {
         if !self.merged_once {
             return None;
         }
+        if let Some(whole) = routes::collapsed(words, &|word| self.text(word)) {
+            return self.near(&whole);
+        }
         let mut trial = words.to_vec();
         for at in 0..trial.len() {
             let word = std::mem::replace(&mut trial[at], VARIABLE);
@@ -282,84 +286,8 @@ impl Miner {
         }
     }
 
-    /// Make one of those that are one template.
-    pub fn merge(&mut self) {
-        let members: Vec<Member> = self
-            .skeletons
-            .iter()
-            .enumerate()
-            .filter_map(|(number, skeleton)| {
-                let skeleton = skeleton.as_ref()?;
-                Some(Member {
-                    words: skeleton.words.to_vec(),
-                    varied: skeleton.varied.to_vec(),
-                    numbers: vec![number as u32],
-                    weight: self.weight(number),
-                })
-            })
-            .collect();
-        for merged in merge::merge(members, &|word| &self.words.texts[word as usize]) {
-            if merged.numbers.len() > 1 {
-                self.unite(merged);
-            }
-        }
-        self.merged_once = true;
-    }
-
-    fn weight(&self, number: usize) -> u64 {
-        self.counts[number].max(1)
-    }
-
-    fn unite(&mut self, merged: Member) {
-        let olds: Vec<(u32, Box<Skeleton>)> = merged
-            .numbers
-            .iter()
-            .filter_map(|number| Some((*number, self.skeletons[*number as usize].take()?)))
-            .collect();
-        let variables = merged.words.iter().filter(|word| **word == VARIABLE).count();
-        let mut values = vec![Place::default(); variables];
-        let mut first: Option<(u64, Box<[u8]>)> = None;
-        let mut count = 0;
-        for (number, old) in &olds {
-            let times = self.counts[*number as usize];
-            count += times;
-            self.known.remove(&old.words);
-            self.gather(&merged.words, old, times, &mut values);
-            if first.as_ref().is_none_or(|(place, _)| old.first < *place) {
-                first = Some((old.first, old.example.clone()));
-            }
-        }
-        let (first, example) = first.unwrap_or_default();
-        let root =
-            self.insert(Skeleton { words: merged.words.into(), varied: merged.varied.into(), values, example, first });
-        self.counts[root as usize] = count;
-        for (number, _) in olds {
-            self.parents[number as usize] = root;
-            self.counts[number as usize] = 0;
-        }
-    }
-
-    /// A member's values into those of what it is merged to: variables to variables, its words as values. Of several words
-    /// that are one value, the example's stand for all.
-    fn gather(&self, words: &[u32], old: &Skeleton, times: u64, values: &mut [Place]) {
-        let Some(held) = align(words, &old.words) else { return };
-        let pieces = if words.len() == old.words.len() { Vec::new() } else { skeleton(&old.example) };
-        for (ours, run) in values.iter_mut().zip(held) {
-            match (old.words[run.start], run.len()) {
-                (VARIABLE, 1) => {
-                    let before = old.words[..run.start].iter().filter(|word| **word == VARIABLE).count();
-                    if let Some(theirs) = old.values.get(before) {
-                        ours.merge(theirs);
-                    }
-                }
-                (word, 1) => ours.add(&self.words.texts[word as usize], times.max(1)),
-                _ => {
-                    if let Some(value) = pieces.get(run).and_then(|pieces| told(&old.example, pieces)) {
-                        ours.add(value, times.max(1));
-                    }
-                }
-            }
-        }
+    fn text(&self, word: u32) -> &[u8] {
+        self.words.texts.get(word as usize).map_or(b"", |text| text)
     }
 }
 

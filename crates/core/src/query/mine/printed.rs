@@ -1,4 +1,5 @@
 //! Values that programs print with their form: lists, dictionaries, objects, quoted text, and values that are absent.
+use super::routes::is_route;
 use super::skeleton::{
     before, is, one_of, start,
     Piece::{self, Space, Text, Variable},
@@ -168,7 +169,7 @@ fn quoted(text: &[u8], pieces: &mut Vec<Piece>) {
                 .find(|index| is(text, pieces.get(*index), quote) && ends_value(text, pieces.get(index + 1)));
             if let Some(close) = close.filter(|close| close - at > 1) {
                 let after_sign = is(text, before(pieces, at, 1), b"=");
-                let request = matches!(pieces.get(at + 1..at + 4), Some([Text(_), Space, Variable(_)]));
+                let request = matches!(pieces.get(at + 1..at + 4), Some([Text(_), Space, path]) if is_path(text, path));
                 if after_sign || !request {
                     let value = start(&pieces[at], text) + 1..start(&pieces[close], text);
                     pieces.splice(at + 1..close, [Variable(value)]);
@@ -181,6 +182,13 @@ fn quoted(text: &[u8], pieces: &mut Vec<Piece>) {
             }
         }
         at += 1;
+    }
+}
+
+fn is_path(text: &[u8], piece: &Piece) -> bool {
+    match piece {
+        Text(range) => is_route(&text[range.clone()]),
+        piece => matches!(piece, Variable(_)),
     }
 }
 

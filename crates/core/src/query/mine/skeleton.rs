@@ -4,8 +4,8 @@
 //! of one shape have one skeleton, so it is worked out once.
 use std::ops::Range;
 
-use super::lex::{parts, Part};
-use super::{printed, words};
+use super::lex::{parts, variable, Part};
+use super::{printed, routes, words};
 
 /// More parts than this are not looked at: the rest of the message is one variable.
 const MOST_PARTS: usize = 512;
@@ -71,6 +71,13 @@ fn read(text: &[u8]) -> Vec<Piece> {
             Part::Word | Part::Separator => Text(range),
             Part::Variable => Variable(range),
         });
+        // What follows a route is a value, if only an empty one.
+        if let Some(Text(route)) = pieces.last().filter(|_| part == Part::Word) {
+            let end = route.end;
+            if routes::is_route(&text[route.clone()]) && variable(text, end).is_none() {
+                pieces.push(Variable(end..end));
+            }
+        }
     }
     if pieces.last() == Some(&Space) {
         pieces.pop();

@@ -258,6 +258,15 @@ pub enum Inner {
     Variable(Values),
 }
 
+impl Inner {
+    pub fn values(&self) -> Option<&Values> {
+        match self {
+            Self::Variable(values) => Some(values),
+            Self::Text(_) => None,
+        }
+    }
+}
+
 impl Place {
     /// A value of so many messages.
     pub fn add(&mut self, value: &[u8], times: u64) {
@@ -266,6 +275,15 @@ impl Place {
             self.parts = Parts::new(value);
         }
         self.parts.add(value, times);
+    }
+
+    /// The values with the same text before each, as far as they are kept.
+    pub fn after(&self, text: &[u8]) -> Self {
+        let mut place = Self::default();
+        for (value, times) in &self.whole.top {
+            place.add(&[text, value].concat(), *times);
+        }
+        place
     }
 
     pub fn merge(&mut self, other: &Self) {

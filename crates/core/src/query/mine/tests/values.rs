@@ -114,3 +114,26 @@ fn each_message_is_found_again_though_its_shape_was_not_kept() {
         assert!(found.is_some_and(|text| text.starts_with(&message[..8])), "{message}: {found:?}");
     }
 }
+
+#[test]
+fn paths_of_requests_are_values_with_what_they_begin_with() {
+    let mut miner = Miner::default();
+    for n in 0..5 {
+        for route in ["/shop/items", "/help/pages"] {
+            miner.add(format!("GET {route}/{n} {} {n}ms", if n % 2 == 0 { 200 } else { 404 }).as_bytes());
+        }
+        miner.add(b"GET /health 200 1ms");
+    }
+    let (templates, _) = miner.templates();
+    assert_eq!(templates.len(), 1);
+    let paths: Vec<_> =
+        templates[0].variables.iter().flat_map(|values| &values.top).map(|(value, _)| &**value).collect();
+    assert!(paths.iter().any(|path| path.starts_with(b"/help/pages/")), "{paths:?}");
+}
+
+#[test]
+fn a_route_that_always_has_another_status_is_another_template() {
+    let mut messages: Vec<String> = (0..20).map(|n| format!("GET /shop/items/{n} 200 {n}ms")).collect();
+    messages.extend((0..20).map(|n| format!("GET /assets/site.{n:08x}.css 304 {n}ms")));
+    assert_eq!(told(&messages), ["GET /assets<*> 304 <*>", "GET /shop<*> 200 <*>"]);
+}
