@@ -102,10 +102,13 @@ fn values_by_place(text: &[u8], pieces: &mut [Piece]) {
     for at in 0..pieces.len() {
         let Text(range) = pieces[at].clone() else { continue };
         let word = &text[range.clone()];
+        if word.len() == 1 {
+            continue;
+        }
         let colon_after = is(text, pieces.get(at + 1), b":");
         let value_after = matches!(pieces.get(at + 2), Some(Variable(_)));
         let after_sign = one_of(text, before(pieces, at, 1), b"=:");
-        let is_value = (words::nothing(word) && after_sign)
+        let is_value = (after_sign && words::nothing(word))
             || (at > 0 && words::null(word) && !is(text, pieces.get(at + 2), b"of"))
             // host.domain:80
             || (colon_after && value_after && word.contains(&b'.') && word[0].is_ascii_alphanumeric())
