@@ -1,7 +1,7 @@
 //! Frames: a record, a call site or a thread as bytes in a segment.
 //!
 //! ```text
-//! 0  length u32   of the whole frame, unpadded; 0 = nothing here yet. Stored last, with release.
+//! 0  length u32   of the whole frame, unpadded; 0 = nothing here yet. Stored last, with release, and with it
 //! 4  crc32c u32   of the payload, seeded with segment salt, offset, length and the next eight bytes
 //! 8  sequence u32 of a record: its number after the segment's first; 0 for the others
 //! 12 kind u8      1 record, 2 site, 3 thread
@@ -62,16 +62,12 @@ pub fn checksum(salt: u64, offset: u32, len: u32, tail: [u8; 8], payload: &[u8])
     crc32c_short((seed >> 32) as u32, payload)
 }
 
-/// The sixteen header bytes of a frame, with the checksum of `payload`.
-pub fn header(salt: u64, offset: u32, kind: Kind, flags: u8, sequence: u32, payload: &[u8]) -> [u8; HEADER] {
+/// A frame's header, with the checksum of `payload`: two words of eight bytes. The first, length and checksum, is stored last.
+pub fn header(salt: u64, offset: u32, kind: Kind, flags: u8, sequence: u32, payload: &[u8]) -> [u64; 2] {
     let len = (HEADER + payload.len()) as u32;
     let tail = u64::from(sequence) | (kind as u64) << 32 | u64::from(flags) << 40 | u64::from(VERSION) << 48;
     let crc = checksum(salt, offset, len, tail.to_le_bytes(), payload);
-    let head = u64::from(len) | u64::from(crc) << 32;
-    let mut header = [0u8; HEADER];
-    header[..8].copy_from_slice(&head.to_le_bytes());
-    header[8..].copy_from_slice(&tail.to_le_bytes());
-    header
+    [u64::from(len) | u64::from(crc) << 32, tail]
 }
 
 /// A frame whose checksum held.

@@ -27,9 +27,10 @@ use crate::error::{Error, Result, NEWER};
 use crate::failpoint;
 use crate::record::frame::{self, Kind};
 use crate::record::Process;
+use crate::spool::frame_bytes;
 use crate::system::fork::Held;
 use crate::system::os::Map;
-use crate::system::words::{Memory, Word};
+use crate::system::words::{self, Memory, Word};
 
 pub const HEADER: usize = 4096;
 pub const MAX_SINKS: usize = 32;
@@ -195,6 +196,7 @@ impl<M: Memory> Prepared<M> {
     pub fn begin(self, header: &Header, ordinal: u64, passed: u32) -> Segment<M> {
         let head = Box::new(header.bytes());
         self.map.write(0, &*head);
+        self.map.end().store(HEADER as u64, Ordering::Release);
         for bit in 0..MAX_SINKS {
             let position = if passed >> bit & 1 == 1 { u64::MAX } else { HEADER as u64 };
             self.map.word64(POSITIONS + bit * 8).store(position, Ordering::Relaxed);
@@ -268,18 +270,16 @@ impl<M: Memory> Segment<M> {
     }
 
     /// Appends a frame and returns its offset; from the last store on it survives the process. The caller has made
-    /// sure of `aligned(HEADER + payload)` bytes of room.
+    /// sure of [`frame_bytes`] of room.
     pub fn append(&mut self, kind: Kind, flags: u8, sequence: u32, payload: &[u8]) -> u32 {
         let offset = self.position;
-        let header = frame::header(self.salt, offset as u32, kind, flags, sequence, payload);
+        let [first, second] = frame::header(self.salt, offset as u32, kind, flags, sequence, payload);
         let map = &self.prepared.map;
-        map.write(offset + 4, &header[4..]);
+        map.write(offset + 8, &second.to_le_bytes());
         map.write(offset + frame::HEADER, payload);
-        let len = (frame::HEADER + payload.len()) as u32;
         let _ = failpoint!("frame.copied");
-        // An exchange: what this writer reads next is not read before ([`crate::spool::Spool::append_record`]).
-        map.word32(offset).swap(len, Ordering::SeqCst);
-        self.position += frame::aligned(len as usize);
+        self.position += frame_bytes(payload.len());
+        words::commit(&**map, offset, first, self.position);
         if kind == Kind::Record {
             self.records += 1;
             self.accept(frame::sinks(payload));
@@ -371,6 +371,6 @@ pub fn is_waiting(map: &Map, is_meant: impl Fn(u64) -> bool) -> bool {
         if end > 0 {
             return position < end;
         }
-        position + 4 <= map.len() && map.word32(position).load(Ordering::Acquire) != 0
+        position < words::committed(map, position)
     })
 }

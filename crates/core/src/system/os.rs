@@ -16,6 +16,7 @@ use rustix::mm::{madvise, Advice};
 use rustix::thread::futex;
 
 use crate::system::sigbus::Guard;
+use crate::system::words;
 
 /// How a file is opened where somebody may have put a link, a pipe or a device in its place.
 pub const UNFOLLOWED: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
@@ -26,6 +27,8 @@ pub struct Map {
     _guard: Option<Guard>,
     raw: MmapRaw,
     damaged: &'static AtomicBool,
+    /// Nothing before this changes any more, but for words ([`words::commit`]).
+    end: AtomicU64,
 }
 
 /// Memory without a file behind it is never damaged.
@@ -36,7 +39,7 @@ impl Map {
     pub fn new(file: &File, len: usize) -> std::io::Result<Self> {
         let raw = MmapOptions::new().len(len).map_raw(file)?;
         let guard = Guard::new(raw.as_ptr() as usize, len)?;
-        Ok(Self { damaged: guard.hit(), _guard: Some(guard), raw })
+        Ok(Self { damaged: guard.hit(), _guard: Some(guard), raw, end: AtomicU64::new(0) })
     }
 
     /// True once a page of the file had gone when it was used: what is written since may be in this process alone.
@@ -46,7 +49,7 @@ impl Map {
 
     /// Memory of this process alone, with no file behind it.
     pub fn anonymous(len: usize) -> std::io::Result<Self> {
-        Ok(Self { _guard: None, raw: MmapMut::map_anon(len)?.into(), damaged: &NEVER })
+        Ok(Self { _guard: None, raw: MmapMut::map_anon(len)?.into(), damaged: &NEVER, end: AtomicU64::new(0) })
     }
 
     /// Forces the first `len` bytes to the disk; waits for it.
@@ -66,28 +69,35 @@ impl Map {
         assert!(offset.checked_add(len).is_some_and(|end| end <= self.raw.len()), "access beyond the mapping");
     }
 
-    /// Copies bytes in. Only the one writer of a segment does this, beyond what is committed.
+    /// Copies bytes in, behind what is committed. The one writer of a segment alone does this.
+    #[inline]
     pub fn write(&self, offset: usize, bytes: &[u8]) {
         self.check(offset, bytes.len());
-        // SAFETY: the range lies within the mapping (checked above); `bytes` is a Rust slice and cannot overlap a
-        // mapping that is only reachable through raw pointers. Nobody reads it before the release-store of a length.
+        assert!(offset >= self.end.load(Ordering::Relaxed) as usize, "what is committed changes no more");
+        // SAFETY: the range lies within the mapping (checked above); `bytes` is a Rust slice and cannot overlap a mapping that
+        // is only reachable through raw pointers. One thread at a time writes ([`crate::spool::segment::Segment`] is borrowed for
+        // that alone), and nobody in this process reads here: `read` stops at `end`, which this writer stores afterwards.
         unsafe {
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.raw.as_mut_ptr().add(offset), bytes.len());
         }
     }
 
-    /// Copies bytes out, fewer at the end; returns how many. They may be written to meanwhile: as with `pread`, what is torn
-    /// fails its checksum.
+    /// Up to where this process may read.
+    #[inline]
+    pub fn end(&self) -> &AtomicU64 {
+        &self.end
+    }
+
+    /// Copies committed bytes out, fewer at the end; returns how many.
     pub fn read(&self, offset: usize, out: &mut [u8]) -> usize {
-        let len = out.len().min(self.len().saturating_sub(offset));
-        let words = if offset % 8 == 0 { len & !7 } else { 0 };
-        for at in (0..words).step_by(8) {
-            let word = self.word64(offset + at).load(Ordering::Acquire);
-            out[at..at + 8].copy_from_slice(&word.to_ne_bytes());
-        }
-        for (at, byte) in out[..len].iter_mut().enumerate().skip(words) {
-            // SAFETY: within the mapping, by the length taken above; volatile, because a writer may be storing it.
-            *byte = unsafe { self.raw.as_ptr().add(offset + at).read_volatile() };
+        let len = out.len().min(words::committed(self, offset).saturating_sub(offset));
+        let (mut at, mut left) = (offset & !7, &mut out[..len]);
+        while !left.is_empty() {
+            let word = self.word64(at).load(Ordering::Acquire).to_ne_bytes();
+            let word = &word[offset.max(at) - at..];
+            let (now, later) = left.split_at_mut(left.len().min(word.len()));
+            now.copy_from_slice(&word[..now.len()]);
+            (at, left) = (at + 8, later);
         }
         len
     }
@@ -137,22 +147,22 @@ pub fn futex_wake(word: &AtomicU32) {
 
 /// A page that a fork wipes: tells a child that it is one, without a system call.
 pub struct ForkFlag {
-    page: MmapMut,
+    page: MmapRaw,
 }
 
 impl ForkFlag {
     pub fn new() -> std::io::Result<Self> {
-        let page = MmapMut::map_anon(4096)?;
+        let page = MmapRaw::from(MmapMut::map_anon(4096)?);
         // SAFETY: the range is exactly the private page mapped above; the advice changes nothing in this process.
-        unsafe { rustix::mm::madvise(page.as_ptr().cast_mut().cast(), 4096, rustix::mm::Advice::LinuxWipeOnFork)? };
+        unsafe { madvise(page.as_mut_ptr().cast(), 4096, Advice::LinuxWipeOnFork)? };
         let flag = Self { page };
         flag.word().store(1, Ordering::Relaxed);
         Ok(flag)
     }
 
     fn word(&self) -> &AtomicU32 {
-        // SAFETY: the page is aligned, private, and lives as long as `self`.
-        unsafe { AtomicU32::from_ptr(self.page.as_ptr().cast_mut().cast()) }
+        // SAFETY: the page is aligned, writable, lives as long as `self`, and is reached through this word alone.
+        unsafe { AtomicU32::from_ptr(self.page.as_mut_ptr().cast()) }
     }
 
     /// True in the process that made the flag, false in its forked children.

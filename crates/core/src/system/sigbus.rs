@@ -17,20 +17,39 @@ use std::ffi::{c_int, c_void};
 use std::io;
 use std::mem::MaybeUninit;
 use std::ptr::{null, null_mut};
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 /// Mappings of files that a process may have at once: far more than its spool's bytes allow.
 const MOST: usize = 1024;
+/// Addresses are looked at in units of the smallest page there is.
+const UNIT: u32 = 12;
+/// The bits of a slot's word that say how many units a mapping takes; those above, which is the first.
+const COUNT: u32 = 20;
 
+/// A mapping. Where it is stands in one word, so that a handler that runs meanwhile sees a mapping, or none, and never parts of
+/// two. Who then finds its address in it may mark it: mappings do not overlap, and the one that a thread faulted in is registered
+/// until that thread is through, as the mapping is borrowed or shared for as long as it is used.
 struct Slot {
-    /// 0: free. Stored last.
-    start: AtomicUsize,
-    len: AtomicUsize,
+    /// 0: free.
+    place: AtomicU64,
+    /// Unset while the slot is free.
     hit: AtomicBool,
 }
 
-static SLOTS: [Slot; MOST] =
-    [const { Slot { start: AtomicUsize::new(0), len: AtomicUsize::new(0), hit: AtomicBool::new(false) } }; MOST];
+impl Slot {
+    fn has(&self, address: usize) -> bool {
+        let place = self.place.load(Ordering::Acquire);
+        (address as u64 >> UNIT).wrapping_sub(place >> COUNT) < place & ((1 << COUNT) - 1)
+    }
+}
+
+/// Where a mapping is, as its slot says it; None: nowhere that such a word can say.
+fn place(start: usize, len: usize) -> Option<u64> {
+    let (first, count) = (start as u64 >> UNIT, (len as u64).div_ceil(1 << UNIT));
+    (count >> COUNT == 0 && first >> (64 - COUNT) == 0).then_some(first << COUNT | count)
+}
+
+static SLOTS: [Slot; MOST] = [const { Slot { place: AtomicU64::new(0), hit: AtomicBool::new(false) } }; MOST];
 /// Kept for good: a handler that runs may be reading it.
 static PREVIOUS: AtomicPtr<libc::sigaction> = AtomicPtr::new(null_mut());
 static INSTALLED: AtomicBool = AtomicBool::new(false);
@@ -42,19 +61,15 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Registers `len` bytes mapped at `start`, which is not 0.
+    /// Registers `len` bytes mapped at `start`.
     ///
-    /// Errors: there are [`MOST`] already, or the handler cannot be installed.
+    /// Errors: there are [`MOST`] already, it is too long, or the handler cannot be installed.
     pub fn new(start: usize, len: usize) -> io::Result<Self> {
         install()?;
-        // A slot whose length is not 0 is being filled, or is in use.
-        let free = SLOTS
-            .iter()
-            .find(|slot| slot.len.compare_exchange(0, len, Ordering::AcqRel, Ordering::Relaxed).is_ok())
-            .ok_or_else(|| io::Error::other("too many files are mapped"))?;
-        free.hit.store(false, Ordering::Relaxed);
-        free.start.store(start, Ordering::Release);
-        Ok(Self { slot: free })
+        let place = place(start, len).filter(|_| len > 0).ok_or_else(|| io::Error::other("too much to be mapped"))?;
+        let take = |slot: &&Slot| slot.place.compare_exchange(0, place, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        let slot = SLOTS.iter().find(take).ok_or_else(|| io::Error::other("too many files are mapped"))?;
+        Ok(Self { slot })
     }
 
     /// Set once some page of the mapping has gone.
@@ -65,8 +80,9 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.slot.start.store(0, Ordering::Release);
-        self.slot.len.store(0, Ordering::Release);
+        // In this order: whoever takes the slot next finds the mark unset.
+        self.slot.hit.store(false, Ordering::Relaxed);
+        self.slot.place.store(0, Ordering::Release);
     }
 }
 
@@ -128,11 +144,7 @@ unsafe fn errno_location() -> *mut c_int {
 
 /// Puts zeros in the place of a page that has gone, if it is of a registered mapping.
 fn replace_page(address: usize) -> bool {
-    let is_within = |slot: &&Slot| {
-        let start = slot.start.load(Ordering::Acquire);
-        start != 0 && address.wrapping_sub(start) < slot.len.load(Ordering::Relaxed)
-    };
-    let Some(slot) = SLOTS.iter().find(is_within) else { return false };
+    let Some(slot) = SLOTS.iter().find(|slot| slot.has(address)) else { return false };
     let size = PAGE.load(Ordering::Relaxed);
     let page = (address & !(size - 1)) as *mut c_void;
     let (rights, how) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED);
@@ -179,8 +191,32 @@ fn hand_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void, is_f
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use super::{place, Guard, Slot};
     use crate::system::os::Map;
     use std::sync::atomic::Ordering;
+
+    #[test]
+    fn a_slot_tells_its_mappings_addresses_from_all_others() {
+        let slot = |start, len| Slot { place: place(start, len).unwrap().into(), hit: false.into() };
+        let all: [(usize, usize); 4] = [(4096, 4096), (1 << 46, 5000), ((1 << 56) - 8192, 8192), (0x7fff_0000_1000, (1 << 32) - 4096)];
+        for (start, len) in all {
+            let end = start + len.next_multiple_of(4096);
+            for (address, is_in) in [(start, true), (end - 1, true), (start - 1, false), (end, false), (0, false)] {
+                assert_eq!(slot(start, len).has(address), is_in, "{address:x} in {len} bytes at {start:x}");
+            }
+        }
+        assert!(!Slot { place: 0.into(), hit: false.into() }.has(0));
+        assert!(place(4096, 1 << 32).is_none() && place(1 << 56, 4096).is_none());
+    }
+
+    #[test]
+    fn a_slot_that_was_hit_is_not_so_for_the_next_mapping() {
+        for round in 1..=3 {
+            // Nowhere that anything is mapped.
+            let guards: Vec<_> = (0..16).map(|n| Guard::new((round * 16 + n) << 12, 4096).unwrap()).collect();
+            assert!(guards.iter().all(|guard| !guard.hit().swap(true, Ordering::Relaxed)), "round {round}");
+        }
+    }
 
     #[test]
     fn a_store_into_a_mapping_whose_file_was_cut_goes_nowhere_and_is_marked() {
@@ -195,6 +231,7 @@ mod tests {
         assert!(map.is_damaged() && !other.is_damaged());
         assert_eq!(map.word32(0).load(Ordering::Relaxed), u32::from_le_bytes(*b"kept"));
         let mut found = [0; 4];
+        map.end().store(8192, Ordering::Relaxed);
         map.read(4096, &mut found);
         assert_eq!(found, [7; 4], "the page is this process's own");
         assert_eq!(file.metadata().unwrap().len(), 4096);

@@ -26,13 +26,13 @@ pub trait Bed: Word<u32> {
 
 /// A segment's bytes, as its writer has them.
 pub trait Memory {
-    type Short: Word<u32>;
     type Long: Word<u64>;
 
     fn size(&self) -> usize;
-    /// Copies bytes to where nobody reads before a word says so.
+    /// Copies bytes to where nobody reads before they are committed.
     fn write(&self, offset: usize, bytes: &[u8]);
-    fn word32(&self, offset: usize) -> &Self::Short;
+    /// Of this process's own: up to where its bytes do not change any more, but for words.
+    fn end(&self) -> &Self::Long;
     fn word64(&self, offset: usize) -> &Self::Long;
 }
 
@@ -42,6 +42,27 @@ pub trait Lent: Send + Sync {
     /// Copies bytes out, fewer at the end; returns how many. What is read later is not older.
     fn read(&self, offset: usize, out: &mut [u8]) -> usize;
     fn put(&self, offset: usize, word: u64);
+}
+
+/// Says that a frame stands at an offset, up to `end`: `first` is its first word, which says how long it is. This process's
+/// readers hear of the end before that, and look no further.
+#[inline]
+pub fn commit(memory: &impl Memory, offset: usize, first: u64, end: usize) {
+    memory.end().store(end as u64, Ordering::Release);
+    // An exchange: what this writer reads next is not read before ([`crate::spool::Spool::append_record`]).
+    memory.word64(offset).swap(first, Ordering::SeqCst);
+}
+
+/// Up to where a reader of this process that has come to an offset may look.
+pub fn committed(memory: &impl Memory, offset: usize) -> usize {
+    let end = || memory.end().load(Ordering::Acquire) as usize;
+    let known = end();
+    // That the end is old does not matter: who sleeps looks for a frame's first word, which tells of an end beyond it.
+    let is_last = offset == known && known > 0 && known + 8 <= memory.size();
+    if is_last && memory.word64(known).load(Ordering::Acquire) != 0 {
+        return end();
+    }
+    known
 }
 
 /// True while somebody sleeps on the word. For whoever has just stored, with [`Ordering::SeqCst`], what a sleeper looks for.
@@ -119,7 +140,6 @@ impl Bed for AtomicU32 {
 }
 
 impl Memory for Map {
-    type Short = AtomicU32;
     type Long = AtomicU64;
 
     fn size(&self) -> usize {
@@ -132,8 +152,8 @@ impl Memory for Map {
     }
 
     #[inline]
-    fn word32(&self, offset: usize) -> &AtomicU32 {
-        Map::word32(self, offset)
+    fn end(&self) -> &AtomicU64 {
+        Map::end(self)
     }
 
     #[inline]

@@ -143,7 +143,7 @@ fn spoil_frame(chance: &mut Chance, bytes: &mut [u8]) {
     let sequence = if chance.below(4) == 0 { chance.number() as u32 } else { frame_sequence(bytes, at) };
     let salt = u64::from_le_bytes(std::array::from_fn(|byte| bytes[16 + byte]));
     let header = frame::header(salt, at as u32, kind, flags, sequence, &bytes[payload]);
-    bytes[at..at + frame::HEADER].copy_from_slice(&header);
+    bytes[at..at + frame::HEADER].copy_from_slice(header.map(u64::to_le_bytes).as_flattened());
 }
 
 fn frame_sequence(bytes: &[u8], at: usize) -> u32 {

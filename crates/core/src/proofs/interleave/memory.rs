@@ -1,13 +1,19 @@
 //! Stand-ins for a mapping and for a futex, made of what `loom` tries every order of.
+#![allow(unsafe_code)]
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use loom::cell::UnsafeCell;
 use loom::sync::atomic::{fence, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use loom::sync::{Condvar, Mutex as Gate};
 
+use crate::record::frame;
 use crate::spool::segment::{ACCEPTED, COUNTING, ORDINAL, POSITIONS, RECORDS, SEALED};
 use crate::system::words::{self, Lent, Memory, Word};
+
+/// Where there is no byte: the end of what is committed.
+pub const END: usize = usize::MAX;
 
 /// What becomes of the order that a store asks for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -103,15 +109,55 @@ impl Word<u64> for Long {
 }
 
 /// Bytes that are copied in without a word about their order.
-struct Text {
-    len: usize,
-    /// How many of `written` were: what a reader sees is one of them.
-    version: AtomicUsize,
-    written: Mutex<Vec<Vec<u8>>>,
+enum Text {
+    /// Looked at by the kernel, while they are written too: what it sees is one version of them.
+    Open { len: usize, version: AtomicUsize, written: Mutex<Vec<Vec<u8>>> },
+    /// Looked at by this process: loom fails where that may be while they are written.
+    Kept { len: usize, bytes: UnsafeCell<Vec<u8>> },
+}
+
+// SAFETY: two threads at once are what loom fails for.
+unsafe impl Sync for Text {}
+
+impl Text {
+    fn len(&self) -> usize {
+        match self {
+            Self::Open { len, .. } | Self::Kept { len, .. } => *len,
+        }
+    }
+
+    fn write(&self, bytes: &[u8]) {
+        match self {
+            Self::Open { version, written, .. } => {
+                let count = {
+                    let mut written = lock(written);
+                    written.push(bytes.to_vec());
+                    written.len()
+                };
+                version.store(count, Ordering::Relaxed);
+            }
+            Self::Kept { bytes: kept, .. } => kept.with_mut(|kept| {
+                // SAFETY: loom fails before this, where anybody else may look.
+                unsafe { *kept = bytes.to_vec() }
+            }),
+        }
+    }
+
+    fn read(&self, order: Ordering) -> Vec<u8> {
+        match self {
+            Self::Open { len, version, written } => match version.load(order) {
+                0 => vec![0; *len],
+                version => lock(written)[version - 1].clone(),
+            },
+            Self::Kept { bytes, .. } => bytes.with(|kept| {
+                // SAFETY: loom fails before this, where anybody may write.
+                unsafe { (*kept).clone() }
+            }),
+        }
+    }
 }
 
 enum Piece {
-    Short(Tried<AtomicU32>),
     Long(Long),
     Text(Text),
 }
@@ -119,20 +165,15 @@ enum Piece {
 impl Piece {
     fn len(&self) -> usize {
         match self {
-            Self::Short(_) => 4,
             Self::Long(_) => 8,
-            Self::Text(text) => text.len,
+            Self::Text(text) => text.len(),
         }
     }
 
     fn bytes(&self, order: Ordering) -> Vec<u8> {
         match self {
-            Self::Short(word) => word.load(order).to_le_bytes().to_vec(),
             Self::Long(word) => word.load(order).to_le_bytes().to_vec(),
-            Self::Text(text) => match text.version.load(order) {
-                0 => vec![0; text.len],
-                version => lock(&text.written)[version - 1].clone(),
-            },
+            Self::Text(text) => text.read(order),
         }
     }
 }
@@ -145,10 +186,10 @@ fn lock<T>(of: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 /// How a reader's copy comes about.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Reads {
-    /// As [`crate::system::os::Map::read`] does it.
-    Acquire,
+    /// As [`crate::system::os::Map::read`] does it: what is committed, and no more.
+    Mapped,
     /// As the kernel may do it on some processor.
-    Any,
+    Copied,
 }
 
 /// A segment's memory.
@@ -158,6 +199,7 @@ pub struct Shelf {
     weak: Option<usize>,
     heed: Heed,
     pieces: BTreeMap<usize, Piece>,
+    end: Long,
     /// What was written where no piece is.
     plain: Mutex<Vec<(usize, Vec<u8>)>>,
     nothing: Long,
@@ -168,7 +210,12 @@ impl Shelf {
     pub fn new(size: usize, reads: Reads, weak: Option<usize>) -> Self {
         let plain = |at| (at, Piece::Long(Long::Plain(0.into())));
         let pieces = [ORDINAL, SEALED, RECORDS, COUNTING, POSITIONS, ACCEPTED].map(plain).into();
-        Self { size, reads, weak, heed: Heed::Less, pieces, plain: Mutex::default(), nothing: Long::Nothing }
+        let heed = if weak == Some(END) { Heed::None } else { Heed::Less };
+        let end = match reads {
+            Reads::Mapped => Long::Tried(Tried { word: AtomicU64::new(0), heed }),
+            Reads::Copied => Long::Plain(0.into()),
+        };
+        Self { size, reads, weak, heed: Heed::Less, pieces, end, plain: Mutex::default(), nothing: Long::Nothing }
     }
 
     /// For those who look, right after a store, for somebody who sleeps.
@@ -194,26 +241,30 @@ impl Shelf {
         self
     }
 
-    /// The same of frames: their length, and what their checksum is in.
-    pub fn try_frames(&mut self, frames: &[usize]) -> &mut Self {
+    /// The same of frames: their first word, and the rest of their head; of memory, which nobody copies meanwhile, also a
+    /// payload of so many bytes.
+    pub fn try_frames(&mut self, frames: &[usize], payload: usize) -> &mut Self {
         for at in frames {
-            let word = Tried { word: AtomicU32::new(0), heed: self.heed(*at) };
-            self.pieces.insert(*at, Piece::Short(word));
-            self.try_text(at + 4, 12);
+            self.try_words(&[*at]).try_text(at + 8, frame::HEADER - 8);
+            if self.reads == Reads::Mapped {
+                self.try_text(at + frame::HEADER, payload);
+            }
         }
         self
     }
 
     /// The same of bytes that are written at once.
     pub fn try_text(&mut self, at: usize, len: usize) -> &mut Self {
-        let text = Text { len, version: AtomicUsize::new(0), written: Mutex::default() };
+        let text = match self.reads {
+            Reads::Mapped => Text::Kept { len, bytes: UnsafeCell::new(vec![0; len]) },
+            Reads::Copied => Text::Open { len, version: AtomicUsize::new(0), written: Mutex::default() },
+        };
         self.pieces.insert(at, Piece::Text(text));
         self
     }
 }
 
 impl Memory for Shelf {
-    type Short = Tried<AtomicU32>;
     type Long = Long;
 
     fn size(&self) -> usize {
@@ -222,23 +273,13 @@ impl Memory for Shelf {
 
     fn write(&self, offset: usize, bytes: &[u8]) {
         match self.pieces.get(&offset) {
-            Some(Piece::Text(text)) => {
-                let version = {
-                    let mut written = lock(&text.written);
-                    written.push(bytes.to_vec());
-                    written.len()
-                };
-                text.version.store(version, Ordering::Relaxed);
-            }
+            Some(Piece::Text(text)) => text.write(bytes),
             _ => lock(&self.plain).push((offset, bytes.to_vec())),
         }
     }
 
-    fn word32(&self, offset: usize) -> &Tried<AtomicU32> {
-        match self.pieces.get(&offset) {
-            Some(Piece::Short(word)) => word,
-            _ => panic!("no word at {offset}"),
-        }
+    fn end(&self) -> &Long {
+        &self.end
     }
 
     fn word64(&self, offset: usize) -> &Long {
@@ -255,18 +296,22 @@ impl Lent for Shelf {
     }
 
     fn read(&self, offset: usize, out: &mut [u8]) -> usize {
-        let len = out.len().min(self.size.saturating_sub(offset));
+        let end = if self.reads == Reads::Mapped { words::committed(self, offset) } else { self.size };
+        let len = out.len().min(end.saturating_sub(offset));
+        if len == 0 {
+            return 0;
+        }
         out[..len].fill(0);
         let mut put = |at: usize, bytes: &[u8]| {
             let each = bytes.iter().enumerate().map(|(n, byte)| (at + n, byte));
             each.filter(|(at, _)| (offset..offset + len).contains(at)).for_each(|(at, byte)| out[at - offset] = *byte);
         };
         lock(&self.plain).iter().for_each(|(at, bytes)| put(*at, bytes));
-        let order = if self.reads == Reads::Acquire { Ordering::Acquire } else { Ordering::Relaxed };
+        let order = if self.reads == Reads::Mapped { Ordering::Acquire } else { Ordering::Relaxed };
         for (at, piece) in self.pieces.range(..offset + len).filter(|(at, piece)| *at + piece.len() > offset) {
             put(*at, &piece.bytes(order));
         }
-        if self.reads == Reads::Any {
+        if self.reads == Reads::Copied {
             fence(Ordering::Acquire);
         }
         len

@@ -6,7 +6,7 @@ fn process() -> Process {
 }
 
 fn framed(kind: Kind, flags: u8, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = header(9, 4096, kind, flags, 3, payload).to_vec();
+    let mut bytes = header(9, 4096, kind, flags, 3, payload).map(u64::to_le_bytes).concat();
     bytes.extend_from_slice(payload);
     bytes
 }
