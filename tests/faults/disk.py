@@ -104,6 +104,69 @@ def hung_disk(scene: Scene) -> None:
     writer.log(100)
 
 
+@fault("No segment of the spool can be made (EIO)", rows="2", needs=["strace"], spool=True)
+def failing_allocation(scene: Scene) -> None:
+    """`strace` fails every allocation in the spool with EIO during 20,000 records, then lets go; 1,000 more."""
+    writer = scene.start()
+    writer.log(1000)
+    writer.flush()
+    with scene.traced(writer, "-e", "inject=fallocate:error=EIO"):
+        writer.log(20_000)
+    writer.log(1000)
+
+
+@fault("Every write to the spool fails (EIO), then none", rows="2", needs=["strace"], spool=True)
+def failing_spool(scene: Scene) -> None:
+    """`strace` fails every write to segments, outbox and books with EIO during 20,000 records, then lets go; 1,000 more."""
+    writer = scene.start()
+    writer.log(1000)
+    writer.flush()
+    with scene.traced(writer, "-e", "inject=pwrite64,fallocate,ftruncate:error=EIO"):
+        writer.log(20_000)
+        writer.flush(0.5)
+    writer.log(1000)
+
+
+@fault("Every fifth write to the spool fails (EIO)", rows="2", needs=["strace"], spool=True)
+def failing_spool_at_times(scene: Scene) -> None:
+    """`strace` fails every fifth write to segments, outbox and books with EIO during 20,000 records, flushed by hundreds."""
+    writer = scene.start()
+    writer.log(100)
+    writer.flush()
+    with scene.traced(writer, "-e", "inject=pwrite64,fallocate:error=EIO:when=1+5"):
+        for _ in range(200):
+            writer.log(100)
+            writer.flush(0.02)
+    writer.log(100)
+
+
+@fault("Every third look into the spool fails (EIO)", rows="2", needs=["strace"], spool=True, silent=True)
+def failing_reads(scene: Scene) -> None:
+    """`strace` fails every third read of the spool's files with EIO during 5,000 records, flushed by hundreds."""
+    writer = scene.start()
+    writer.log(100)
+    writer.flush()
+    with scene.traced(writer, "-e", "inject=pread64,openat:error=EIO:when=1+3"):
+        for _ in range(50):
+            writer.log(100)
+            writer.flush(0.05)
+    writer.log(100)
+
+
+@fault("The disk under the spool hangs", rows="11", needs=["strace"], spool=True)
+def hung_spool(scene: Scene) -> None:
+    """`strace` delays all that the spool asks of its disk by 3 s during 20,000 records, of which it has room for a fifth."""
+    writer = scene.start()
+    writer.log(100)
+    writer.flush()
+    calls = "openat,fallocate,ftruncate,pwrite64,pread64,fsync,fdatasync,unlinkat"
+    with scene.traced(writer, "-e", f"inject={calls}:delay_enter=3000000"):
+        for _ in range(20):
+            writer.log(1000, 5)
+            time.sleep(0.1)
+    writer.log(100)
+
+
 @fault("Read-only while running", rows="9", needs=["mount", "strace"])
 def read_only(scene: Scene) -> None:
     """`strace` answers EROFS to every open, write and allocation below the log directory during 5,000 records."""

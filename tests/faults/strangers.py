@@ -34,6 +34,22 @@ def file_deleted(scene: Scene) -> None:
     writer.log(2000)
 
 
+@fault("The log file is moved away", rows="6", silent=True)
+def moved_away(scene: Scene) -> None:
+    """`mv` of the log file to another folder after 1,000 records; 2,000 more, which are looked for in both."""
+    writer = scene.start()
+    writer.log(1000)
+    writer.flush()
+    away = scene.folder / "away"
+    away.mkdir()
+    scene.file.rename(away / "app.log")
+    scene.places.append(away)
+    writer.log(2000)
+    scene.stop()
+    if not scene.file.exists():
+        scene.outcome.notes.append("went on in the file that was moved")
+
+
 @fault("The spool is deleted", rows="5", spool=True, silent=True)
 def spool_deleted(scene: Scene) -> None:
     """`rm -r` of the spool's folder (the others have none) while 3,000 records are logged."""

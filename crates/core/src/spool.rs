@@ -55,6 +55,8 @@ pub enum Room {
     Ready,
     /// No segment can be had now; wait for [`Control::freed`], then ask again.
     Full,
+    /// The next segment is being made: wait for it ([`Shared::wait_for_segment`]), then ask again.
+    Making,
     /// The disk or the folder refuses.
     Failed(Error),
 }
@@ -115,8 +117,9 @@ impl Spool {
         self.current.as_ref().is_some_and(|segment| segment.room() >= bytes)
     }
 
-    /// Makes sure that frames of `bytes` in all (padding included) can be appended one after another.
-    pub fn reserve(&mut self, bytes: usize) -> Room {
+    /// Makes sure that frames of `bytes` in all (padding included) can be appended one after another. `waits`: the caller has
+    /// time to wait for the disk.
+    pub fn reserve(&mut self, bytes: usize, waits: bool) -> Room {
         if self.has_room(bytes) {
             return Room::Ready;
         }
@@ -125,16 +128,18 @@ impl Spool {
             // No waiting helps.
             return Room::Failed(Error::Full { wanted, max_bytes: self.max_bytes });
         }
-        match self.roll(bytes) {
-            Ok(()) => Room::Ready,
+        match self.roll(bytes, waits) {
+            Ok(true) => Room::Ready,
+            Ok(false) => Room::Making,
             Err(Error::Full { .. }) => Room::Full,
             Err(error) => Room::Failed(error),
         }
     }
 
-    fn roll(&mut self, bytes: usize) -> Result<()> {
+    /// Begins the next segment; false if it is being made.
+    fn roll(&mut self, bytes: usize, waits: bool) -> Result<bool> {
         let least = (segment::HEADER + bytes).next_multiple_of(4096);
-        let prepared = self.next(least)?;
+        let Some(prepared) = self.next(least, waits)? else { return Ok(false) };
         let in_memory = prepared.path.is_none();
         self.retire();
         self.ordinal += 1;
@@ -168,7 +173,7 @@ impl Spool {
         self.capacity = (self.capacity * 2).min(LARGEST.min((self.max_bytes / 16) as usize).max(SMALLEST));
         self.shared.folder.control.segments().fetch_add(1, Ordering::Release);
         self.shared.wake();
-        Ok(())
+        Ok(true)
     }
 
     /// Nobody reads the spool for this sink: its terminal is written at once, or it was removed.

@@ -2,10 +2,10 @@
 use std::cell::RefMut;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use cordwood_core::spool::control::Reason;
-use cordwood_core::spool::shared::Shared;
+use cordwood_core::spool::shared::{Shared, PATIENCE};
 use cordwood_core::spool::{Room, Spool};
 use pyo3::prelude::*;
 
@@ -13,14 +13,16 @@ use crate::runtime;
 use crate::spool::PySpool;
 use crate::state::State;
 
-/// How long a caller may wait for room in a full spool.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// Until when a call that has to wait does so.
+fn until(deadline: &mut Option<Instant>) -> Instant {
+    *deadline.get_or_insert_with(|| Instant::now() + PATIENCE)
+}
 
 impl PySpool {
     /// The state, with room for `bytes` of frames, for which it waits at most [`PATIENCE`] without the GIL. None: the record
     /// cannot be kept; it was counted.
     pub fn reserve<'py>(&'py self, py: Python<'py>, time_ns: i64, bytes: usize) -> Option<RefMut<'py, State>> {
-        let mut deadline = None;
+        let mut deadline: Option<Instant> = None;
         loop {
             let Some(mut state) = self.state.borrow(py) else { return self.refuse() };
             if state.has_ended() {
@@ -37,7 +39,7 @@ impl PySpool {
             }
             // Before the look for room: what is freed after it ends the wait.
             let freed = state.spool.shared.folder.control.freed().load(Ordering::Acquire);
-            let found = state.spool.reserve(bytes);
+            let found = state.spool.reserve(bytes, deadline.is_none_or(|until| Instant::now() < until));
             // Also where there is no room: it may be this thread that makes some.
             let worker = state.ensure_worker();
             let shared = Arc::clone(&state.spool.shared);
@@ -73,8 +75,7 @@ impl PySpool {
         deadline: &mut Option<Instant>,
     ) -> Option<()> {
         match found {
-            Room::Failed(_) if deadline.is_none() && !shared.folder.is_there() => {
-                *deadline = Some(Instant::now());
+            Room::Failed(_) if Instant::now() < until(deadline) && !shared.folder.is_there() => {
                 shared.lost.store(true, Ordering::Relaxed);
             }
             Room::Failed(error) => {
@@ -84,6 +85,10 @@ impl PySpool {
                 return self.lose(shared);
             }
             Room::Full if !self.wait(py, shared, freed, deadline) => return self.lose(shared),
+            Room::Making => {
+                let until = until(deadline);
+                py.detach(|| shared.wait_for_segment(until));
+            }
             Room::Full | Room::Ready => {}
         }
         Some(())
@@ -98,7 +103,7 @@ impl PySpool {
             shared.folder.control.ask_for_room(PATIENCE);
             shared.wake();
         }
-        let until = *deadline.get_or_insert(now + PATIENCE);
+        let until = until(deadline);
         if now >= until {
             self.vain.store(since, Ordering::Relaxed);
             return false;

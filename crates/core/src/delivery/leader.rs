@@ -128,6 +128,9 @@ impl Leader {
         if self.source.has_newer {
             self.tell_once("some segments were written by a newer version of Cordwood, which will deliver them".into());
         }
+        if self.source.has_unread {
+            self.tell_once("the disk does not show a segment of the spool: its records wait until it does".into());
+        }
         let damaged = count_damage(&self.shared, &mut self.source);
         if damaged > 0 {
             self.notices.push(format!("the spool was damaged; {damaged} records of it are lost"));

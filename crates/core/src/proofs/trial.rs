@@ -1,6 +1,7 @@
 //! For tests: a writer with one file sink, and what stands in that file.
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::delivery::leader::{Leader, Lock};
 use crate::delivery::spec::identity;
@@ -9,6 +10,7 @@ use crate::record::value::Fields;
 use crate::record::{Message, Process, Record, Site, Thread};
 use crate::spool::folder::Folder;
 use crate::spool::segment::SinkId;
+use crate::spool::shared::PATIENCE;
 use crate::spool::{frame_bytes, Room, Spool};
 use crate::system::os::now_ns;
 
@@ -75,6 +77,16 @@ impl Writer {
         Self { spool, level: 20, sinks: u32::MAX, defined: (0, 0, 0, 0) }
     }
 
+    /// Waits for a segment for as long as it takes.
+    pub fn reserve(&mut self, bytes: usize) -> Room {
+        loop {
+            match self.spool.reserve(bytes, true) {
+                Room::Making => self.spool.shared.wait_for_segment(Instant::now() + PATIENCE),
+                found => return found,
+            }
+        }
+    }
+
     pub fn log(&mut self, text: &str) -> bool {
         self.log_at(now_ns(), text)
     }
@@ -86,7 +98,7 @@ impl Writer {
         put_site(&place, None, &mut site);
         put_thread(&Thread { ident: 1, pid: 1, name: "t", process_name: "p" }, &mut thread);
         let room = frame_bytes(site.len()) + frame_bytes(thread.len()) + frame_bytes(64 + text.len());
-        if !matches!(self.spool.reserve(room), Room::Ready) {
+        if !matches!(self.reserve(room), Room::Ready) {
             return false;
         }
         if (self.defined.0, self.defined.1) != (self.spool.salt(), self.level) {

@@ -22,6 +22,8 @@ pub enum Opened {
     Not,
     /// No file can be opened now, or none in this folder.
     Refused,
+    /// The disk did not show it.
+    Unread,
 }
 
 /// A folder held open: another that takes its name is not mistaken for it.
@@ -60,6 +62,7 @@ impl Directory {
             }
             Err(e) => match Errno::from_io_error(&e) {
                 Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::ROFS) => Opened::Refused,
+                Some(Errno::IO) => Opened::Unread,
                 // The folder itself may not be searched.
                 Some(Errno::ACCESS) if !self.has(name) => Opened::Refused,
                 _ => Opened::Not,

@@ -37,6 +37,9 @@ pub struct Folder {
     /// For tests: whether the disk is full.
     #[cfg(test)]
     pub full: std::sync::atomic::AtomicBool,
+    /// For tests: held while the disk does not answer.
+    #[cfg(test)]
+    pub gate: std::sync::Mutex<()>,
 }
 
 impl Folder {
@@ -86,6 +89,8 @@ impl Folder {
             lock_file,
             #[cfg(test)]
             full: false.into(),
+            #[cfg(test)]
+            gate: std::sync::Mutex::new(()),
         })
     }
 
@@ -100,6 +105,8 @@ impl Folder {
             lock_file: FileId::default(),
             #[cfg(test)]
             full: false.into(),
+            #[cfg(test)]
+            gate: std::sync::Mutex::new(()),
         })
     }
 
@@ -223,6 +230,8 @@ impl Folder {
         rustix::fs::flock(&*file, FlockOperation::NonBlockingLockExclusive).map_err(|e| failed("lock", e.into()))?;
         failpoint!("segment.created").map_err(|e| failed("create", e))?;
         // Every block is allocated now: a full disk is an error here and never a SIGBUS later.
+        #[cfg(test)]
+        drop(self.gate.lock());
         #[cfg(test)]
         if self.full.load(Ordering::Relaxed) {
             return Err(failed("allocate", Errno::NOSPC.into()));

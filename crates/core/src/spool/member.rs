@@ -1,4 +1,5 @@
 //! A segment being read: its call sites and threads, and how far each of its sinks has come.
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,8 @@ use crate::system::memo::Memo;
 
 /// A frame that does not hold for so long although its writer lives is damaged, not half read.
 const DOUBT: Duration = Duration::from_secs(1);
+/// What the disk does not show for so long is lost, or comes later than what was after it.
+pub(super) const REFUSED: Duration = Duration::from_secs(10);
 /// Call sites, and threads, of a segment that are remembered; more are read again.
 const MOST_PLACES: usize = 1 << 16;
 /// A count that nobody has taken yet.
@@ -83,8 +86,8 @@ pub enum Take {
 pub struct Member {
     pub reader: Reader,
     pub name: OsString,
-    /// A frame that did not hold while its writer lived, and since when.
-    doubt: Option<(u64, Instant)>,
+    /// A frame that did not hold while its writer lived, or that the disk did not show, and since when; by bit.
+    doubts: HashMap<usize, (u64, Instant)>,
     /// By the offset of their frames.
     sites: Memo<u32, OwnSite>,
     threads: Memo<u32, OwnThread>,
@@ -115,7 +118,7 @@ impl Member {
         Self {
             reader,
             name,
-            doubt: None,
+            doubts: HashMap::new(),
             sites: Memo::new(MOST_PLACES),
             threads: Memo::new(MOST_PLACES),
             cursors: committed,
@@ -150,7 +153,11 @@ impl Member {
     /// True if no frame stands at a position of a dead writer's segment, nor after it: a page that was lost to a failure of
     /// power looks like the end.
     fn has_no_more(&mut self, at: u64) -> bool {
-        if self.end != Some(at) && self.reader.look(at) == Step::End && self.reader.resynchronise(at).is_none() {
+        if self.end != Some(at)
+            && self.reader.look(at) == Step::End
+            && self.reader.resynchronise(at).is_none()
+            && !self.reader.fails()
+        {
             self.end = Some(at);
         }
         self.end == Some(at)
@@ -177,7 +184,8 @@ impl Member {
                 }
                 Step::Frame(_, stride) => self.cursors[bit] = at + stride as u64,
                 Step::End if self.is_still_written() => return None,
-                Step::Damaged if self.is_still_written() && !self.is_beyond_doubt(at) => return None,
+                Step::Damaged if self.is_still_written() && !self.is_beyond_doubt(bit, at, DOUBT) => return None,
+                Step::Refused if !self.is_beyond_doubt(bit, at, REFUSED) => return None,
                 step if self.goes_on_behind(bit, step) => {}
                 _ => return None,
             }
@@ -197,7 +205,7 @@ impl Member {
             self.end_gap(bit, None);
             return false;
         }
-        self.doubt = None;
+        self.doubts.remove(&bit);
         let after = self.reader.resynchronise(at);
         if after.is_none() && self.is_still_written() {
             return false;
@@ -227,22 +235,20 @@ impl Member {
         self.books[bit].forget();
     }
 
-    /// Hands the record at the cursor to `take`, and moves behind it unless it is left. One that cannot be read is lost.
-    pub fn take(&mut self, bit: usize, take: &mut impl FnMut(&Record<'_>, Option<&str>) -> Take) -> Take {
+    /// Hands the record at the cursor to `take`, and moves behind it unless it is left. One that cannot be read is lost; None:
+    /// the disk does not show it now.
+    pub fn take(&mut self, bit: usize, take: &mut impl FnMut(&Record<'_>, Option<&str>) -> Take) -> Option<Take> {
         let cursor = self.cursors[bit];
-        let Step::Frame(_, stride) = self.reader.look(cursor) else { return Take::Next };
-        let taken = if let Some((record, lines)) = self.record(bit) {
-            take(&record, lines.get(bit as u32))
-        } else {
-            self.lost[bit] += 1;
-            self.cursors[bit] = cursor + stride as u64;
-            return Take::Next;
-        };
-        if taken != Take::Leave {
-            self.cursors[bit] = cursor + stride as u64;
-            self.count(bit);
+        let Step::Frame(_, stride) = self.reader.look(cursor) else { return Some(Take::Next) };
+        let taken = self.record(bit).map(|(record, lines)| take(&record, lines.get(bit as u32)));
+        match taken {
+            Some(Take::Leave) => return taken,
+            Some(_) => self.count(bit),
+            None if self.reader.fails() && !self.is_beyond_doubt(bit, cursor, REFUSED) => return None,
+            None => self.lost[bit] += 1,
         }
-        taken
+        self.cursors[bit] = cursor + stride as u64;
+        taken.or(Some(Take::Next))
     }
 
     /// Goes to where another leader had come; what damage took on the way is counted here, as it died before it did that.
@@ -250,12 +256,10 @@ impl Member {
         self.find_dead();
         self.rewind(bit);
         while self.cursors[bit] < position {
-            if self.advance(bit).is_none() && self.cursors[bit] < position {
+            let found = self.advance(bit).is_some();
+            if self.cursors[bit] < position && !(found && self.take(bit, &mut |_, _| Take::Next).is_some()) {
                 self.committed[bit] = position; // What stands there cannot be read now.
                 return self.rewind(bit);
-            }
-            if self.cursors[bit] < position {
-                self.take(bit, &mut |_, _| Take::Next);
             }
         }
         self.cursors[bit] = position.max(self.committed[bit]);
@@ -314,14 +318,13 @@ impl Member {
         synced.map_err(|e| Error::io("sync", &self.reader.path, e))
     }
 
-    fn is_beyond_doubt(&mut self, at: u64) -> bool {
-        match self.doubt {
-            Some((doubted, since)) if doubted == at => since.elapsed() >= DOUBT,
-            _ => {
-                self.doubt = Some((at, Instant::now()));
-                false
-            }
+    fn is_beyond_doubt(&mut self, bit: usize, at: u64, patience: Duration) -> bool {
+        let now = Instant::now();
+        let doubt = self.doubts.entry(bit).or_insert((at, now));
+        if doubt.0 != at {
+            *doubt = (at, now);
         }
+        doubt.1.elapsed() >= patience
     }
 
     /// A frame that looks torn while its writer lives may be one whose bytes were fetched as they were written.

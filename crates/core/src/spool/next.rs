@@ -13,18 +13,18 @@ pub(super) const SHARE: u64 = 8;
 pub(super) const RETRY: Duration = Duration::from_secs(1);
 
 impl Spool {
-    /// The next segment: on disk, else in memory.
-    pub(super) fn next(&mut self, least: usize) -> Result<Prepared> {
+    /// The next segment: on disk, else in memory. None: it is being made, and the caller can wait for it (`waits`).
+    pub(super) fn next(&mut self, least: usize, waits: bool) -> Result<Option<Prepared>> {
         if self.must_stay() {
-            return self.in_memory(least)?.ok_or_else(|| {
+            return self.in_memory(least)?.map(Some).ok_or_else(|| {
                 self.shared.tell("memory is full too: records are lost, and counted".into());
                 Error::Full { wanted: least as u64, max_bytes: self.max_bytes }
             });
         }
         if let Some(prepared) = self.shared.take_prepared().filter(|made| made.capacity() >= least && made.is_whole()) {
-            return Ok(prepared);
+            return Ok(Some(prepared));
         }
-        let error = match self.create(least) {
+        let error = match self.create(least, waits) {
             Err(error) if !matches!(error, Error::Full { .. }) && self.shared.folder.is_there() => error,
             made => return made,
         };
@@ -36,7 +36,7 @@ impl Spool {
                 "the spool folder takes no more ({why}): records wait in memory, which a crash of this process would lose"
             ));
         }
-        Ok(prepared)
+        Ok(Some(prepared))
     }
 
     /// Memory while there is a folder; None if that is full too.
@@ -78,18 +78,18 @@ impl Spool {
         }
     }
 
-    fn create(&self, least: usize) -> Result<Prepared> {
+    fn create(&self, least: usize, waits: bool) -> Result<Option<Prepared>> {
         let left = self.left();
         if least as u64 > left {
             return Err(Error::Full { wanted: least as u64, max_bytes: self.max_bytes });
         }
         // The last of the room is given to small segments rather than to nobody.
-        let capacity = self.fitting(left).max(least).max(SMALLEST.min(left as usize));
-        match self.shared.folder.new_segment(random(), capacity) {
-            // A smaller one may still fit.
-            Err(_) if capacity > least.max(SMALLEST) => self.shared.folder.new_segment(random(), least.max(SMALLEST)),
-            made => made,
+        let capacity = self.fitting(left).max(least).max(SMALLEST.min(left as usize & !4095));
+        if self.shared.folder.path.is_none() {
+            return self.shared.folder.new_segment(random(), capacity).map(Some);
         }
+        self.shared.make(capacity, least.max(SMALLEST), waits)?;
+        Ok(None)
     }
 
     /// Bytes that segments may still take.

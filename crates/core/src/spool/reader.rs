@@ -1,5 +1,6 @@
 //! A reader's end of a segment, by `pread`: a file cut short by somebody else gives fewer bytes, where a mapping would
 //! raise SIGBUS.
+use std::cell::Cell;
 use std::fs::File;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -35,6 +36,10 @@ pub struct Reader {
     /// How much of `window` holds bytes of the file.
     filled: usize,
     next_fetch: usize,
+    /// Set once the disk refused a look, until the next refresh.
+    fails: Cell<bool>,
+    /// The header as it was found: what the disk does not tell now is as it was then.
+    head: Box<[u8; HEADER]>,
     /// The frame that was found whole last: nobody computes its checksum again.
     whole: Option<Whole>,
 }
@@ -63,6 +68,8 @@ pub enum Step {
     Frame(Kind, usize),
     End,
     Damaged,
+    /// The disk did not say.
+    Refused,
 }
 
 impl Reader {
@@ -72,8 +79,8 @@ impl Reader {
         // Stored last, so looked at first: a head that was read while it was written would be none, and never looked at again.
         let mut ordinal = [0u8; 8];
         read(&mut ordinal, ORDINAL as u64)?;
-        let mut head = [0u8; HEADER];
-        let got = read(&mut head, 0)?;
+        let mut head = Box::new([0u8; HEADER]);
+        let got = read(&mut *head, 0)?;
         if is_newer(&head[..got]) {
             return Err(Error::Format { path: path.to_owned(), offset: 0, why: NEWER });
         }
@@ -81,7 +88,7 @@ impl Reader {
         if got < HEADER || ordinal == 0 {
             return Ok(None);
         }
-        let mut header = Header::parse(&head, path)?;
+        let mut header = Header::parse(&*head, path)?;
         // What is read at once and kept is bounded by what is there, not by what the header says.
         let len = bytes.len().map_err(|e| Error::io("look at", path, e))?;
         let declared = header.capacity.min(LARGEST);
@@ -97,6 +104,8 @@ impl Reader {
             window_at: 0,
             filled: 0,
             next_fetch: WINDOW.0,
+            fails: Cell::new(false),
+            head,
             whole: None,
         }))
     }
@@ -109,12 +118,24 @@ impl Reader {
         }
     }
 
-    fn word(&self, at: usize) -> u64 {
+    /// A word of the header; None if the disk does not say. 0: the file was cut before it.
+    fn word_now(&self, at: usize) -> Option<u64> {
         let mut bytes = [0u8; 8];
         match self.bytes.read_at(&mut bytes, at as u64) {
-            Ok(8) => u64::from_le_bytes(bytes),
-            _ => 0,
+            Ok(8) => Some(u64::from_le_bytes(bytes)),
+            Ok(_) => Some(0),
+            Err(_) => None,
         }
+    }
+
+    fn word(&self, at: usize) -> u64 {
+        let before = || u64::from_le_bytes(std::array::from_fn(|place| self.head[at + place]));
+        self.word_now(at).unwrap_or_else(before)
+    }
+
+    /// True if the disk has refused a look since the last refresh: what was not found may be there.
+    pub fn fails(&self) -> bool {
+        self.fails.get()
     }
 
     /// Where the last frame ends, once the writer said so.
@@ -134,7 +155,7 @@ impl Reader {
     /// How many records it was sealed with; 0 = that is not known, or more than there is room for.
     pub fn records(&self) -> u64 {
         const SMALLEST: u64 = frame::aligned(frame::HEADER + frame::HEAD) as u64;
-        Some(self.word(RECORDS)).filter(|records| *records <= self.declared / SMALLEST).unwrap_or(0)
+        self.word_now(RECORDS).filter(|records| *records <= self.declared / SMALLEST).unwrap_or(0)
     }
 
     /// Moves a sink's position forward, never back; only whoever delivers that sink calls this.
@@ -163,7 +184,7 @@ impl Reader {
 
     /// How many records its writer accepted for a sink; None where it did not count, or the count cannot be.
     pub fn accepted(&self, bit: usize) -> Option<u64> {
-        let accepted = self.word(ACCEPTED + bit * 8);
+        let accepted = self.word_now(ACCEPTED + bit * 8)?;
         let possible = self.sealed().is_none() || accepted <= self.records();
         (self.word(COUNTING) == 1 && possible).then_some(accepted)
     }
@@ -230,6 +251,7 @@ impl Reader {
         self.filled = 0;
         self.next_fetch = WINDOW.0;
         self.whole = None;
+        self.fails.set(false);
     }
 
     /// Makes sure that the frame at `position`, if there is one, is in memory.
@@ -246,7 +268,10 @@ impl Reader {
         loop {
             let start = position.wrapping_sub(self.window_at) as usize;
             if position < self.window_at || start >= self.filled || self.filled - start < wanted {
-                self.fetch(position, wanted);
+                if self.fetch(position, wanted).is_err() {
+                    self.fails.set(true);
+                    return Step::Refused;
+                }
                 if self.filled < wanted {
                     return Step::End;
                 }
@@ -273,7 +298,7 @@ impl Reader {
         self.window.get(start..self.filled).unwrap_or(&[])
     }
 
-    fn fetch(&mut self, position: u64, wanted: usize) {
+    fn fetch(&mut self, position: u64, wanted: usize) -> std::io::Result<()> {
         let len = self.next_fetch.max(wanted).min(self.header.capacity.saturating_sub(position) as usize);
         self.next_fetch = (self.next_fetch * 4).min(WINDOW.1);
         if self.window.len() < len {
@@ -281,7 +306,9 @@ impl Reader {
         }
         self.window_at = position;
         self.whole = None;
-        self.filled = self.bytes.read_at(&mut self.window[..len], position).unwrap_or(0);
+        self.filled = 0;
+        self.filled = self.bytes.read_at(&mut self.window[..len], position)?;
+        Ok(())
     }
 
     /// The frame that `look` found at `position`.
@@ -294,14 +321,19 @@ impl Reader {
 
     /// A frame's payload anywhere in the segment: a site's or a thread's.
     pub fn payload(&self, offset: u32, kind: Kind) -> Option<Vec<u8>> {
+        let read = |bytes: &mut [u8]| {
+            let got = self.bytes.read_at(bytes, offset.into());
+            self.fails.set(self.fails() || got.is_err());
+            got.ok().filter(|got| *got == bytes.len())
+        };
         let mut head = [0u8; frame::HEADER];
-        self.bytes.read_at(&mut head, offset.into()).ok().filter(|got| *got == head.len())?;
+        read(&mut head)?;
         let len = u32::from_le_bytes(head[..4].try_into().ok()?) as usize;
         if len < frame::HEADER || len as u64 > self.header.capacity {
             return None;
         }
         let mut bytes = vec![0u8; len];
-        self.bytes.read_at(&mut bytes, offset.into()).ok().filter(|got| *got == len)?;
+        read(&mut bytes)?;
         match frame::read(self.header.salt(), offset, &bytes, len) {
             Found::Frame(frame) if frame.kind == kind => Some(frame.payload.to_vec()),
             _ => None,
@@ -319,7 +351,7 @@ impl Reader {
                     position += stride as u64;
                 }
                 Step::Damaged => position = self.resynchronise(position).unwrap_or(end),
-                Step::End => break,
+                Step::End | Step::Refused => break,
             }
         }
         records
@@ -331,8 +363,13 @@ impl Reader {
         let mut position = (damaged + 8) & !7;
         let mut budget = self.header.capacity * SEARCH;
         while position + frame::HEADER as u64 <= end {
-            if let Step::Frame(..) = self.look(position) {
-                return Some(position);
+            match self.look(position) {
+                Step::Frame(..) => return Some(position),
+                Step::Refused => {
+                    position = (position | 4095) + 1;
+                    continue;
+                }
+                _ => {}
             }
             if self.at(position).is_empty() {
                 // The file ends before the segment does.

@@ -332,9 +332,10 @@ impl Segment {
         Some(Unsynced { map: Arc::clone(&self.prepared.map), bytes: self.position, path, salt: self.salt })
     }
 
-    /// Where its file is; None for memory.
-    pub fn path(&self) -> Option<&Path> {
-        self.prepared.path.as_deref()
+    /// The same, and where its file is; None for memory.
+    pub fn lent_with_path(&self) -> Option<(OsString, Weak<Map>, PathBuf)> {
+        let (name, map) = self.lent();
+        Some((name, map, self.prepared.path.clone()?))
     }
 
     /// True once somebody has cut its file.

@@ -2,7 +2,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::spool::folder::Folder;
@@ -25,6 +25,8 @@ pub struct Shared {
     wanted: AtomicU64,
     memory: AtomicU64,
     inner: Mutex<Inner>,
+    /// An attempt to make a segment has ended.
+    made: Condvar,
     /// 1 while this process's delivery thread sleeps without being the leader.
     pub sleeping: AtomicU32,
     /// The number of the delivery thread that is to go on; 0: none is.
@@ -52,6 +54,7 @@ struct Inner {
     /// Options of the shared sinks of this process, where there is no folder to keep them, or somebody deletes them there.
     specs: Vec<Described>,
     prepared: Option<Prepared>,
+    making: Making,
     /// The segment that is written to, if it has a file: as a reader finds it in this process, and where it is.
     current: Option<(OsString, Weak<Map>, PathBuf)>,
     /// Full segments whose records are not all delivered; dropped (unmapped) by the delivery thread.
@@ -81,6 +84,7 @@ impl Shared {
             wanted: AtomicU64::new(0),
             memory: AtomicU64::new(0),
             inner: Mutex::default(),
+            made: Condvar::new(),
             sleeping: AtomicU32::new(0),
             worker: AtomicU32::new(0),
             leaving: AtomicBool::new(false),
@@ -121,33 +125,35 @@ impl Shared {
 
     /// The segment that is written to from now on.
     pub fn set_current(&self, segment: Option<&Segment>) {
-        let current = segment.and_then(|segment| {
-            let (name, map) = segment.lent();
-            Some((name, map, segment.path()?.to_owned()))
-        });
-        self.inner().current = current;
+        self.inner().current = segment.and_then(Segment::lent_with_path);
     }
 
     /// True if somebody deleted the segment that is written to: it can be read to its end, and nobody else finds it.
     pub fn has_lost_current(&self) -> bool {
-        self.inner().current.as_ref().is_some_and(|(_, _, path)| is_deleted(path))
+        let current = self.inner().current.as_ref().map(|(_, _, path)| path.clone());
+        current.as_deref().is_some_and(is_deleted)
     }
 
     /// Lends the segments that somebody deleted: who looks for them by name finds none. A leader deletes delivered ones.
     pub fn lend_nameless(&self) {
+        // The disk is asked with nothing locked: it may not answer.
+        let mut nameless = self.undelivered();
+        nameless.retain(|(_, _, path)| is_deleted(path));
         let mut inner = self.inner();
-        let is_lost = |segment: &&Segment| {
-            segment.path().is_some_and(is_deleted) && !segment.is_delivered(u32::MAX, segment.position() as u64)
-        };
-        let sealed = inner.sealed.iter().filter(is_lost).map(Segment::lent);
-        let current = inner.current.iter().filter(|(_, _, path)| is_deleted(path));
-        let nameless: Vec<_> = sealed.chain(current.map(|(name, map, _)| (name.clone(), Weak::clone(map)))).collect();
-        let is_lent = |inner: &Inner, name: &OsString| inner.lent.iter().any(|(known, _)| known == name);
-        let fresh: Vec<_> = nameless.into_iter().filter(|(name, _)| !is_lent(&inner, name)).collect();
+        let fresh = |(name, _, _): &(OsString, _, _)| !inner.lent.iter().any(|(known, _)| known == name);
+        let fresh: Vec<_> = nameless.into_iter().filter(fresh).map(|(name, map, _)| (name, map)).collect();
         if !fresh.is_empty() {
             inner.lent.extend(fresh);
             self.folder.control.segments().fetch_add(1, Ordering::Release);
         }
+    }
+
+    /// The segments with a file that were written to and are not delivered, and where each is.
+    fn undelivered(&self) -> Vec<(OsString, Weak<Map>, PathBuf)> {
+        let inner = self.inner();
+        let is_left = |segment: &&Segment| !segment.is_delivered(u32::MAX, segment.position() as u64);
+        let sealed = inner.sealed.iter().filter(is_left).filter_map(Segment::lent_with_path);
+        sealed.chain(inner.current.clone()).collect()
     }
 
     /// None while somebody else may deliver them.
@@ -229,14 +235,12 @@ impl Shared {
         }
     }
 
-    /// Delivery thread: makes the next segment ahead of time, and lets go of delivered ones.
-    pub fn housekeeping(&self) {
+    /// Delivery thread: has the next segment made ahead of time, and lets go of delivered ones.
+    pub fn housekeeping(self: &Arc<Self>) {
         self.look_after_formers();
         let wanted = self.wanted.swap(0, Ordering::AcqRel) as usize;
-        if wanted > 0 && self.inner().prepared.is_none() {
-            if let Ok(prepared) = self.folder.new_segment(random(), wanted) {
-                self.inner().prepared = Some(prepared);
-            }
+        if wanted > 0 {
+            self.make_ahead(wanted);
         }
         let done: Vec<Segment> = {
             let mut inner = self.inner();
@@ -308,10 +312,9 @@ impl Shared {
 
     /// Describes this process's sinks anew where somebody deleted that.
     pub fn describe_again(&self) {
-        let is_missing = |known: &&Described| self.folder.sink_path(known.identity).as_deref().is_some_and(is_deleted);
-        let missing: Vec<_> =
-            self.inner().specs.iter().filter(is_missing).map(|known| (known.identity, known.spec.clone())).collect();
-        for (identity, spec) in missing {
+        let is_missing = |identity: u64| self.folder.sink_path(identity).as_deref().is_some_and(is_deleted);
+        let all: Vec<_> = self.inner().specs.iter().map(|known| (known.identity, known.spec.clone())).collect();
+        for (identity, spec) in all.into_iter().filter(|(identity, _)| is_missing(*identity)) {
             // Where that cannot be done now, it is tried again.
             let _ = self.folder.describe_sink(identity, &spec);
         }
@@ -323,7 +326,10 @@ fn is_deleted(path: &Path) -> bool {
 }
 
 mod former;
+mod making;
 use former::Former;
+use making::Making;
+pub use making::PATIENCE;
 
 /// Whose turn it is to deliver: records in a process's memory can be delivered by that process alone, and those of a newer
 /// format by a newer version; so it asks for the lead, and who leads without any gives it up.

@@ -37,6 +37,10 @@ pub struct Source {
     pub tells: bool,
     /// Some segment is of a newer version, and left to it.
     pub has_newer: bool,
+    /// Some segment could not be read for some time, and what is after it goes first.
+    pub has_unread: bool,
+    /// The segment that the disk does not show, and since when.
+    unread: Option<(OsString, Instant)>,
     /// Records that damage took, of what was committed since somebody last asked.
     pub damaged: u64,
 }
@@ -45,7 +49,9 @@ impl Source {
     fn with(scope: Scope) -> Self {
         let (members, ignored) = (Vec::new(), HashSet::new());
         let taken = Vec::new();
-        Self { scope, members, ignored, listed: None, generation: 0, taken, tells: true, has_newer: false, damaged: 0 }
+        let (listed, generation, damaged) = (None, 0, 0);
+        let (tells, has_newer, has_unread, unread) = (true, false, false, None);
+        Self { scope, members, ignored, listed, generation, taken, tells, has_newer, has_unread, unread, damaged }
     }
 
     /// All segments of a folder.

@@ -11,7 +11,7 @@ fn a_full_spool_says_so_and_takes_again_when_room_is_freed() {
     let mut writer = Writer::new(folder.path(), 1 << 20);
     let line = "x".repeat(10_000);
     while writer.log(&line) {}
-    assert!(matches!(writer.spool.reserve(20_000), Room::Full));
+    assert!(matches!(writer.reserve(20_000), Room::Full));
     let mut leader = lead(folder.path());
     assert!(leader.round() > 50);
     leader.round();
@@ -22,7 +22,7 @@ fn a_full_spool_says_so_and_takes_again_when_room_is_freed() {
 fn what_can_never_fit_is_refused_without_waiting() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = Writer::new(folder.path(), 1 << 20);
-    assert!(matches!(writer.spool.reserve(2 << 20), Room::Failed(Error::Full { .. })));
+    assert!(matches!(writer.reserve(2 << 20), Room::Failed(Error::Full { .. })));
     assert!(writer.log("fits"));
 }
 
@@ -54,7 +54,7 @@ fn the_next_segment_is_made_ahead_of_time_once_half_of_one_is_used() {
     let mut writer = Writer::new(folder.path(), 1 << 24);
     for (text, is_made) in [("little".to_owned(), false), ("x".repeat(SMALLEST / 2), true)] {
         writer.log(&text);
-        writer.spool.shared.housekeeping();
+        keep_house(&writer);
         assert_eq!(writer.spool.shared.has_prepared(), is_made);
     }
 }
@@ -105,6 +105,12 @@ fn a_sink_that_nobody_reads_the_spool_for_holds_no_segment() {
     assert!(!writer.spool.is_delivered(u32::MAX, writer.spool.mark()));
 }
 
+/// Also until a segment that is made by that is ready.
+fn keep_house(writer: &Writer) {
+    writer.spool.shared.housekeeping();
+    writer.spool.shared.wait_for_segment(Instant::now() + Duration::from_secs(60));
+}
+
 fn fill(writer: &Writer, full: bool) {
     writer.spool.shared.folder.full.store(full, Ordering::Relaxed);
 }
@@ -143,9 +149,9 @@ fn memory_is_bounded_while_the_disk_is_full() {
     let text = "x".repeat(10_000);
     let kept = (0..1_000).take_while(|_| writer.log(&text)).count();
     assert!((190..210).contains(&kept), "{kept}");
-    assert!(matches!(writer.spool.reserve(20_000), Room::Full));
+    assert!(matches!(writer.reserve(20_000), Room::Full));
     let _leader = Leader::new(Arc::clone(&writer.spool.shared), Lock::take(&writer.spool.shared).unwrap());
-    assert!(matches!(writer.spool.reserve(20_000), Room::Failed(Error::Io { .. })));
+    assert!(matches!(writer.reserve(20_000), Room::Failed(Error::Io { .. })));
     assert_eq!(writer.spool.shared.take_notices().len(), 2);
 }
 
@@ -180,7 +186,7 @@ fn a_quiet_process_returns_to_the_folder_with_its_next_record() {
     fill(&writer, false);
     writer.spool.tried = Instant::now().checked_sub(RETRY);
     writer.log("asks");
-    writer.spool.shared.housekeeping();
+    keep_house(&writer);
     let lock = Lock::take(&writer.spool.shared).unwrap();
     let mut leader = Leader::new(Arc::clone(&writer.spool.shared), lock);
     writer.log("looks");
@@ -207,4 +213,43 @@ fn a_segment_that_could_not_be_forced_to_the_disk_is_ended_and_its_name_is_force
     assert!(with_name && second.salt != first.salt);
     writer.spool.forced(first.salt, false);
     assert_eq!(writer.spool.salt(), second.salt);
+}
+
+#[test]
+fn a_caller_that_has_waited_enough_for_a_disk_that_does_not_answer_goes_on_in_memory_and_returns_when_it_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 64 << 20);
+    writer.log("on disk");
+    writer.spool.retire();
+    let shared = Arc::clone(&writer.spool.shared);
+    let hung = shared.folder.gate.lock().unwrap();
+    assert!(matches!(writer.spool.reserve(1000, true), Room::Making));
+    assert!(matches!(writer.spool.reserve(1000, false), Room::Ready));
+    writer.log("in memory");
+    writer.spool.retire();
+    assert!(matches!(writer.spool.reserve(1000, true), Room::Ready), "who comes later does not wait");
+    writer.log("still there");
+    assert_eq!(shared.take_notices().len(), 1);
+    let mut leader = Leader::new(Arc::clone(&shared), Lock::take(&shared).unwrap());
+    drop(hung);
+    shared.wait_for_segment(Instant::now() + Duration::from_secs(60));
+    writer.log("looks");
+    writer.log("on disk again");
+    assert!(!writer.spool.current.as_ref().unwrap().is_in_memory());
+    assert_eq!(shared.take_notices(), ["the spool folder takes records again"]);
+    while leader.round() > 0 {}
+    assert_eq!(lines(folder.path()), ["on disk", "in memory", "still there", "looks", "on disk again"]);
+}
+
+#[test]
+fn of_a_disk_that_refuses_a_caller_hears_as_soon_as_it_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 64 << 20);
+    fill(&writer, true);
+    assert!(matches!(writer.spool.reserve(1000, true), Room::Making));
+    writer.spool.shared.wait_for_segment(Instant::now() + Duration::from_secs(60));
+    assert!(matches!(writer.spool.reserve(1000, true), Room::Ready));
+    assert!(writer.spool.current.as_ref().unwrap().is_in_memory());
+    let notices = writer.spool.shared.take_notices();
+    assert!(notices.len() == 1 && notices[0].contains("No space left"), "{notices:?}");
 }

@@ -31,7 +31,10 @@ impl Source {
                 }
                 self.taken.push(member);
             }
-            let taken = self.members[member].take(bit, &mut take);
+            let Some(taken) = self.members[member].take(bit, &mut take) else {
+                heads.swap_remove(first);
+                continue;
+            };
             if taken == Take::Leave {
                 return true;
             }

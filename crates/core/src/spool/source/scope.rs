@@ -3,11 +3,12 @@ use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::Source;
 use crate::error::{Error, NEWER};
 use crate::spool::directory::{Directory, Opened};
-use crate::spool::member::Member;
+use crate::spool::member::{Member, REFUSED};
 use crate::spool::reader::{Bytes, Reader};
 use crate::spool::shared::Shared;
 use crate::system::os::Map;
@@ -51,6 +52,8 @@ enum Met {
     Ignored,
     /// It is there and cannot be opened now: what follows it must wait.
     Refused,
+    /// The same, as the disk does not show it.
+    Unread,
 }
 
 impl Source {
@@ -80,7 +83,8 @@ impl Source {
                     self.has_newer = true;
                     self.ignored.insert(name);
                 }
-                Met::Refused => {
+                Met::Unread if self.has_refused(&name) => self.has_unread = true,
+                Met::Refused | Met::Unread => {
                     self.listed = None;
                     return;
                 }
@@ -90,6 +94,14 @@ impl Source {
         self.members.sort_by_key(|member| (member.reader.header.writer, member.reader.ordinal));
     }
 
+    /// True if the disk has not shown a segment for so long that the others go on before it.
+    fn has_refused(&mut self, name: &OsString) -> bool {
+        if !self.unread.as_ref().is_some_and(|(known, _)| known == name) {
+            self.unread = Some((name.clone(), Instant::now()));
+        }
+        self.unread.as_ref().is_some_and(|(_, since)| since.elapsed() >= REFUSED)
+    }
+
     fn meet(&self, name: &OsStr, map: Option<Arc<Map>>) -> Met {
         let folder = self.scope.directory();
         let bytes = match map {
@@ -97,6 +109,7 @@ impl Source {
             None => match folder.map(|folder| folder.open(name)) {
                 Some(Opened::File(file)) => Bytes::File(file),
                 Some(Opened::Refused) => return Met::Refused,
+                Some(Opened::Unread) => return Met::Unread,
                 _ => return Met::Later,
             },
         };
@@ -113,6 +126,7 @@ impl Source {
             }
             Ok(None) => Met::Later,
             Err(Error::Format { why: NEWER, .. }) => Met::Newer,
+            Err(Error::Io { .. }) => Met::Unread,
             Err(_) => Met::Ignored,
         }
     }
