@@ -26,6 +26,11 @@ impl Error {
         Self::Io { what, path: path.into(), source: source.into() }
     }
 
+    /// A system call on a path that does not return.
+    pub fn silence(what: &'static str, path: impl Into<PathBuf>) -> Self {
+        Self::io(what, path, io::Error::new(io::ErrorKind::TimedOut, "the disk does not answer"))
+    }
+
     /// The operating system's error number, where there is one.
     pub fn os_code(&self) -> Option<i32> {
         match self {

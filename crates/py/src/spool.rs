@@ -14,7 +14,7 @@ use cordwood_core::spool::folder::Folder;
 use cordwood_core::spool::segment::SinkId;
 use cordwood_core::spool::shared::Shared;
 use cordwood_core::spool::source::{Source, Take};
-use cordwood_core::system::os::now_ns;
+use cordwood_core::system::os::{now_ns, within};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
@@ -26,6 +26,9 @@ use crate::state::State;
 
 /// Bytes of lines that are handed over at once for a console.
 const FALLBACK_BATCH: usize = 64 << 10;
+/// How long a forked child's first call, or the first one after a folder was deleted, waits for the disk.
+const OPENING: Duration = Duration::from_secs(1);
+
 /// A process's end of a spool.
 ///
 /// `folder` is made if it is not there; None stands for memory that survives nothing. `max_bytes` bounds all
@@ -74,7 +77,10 @@ impl PySpool {
     /// In a forked child, or after the folder was deleted: begins anew with the same sinks. False if that cannot be done
     /// now.
     pub fn begin_anew(&self, py: Python<'_>) -> bool {
-        let opened = open(self.folder.as_ref(), self.log_dir.as_ref());
+        let (folder, log_dir) = (self.folder.clone(), self.log_dir.clone());
+        let work = move || open(folder.as_ref(), log_dir.as_ref());
+        let opened = py.detach(|| within(OPENING, work));
+        let opened = opened.unwrap_or_else(|| Err(Error::silence("open", self.folder.clone().unwrap_or_default())));
         let failed = opened.as_ref().err().map(ToString::to_string);
         let memory = || self.folder.as_deref().map_or_else(Folder::anonymous, Folder::instead_of);
         let Ok(folder) = opened.or_else(|_| memory()) else { return false };

@@ -1,4 +1,5 @@
 //! For tests: a writer with one file sink, and what stands in that file.
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,9 +10,11 @@ use crate::record::frame::{put_site, put_text, put_thread, Head, Kind};
 use crate::record::value::Fields;
 use crate::record::{Message, Process, Record, Site, Thread};
 use crate::spool::folder::Folder;
+use crate::spool::reader::Bytes;
 use crate::spool::segment::SinkId;
 use crate::spool::shared::PATIENCE;
 use crate::spool::{frame_bytes, Room, Spool};
+use crate::system::fork::Held;
 use crate::system::os::now_ns;
 
 pub const SINK: &str = "file";
@@ -120,6 +123,11 @@ pub fn lead(log_dir: &Path) -> Leader {
     let spool = Spool::new(Folder::open(&spool_path(log_dir)).unwrap(), 0, process());
     let lock = Lock::take(&spool.shared).unwrap();
     Leader::new(Arc::clone(&spool.shared), lock)
+}
+
+/// A file that the system does not let read.
+pub fn unread() -> Bytes {
+    Bytes::File(Held::open(|| File::options().write(true).open("/dev/null")).unwrap())
 }
 
 pub fn lines(log_dir: &Path) -> Vec<String> {

@@ -118,6 +118,12 @@ impl Reader {
         }
     }
 
+    /// For tests: another disk beneath.
+    #[cfg(test)]
+    pub fn swap(&mut self, bytes: Bytes) -> Bytes {
+        std::mem::replace(&mut self.bytes, bytes)
+    }
+
     /// A word of the header; None if the disk does not say. 0: the file was cut before it.
     fn word_now(&self, at: usize) -> Option<u64> {
         let mut bytes = [0u8; 8];

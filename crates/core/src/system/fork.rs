@@ -7,7 +7,7 @@ use std::io;
 use std::ops::Deref;
 use std::os::fd::{AsRawFd, FromRawFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 static LOCKED: AtomicBool = AtomicBool::new(false);
 static NUMBERS: Mutex<Vec<RawFd>> = Mutex::new(Vec::new());
@@ -23,13 +23,18 @@ pub fn generation() -> u32 {
 /// Has the hooks run around each `fork` from now on. Errors: the system has no memory for it.
 #[allow(unsafe_code)]
 pub fn install() -> io::Result<()> {
-    static DONE: AtomicBool = AtomicBool::new(false);
-    if DONE.swap(true, Ordering::AcqRel) {
+    // Whoever comes second waits: until this returned, a fork has no hooks.
+    static DONE: Mutex<bool> = Mutex::new(false);
+    let mut done = DONE.lock().unwrap_or_else(PoisonError::into_inner);
+    if *done {
         return Ok(());
     }
     // SAFETY: functions without arguments that do not unwind; they touch atomics, one list and its descriptors alone.
     match unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) } {
-        0 => Ok(()),
+        0 => {
+            *done = true;
+            Ok(())
+        }
         code => Err(io::Error::from_raw_os_error(code)),
     }
 }
@@ -195,7 +200,8 @@ mod tests {
         let number = held.as_raw_fd();
         let pid = forked(|| {
             let open = || rustix::fs::memfd_create("child", rustix::fs::MemfdFlags::CLOEXEC).map(File::from);
-            let mut own: Vec<Held> = (0..64).filter_map(|_| open().ok()).map(Held::new).collect();
+            // The lowest number that is free is given: those of other tests' files are too.
+            let mut own: Vec<Held> = (0..=number).filter_map(|_| open().ok()).map(Held::new).collect();
             let position = own.iter().position(|file| file.as_raw_fd() == number);
             drop(held);
             position.is_some_and(|at| own.remove(at).metadata().is_ok())
@@ -213,12 +219,15 @@ mod tests {
             Held::open(open).ok().filter(|file| rustix::fs::flock(&**file, NonBlockingLockExclusive).is_ok())
         };
         let (mut reader, mut writer) = io::pipe().unwrap();
+        let (mut begun, mut say) = io::pipe().unwrap();
         let pid = forked(|| {
             let lock = take();
-            forked(|| reader.read(&mut [0]).is_ok()); // It outlives its parent.
+            // It outlives its parent.
+            forked(|| say.write_all(&[0]).is_ok() && reader.read(&mut [0]).is_ok());
             lock.is_some()
         });
         assert!(ends_well(pid));
+        begun.read_exact(&mut [0]).unwrap();
         let free = take().is_some();
         writer.write_all(&[0]).unwrap();
         assert!(free);

@@ -134,6 +134,21 @@ impl Map {
     }
 }
 
+/// Does something that may hang on a thread of its own, and waits at most so long for it: None where it takes longer, what
+/// comes of it then is dropped. Where no thread can be had it is done here.
+pub fn within<T: Send + 'static>(patience: Duration, work: impl Fn() -> T + Clone + Send + 'static) -> Option<T> {
+    let (say, hear) = std::sync::mpsc::channel();
+    let aside = work.clone();
+    let thread = std::thread::Builder::new().name("cordwood-aside".into()).stack_size(256 << 10).spawn(move || {
+        block_signals();
+        let _ = say.send(aside());
+    });
+    match thread {
+        Ok(_) => hear.recv_timeout(patience).ok(),
+        Err(_) => Some(work()),
+    }
+}
+
 /// Sleeps while `word` holds `expected`, at most `timeout`. May wake for no reason.
 pub fn futex_wait(word: &AtomicU32, expected: u32, timeout: Duration) {
     let timeout = Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: i64::from(timeout.subsec_nanos()) };
@@ -266,6 +281,15 @@ pub fn hostname() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_does_something_aside_waits_for_it_only_so_long() {
+        assert_eq!(within(Duration::from_secs(60), || 7), Some(7));
+        let (say, hear) = std::sync::mpsc::channel::<()>();
+        let hear = std::sync::Arc::new(std::sync::Mutex::new(hear));
+        assert!(within(Duration::ZERO, move || hear.lock().is_ok_and(|hear| hear.recv().is_ok())).is_none());
+        drop(say);
+    }
 
     #[test]
     fn the_short_checksum_is_the_long_one() {

@@ -198,7 +198,8 @@ mod tests {
     #[test]
     fn a_slot_tells_its_mappings_addresses_from_all_others() {
         let slot = |start, len| Slot { place: place(start, len).unwrap().into(), hit: false.into() };
-        let all: [(usize, usize); 4] = [(4096, 4096), (1 << 46, 5000), ((1 << 56) - 8192, 8192), (0x7fff_0000_1000, (1 << 32) - 4096)];
+        let all: [(usize, usize); 4] =
+            [(4096, 4096), (1 << 46, 5000), ((1 << 56) - 8192, 8192), (0x7fff_0000_1000, (1 << 32) - 4096)];
         for (start, len) in all {
             let end = start + len.next_multiple_of(4096);
             for (address, is_in) in [(start, true), (end - 1, true), (start - 1, false), (end, false), (0, false)] {

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::proofs::trial::process;
+use crate::proofs::trial::{process, unread};
 use crate::spool::segment::{is_waiting, Prepared, Segment, SinkId};
 use crate::system::os::Map;
 
@@ -44,6 +44,20 @@ fn a_header_comes_back_and_a_changed_one_is_refused() {
     assert_eq!(read.sealed(), Some(segment.position() as u64));
     file.as_file().write_all_at(b"!", 100).unwrap();
     assert!(Reader::open(Bytes::File(Held::new(file.reopen().unwrap())), file.path()).is_err());
+}
+
+#[test]
+fn what_the_disk_does_not_show_is_no_end_and_a_position_is_not_taken_for_none() {
+    let (file, segment) = written(1 << 16, 0, 3);
+    let mut read = reader(&file).unwrap();
+    read.deliver(0, segment.position() as u64).unwrap();
+    read = reader(&file).unwrap();
+    let file = read.swap(unread());
+    assert_eq!((read.look(HEADER as u64), read.fails()), (Step::Refused, true));
+    assert_eq!((read.delivered(0), read.accepted(0)), (segment.position() as u64, None));
+    read.swap(file);
+    read.refresh();
+    assert_eq!((count(&mut read), read.fails(), read.accepted(0)), (3, false, Some(0)));
 }
 
 #[test]

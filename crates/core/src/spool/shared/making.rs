@@ -4,6 +4,7 @@
 //! most [`PATIENCE`]; the others not at all, for as long as the same attempt lasts: records go to memory meanwhile.
 use std::io;
 use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,6 @@ use crate::system::os::{block_signals, random};
 
 /// How long a caller waits for its next segment, and for room in a full spool.
 pub const PATIENCE: Duration = Duration::from_millis(100);
-const SILENT: &str = "the disk does not answer";
 
 /// What the thread is about.
 #[derive(Default)]
@@ -44,7 +44,7 @@ impl Shared {
         making.is_awaited = waits && !making.is_given_up;
         if !making.is_awaited {
             making.is_given_up = making.goes_on;
-            return Err(self.silence());
+            return Err(Error::silence("create", self.place()));
         }
         drop(inner);
         self.start(capacity, least, true);
@@ -78,13 +78,14 @@ impl Shared {
     }
 
     fn make_now(&self, capacity: usize, least: usize) {
-        let make = |capacity| self.folder.new_segment(random(), capacity);
-        let made = catch_unwind(AssertUnwindSafe(|| match make(capacity) {
+        let attempt = |capacity| self.folder.new_segment(random(), capacity);
+        let made = catch_unwind(AssertUnwindSafe(|| match attempt(capacity) {
             // A smaller one may still fit.
-            Err(_) if capacity > least => make(least),
-            made => made,
+            Err(_) if capacity > least => attempt(least),
+            done => done,
         }));
-        let made = made.unwrap_or_else(|_| Err(self.failed(io::Error::other("a bug in the native core"))));
+        let bug = |_| Err(Error::io("create", self.place(), io::Error::other("a bug in the native core")));
+        let made = made.unwrap_or_else(bug);
         let mut inner = self.inner();
         inner.making.goes_on = false;
         match made {
@@ -102,11 +103,7 @@ impl Shared {
         drop(ended.unwrap_or_else(PoisonError::into_inner));
     }
 
-    fn silence(&self) -> Error {
-        self.failed(io::Error::new(io::ErrorKind::TimedOut, SILENT))
-    }
-
-    fn failed(&self, error: io::Error) -> Error {
-        Error::io("create", self.folder.path.as_deref().unwrap_or("memory".as_ref()), error)
+    fn place(&self) -> &Path {
+        self.folder.path.as_deref().unwrap_or("memory".as_ref())
     }
 }

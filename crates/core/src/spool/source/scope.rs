@@ -96,7 +96,7 @@ impl Source {
 
     /// True if the disk has not shown a segment for so long that the others go on before it.
     fn has_refused(&mut self, name: &OsString) -> bool {
-        if !self.unread.as_ref().is_some_and(|(known, _)| known == name) {
+        if self.unread.as_ref().is_none_or(|(known, _)| known != name) {
             self.unread = Some((name.clone(), Instant::now()));
         }
         self.unread.as_ref().is_some_and(|(_, since)| since.elapsed() >= REFUSED)

@@ -2,7 +2,7 @@ use std::os::unix::fs::FileExt;
 
 use super::*;
 use crate::delivery::spec::identity;
-use crate::proofs::trial::{segments, spool_path, Writer, SINK};
+use crate::proofs::trial::{segments, spool_path, unread, Writer, SINK};
 use crate::record::Message;
 use crate::spool::folder::Folder;
 use crate::spool::reader::{Bytes, Reader};
@@ -43,6 +43,29 @@ fn a_writers_segments_are_read_in_the_order_they_were_begun() {
     }
     let mut source = open_folder(&spool_path(folder.path())).unwrap();
     assert_eq!(texts(&mut source), (0..12).map(|n| n.to_string()).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_the_disk_does_not_show_comes_when_it_does_before_what_is_after_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 1 << 24);
+    for text in ["1", "2"] {
+        writer.log(text);
+        writer.spool.retire();
+    }
+    for is_met in [false, true] {
+        let mut source = open_folder(&spool_path(folder.path())).unwrap();
+        if is_met {
+            // Its call site is another look.
+            assert!(source.members()[0].advance(0).is_some());
+        }
+        let file = source.members()[0].reader.swap(unread());
+        assert!(texts(&mut source).is_empty() && !source.has_next(identity(SINK)));
+        source.members()[0].reader.swap(file);
+        source.refresh(0);
+        assert_eq!(texts(&mut source), ["1", "2"]);
+        assert_eq!(source.members()[0].lost[0], 0);
+    }
 }
 
 #[test]
