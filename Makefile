@@ -9,7 +9,7 @@ quietly = out=$$($(1) 2>&1) || { echo "$$out"; exit 1; }
 RUST := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name Cargo.toml)
 PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi' -o -path '*/static/*')
 
-.PHONY: help setup demo test lint fmt bench bench-analysis bench-stores faults crash soak fuzz wheel clean
+.PHONY: help setup demo test lint fmt bench bench-analysis bench-stores faults crash soak fuzz miri wheel clean
 .DEFAULT_GOAL := help
 
 help: ## list the verbs
@@ -48,6 +48,9 @@ soak: .stamps/native ## random faults under load for MINUTES=60, what the proces
 fuzz: ## spoil segments, outboxes, control pages, options and logs for SECONDS=60 (SEED= to see a failure again)
 	@CORDWOOD_FUZZ_SECONDS=$(or $(SECONDS),60) $(if $(SEED),CORDWOOD_FUZZ_SEED=$(SEED)) \
 		cargo test --quiet --locked -p cordwood-core --features failpoints fuzz
+
+miri: ## the core's unsafe code, as far as Miri can run it, in SEEDS=32 orders of its threads (installs nightly Rust)
+	@SEEDS=$(SEEDS) scripts/miri
 
 bench-analysis: .stamps/bench ## analysis beside ripgrep, lnav, polars, DuckDB, drain3 (installed as needed; 3 GB free in /tmp), into docs/figures-analysis.md (SIZE=100M for less)
 	@.venv-bench/bin/python -m benches.analysis $(if $(SIZE),--size $(SIZE))
