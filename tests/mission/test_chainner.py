@@ -237,8 +237,8 @@ def test_H5_without_recover_the_next_process_on_the_folder_brings_them(start: St
         from logger import setup_logger
         import cordwood
         setup_logger("host", log_dir="logs").info("back again")
-        until = time.monotonic() + 30
-        while time.monotonic() < until and "worker 1999" not in Path("logs/worker.log").read_text():
+        until, path = time.monotonic() + 30, Path("logs/worker.log")
+        while time.monotonic() < until and not (path.exists() and "worker 1999" in path.read_text()):
             time.sleep(0.02)
         """,
     )

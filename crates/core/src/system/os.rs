@@ -195,6 +195,9 @@ impl ForkFlag {
 /// Keeps signals from the calling thread: Python's handlers wait in the main thread, which must be the one interrupted. Not
 /// those that a thread's own instruction raises: the kernel ends the process where they are blocked (see `sigbus`).
 pub fn block_signals() {
+    if cfg!(miri) {
+        return; // It knows no signals.
+    }
     // SAFETY: the set is a plain value that `sigfillset` initialises; the call changes this thread's mask alone.
     unsafe {
         let mut all = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
