@@ -104,8 +104,8 @@ def test_the_ledgers_layout() -> None:
 
 
 def test_the_bounds_that_are_named() -> None:
-    binding = (ROOT / "crates" / "py" / "src" / "room.rs").read_text(encoding="utf-8")
-    wait = re.search(r"const PATIENCE: Duration = Duration::from_millis\((\d+)\)", binding)
+    making = (CORE / "spool" / "shared" / "making.rs").read_text(encoding="utf-8")
+    wait = re.search(r"const PATIENCE: Duration = Duration::from_millis\((\d+)\)", making)
     look = re.search(r"const FOLLOW: Duration = Duration::from_millis\((\d+)\)", source("worker"))
     exits = re.search(r"EXIT_TIMEOUT = ([\d.]+)", (ROOT / "python/cordwood/pipeline/manager.py").read_text("utf-8"))
     assert wait

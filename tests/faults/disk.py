@@ -117,7 +117,7 @@ def failing_allocation(scene: Scene) -> None:
 
 @fault("Every write to the spool fails (EIO), then none", rows="2", needs=["strace"], spool=True)
 def failing_spool(scene: Scene) -> None:
-    """`strace` fails every write to segments, outbox and books with EIO during 20,000 records, then lets go; 1,000 more."""
+    """`strace` fails every write to segments, outbox and books with EIO during 20,000 records; lets go; 1,000 more."""
     writer = scene.start()
     writer.log(1000)
     writer.flush()
@@ -129,7 +129,7 @@ def failing_spool(scene: Scene) -> None:
 
 @fault("Every fifth write to the spool fails (EIO)", rows="2", needs=["strace"], spool=True)
 def failing_spool_at_times(scene: Scene) -> None:
-    """`strace` fails every fifth write to segments, outbox and books with EIO during 20,000 records, flushed by hundreds."""
+    """`strace` fails every fifth write to segments, outbox and books with EIO; 20,000 records, flushed by hundreds."""
     writer = scene.start()
     writer.log(100)
     writer.flush()
@@ -155,7 +155,7 @@ def failing_reads(scene: Scene) -> None:
 
 @fault("The disk under the spool hangs", rows="11", needs=["strace"], spool=True)
 def hung_spool(scene: Scene) -> None:
-    """`strace` delays all that the spool asks of its disk by 3 s during 20,000 records, of which it has room for a fifth."""
+    """`strace` delays all that the spool asks of its disk by 3 s during 20,000 records; 100 more."""
     writer = scene.start()
     writer.log(100)
     writer.flush()

@@ -185,6 +185,8 @@ impl Loop {
         (self.leader, self.own) = (None, None);
         self.pipes.iter_mut().for_each(Pipe::begin_again);
         self.shared.tell("a bug in the native core interrupted delivery, which begins again; please report it".into());
+        // Before the pause, in which the process may end.
+        self.said.say(&self.shared.take_notices());
         std::thread::sleep(IDLE);
     }
 

@@ -16,7 +16,6 @@ use rustix::mm::{madvise, Advice};
 use rustix::thread::futex;
 
 use crate::system::sigbus::Guard;
-use crate::system::words;
 
 /// How a file is opened where somebody may have put a link, a pipe or a device in its place.
 pub const UNFOLLOWED: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
@@ -27,7 +26,7 @@ pub struct Map {
     _guard: Option<Guard>,
     raw: MmapRaw,
     damaged: &'static AtomicBool,
-    /// Nothing before this changes any more, but for words ([`words::commit`]).
+    /// Nothing before this changes any more, but for words (see `words`).
     end: AtomicU64,
 }
 
@@ -76,7 +75,7 @@ impl Map {
         assert!(offset >= self.end.load(Ordering::Relaxed) as usize, "what is committed changes no more");
         // SAFETY: the range lies within the mapping (checked above); `bytes` is a Rust slice and cannot overlap a mapping that
         // is only reachable through raw pointers. One thread at a time writes ([`crate::spool::segment::Segment`] is borrowed for
-        // that alone), and nobody in this process reads here: `read` stops at `end`, which this writer stores afterwards.
+        // that alone), and nobody in this process reads here: readers stop at `end`, which this writer stores afterwards.
         unsafe {
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.raw.as_mut_ptr().add(offset), bytes.len());
         }
@@ -86,20 +85,6 @@ impl Map {
     #[inline]
     pub fn end(&self) -> &AtomicU64 {
         &self.end
-    }
-
-    /// Copies committed bytes out, fewer at the end; returns how many.
-    pub fn read(&self, offset: usize, out: &mut [u8]) -> usize {
-        let len = out.len().min(words::committed(self, offset).saturating_sub(offset));
-        let (mut at, mut left) = (offset & !7, &mut out[..len]);
-        while !left.is_empty() {
-            let word = self.word64(at).load(Ordering::Acquire).to_ne_bytes();
-            let word = &word[offset.max(at) - at..];
-            let (now, later) = left.split_at_mut(left.len().min(word.len()));
-            now.copy_from_slice(&word[..now.len()]);
-            (at, left) = (at + 8, later);
-        }
-        len
     }
 
     /// Touches a byte a page, so that the first real write does not take the page fault.
@@ -295,22 +280,6 @@ mod tests {
     #[test]
     fn a_forks_flag_holds_where_it_was_made() {
         assert!(ForkFlag::new().is_ok_and(|flag| flag.holds()));
-    }
-
-    #[test]
-    fn what_is_committed_comes_back_from_any_place_and_nothing_after_it_does() {
-        let map = Map::anonymous(64).unwrap();
-        let bytes: Vec<u8> = (1..=64).collect();
-        map.write(0, &bytes[..60]);
-        let mut out = [0; 64];
-        assert_eq!(map.read(0, &mut out), 0);
-        map.end().store(60, Ordering::Release);
-        for from in 0..64 {
-            for len in 0..=64 {
-                let got = map.read(from, &mut out[..len]);
-                assert_eq!((got, &out[..got]), (len.min(60_usize.saturating_sub(from)), &bytes[from..from + got]));
-            }
-        }
     }
 
     #[test]

@@ -65,6 +65,20 @@ pub fn committed(memory: &impl Memory, offset: usize) -> usize {
     known
 }
 
+/// Copies committed bytes out, fewer at the end; returns how many.
+pub fn read(memory: &impl Memory, offset: usize, out: &mut [u8]) -> usize {
+    let len = out.len().min(committed(memory, offset).saturating_sub(offset));
+    let (mut at, mut left) = (offset & !7, &mut out[..len]);
+    while !left.is_empty() {
+        let word = memory.word64(at).load(Ordering::Acquire).to_ne_bytes();
+        let word = &word[offset.max(at) - at..];
+        let (now, later) = left.split_at_mut(left.len().min(word.len()));
+        now.copy_from_slice(&word[..now.len()]);
+        (at, left) = (at + 8, later);
+    }
+    len
+}
+
 /// True while somebody sleeps on the word. For whoever has just stored, with [`Ordering::SeqCst`], what a sleeper looks for.
 #[inline]
 pub fn is_asleep(bed: &impl Bed) -> bool {
@@ -168,10 +182,32 @@ impl Lent for Map {
     }
 
     fn read(&self, offset: usize, out: &mut [u8]) -> usize {
-        Map::read(self, offset, out)
+        read(self, offset, out)
     }
 
     fn put(&self, offset: usize, word: u64) {
         Map::word64(self, offset).store(word, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_committed_comes_back_from_any_place_and_nothing_after_it_does() {
+        let map = Map::anonymous(64).unwrap();
+        let bytes: Vec<u8> = (1..=64).collect();
+        map.write(0, &bytes[..60]);
+        let mut out = [0; 64];
+        assert_eq!(read(&map, 0, &mut out), 0);
+        map.end().store(60, Ordering::Release);
+        for from in 0..64 {
+            for len in 0..=64 {
+                let got = read(&map, from, &mut out[..len]);
+                assert_eq!((got, &out[..got]), (len.min(60_usize.saturating_sub(from)), &bytes[from..from + got]));
+            }
+        }
     }
 }

@@ -186,7 +186,7 @@ fn lock<T>(of: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 /// How a reader's copy comes about.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Reads {
-    /// As [`crate::system::os::Map::read`] does it: what is committed, and no more.
+    /// As [`words::read`] does it: what is committed, and no more.
     Mapped,
     /// As the kernel may do it on some processor.
     Copied,
