@@ -129,10 +129,18 @@ fn takes_many<'a>(all: &[Option<Member>], place: usize, group: &[usize], text: &
         _ if words::names_follow(around.word) || words::preposition(around.word) => NAMES,
         _ if around.word == b"to" && first.words[..place].iter().any(|word| text(*word) == b"from") => NAMES,
         _ if place == 0 => AT_FIRST,
+        _ if identifiers(all, place, group, text) => NAMES,
         _ => MANY,
     };
     let variable = || group.iter().any(|at| all[*at].as_ref().is_some_and(|member| member.words[place] == VARIABLE));
     around.context > 0 && (group.len() >= enough || (group.len() + 1 >= enough && enough == MANY && variable()))
+}
+
+/// Whether two of the words are names in a program: `dark_mode`, `sync_users`. Constants (`IN_USE`) are states.
+fn identifiers<'a>(all: &[Option<Member>], place: usize, group: &[usize], text: &dyn Fn(u32) -> &'a [u8]) -> bool {
+    let words = group.iter().filter_map(|at| all[*at].as_ref()).map(|member| member.words[place]);
+    let identifier = |word: &[u8]| word.contains(&b'_') && word.iter().all(|b| b.is_ascii_lowercase() || *b == b'_');
+    words.filter(|word| *word > SPACE && identifier(text(*word))).count() >= 2
 }
 
 /// A variable stands there in most of the messages, or in some of them at a place of values or where words were seen to

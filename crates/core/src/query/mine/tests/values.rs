@@ -137,3 +137,9 @@ fn a_route_that_always_has_another_status_is_another_template() {
     messages.extend((0..20).map(|n| format!("GET /assets/site.{n:08x}.css 304 {n}ms")));
     assert_eq!(told(&messages), ["GET /assets<*> 304 <*>", "GET /shop<*> 200 <*>"]);
 }
+
+#[test]
+fn names_as_programs_have_them_are_values_before_words_are_and_constants_are_states() {
+    assert_eq!(told(&each(&["dark_mode", "new_cart", "beta"], "Feature {} is checked for u7")).len(), 1);
+    assert_eq!(told(&each(&["IN_USE", "NOT_USED", "LOST"], "Slot 7 went {} at last")).len(), 3);
+}
