@@ -46,8 +46,12 @@ impl Directory {
             return Some(Vec::new());
         }
         let entries = Dir::read_from(&**self.open.as_ref()?).ok()?;
-        let names = entries.filter_map(|entry| Some(OsStr::from_bytes(entry.ok()?.file_name().to_bytes()).to_owned()));
-        Some(names.filter(|name| Path::new(name).extension().is_some_and(|ending| ending == "seg")).collect())
+        // A folder that is gone has none; of a list that breaks off otherwise nobody knows what it lacks.
+        let found = entries.filter(|entry| !matches!(entry, Err(Errno::NOENT)));
+        let names = found.map(|entry| Some(OsStr::from_bytes(entry.ok()?.file_name().to_bytes()).to_owned()));
+        let names = names.collect::<Option<Vec<_>>>()?;
+        let is_segment = |name: &OsString| Path::new(name).extension().is_some_and(|ending| ending == "seg");
+        Some(names.into_iter().filter(is_segment).collect())
     }
 
     /// Opens a file of one's own: no link, no other owner.

@@ -167,7 +167,9 @@ impl Reader {
     /// Moves a sink's position forward, never back; only whoever delivers that sink calls this.
     pub fn deliver(&self, bit: usize, position: u64) -> Result<()> {
         let at = POSITIONS + bit * 8;
-        self.store(at, &[position.max(self.word(at))])
+        let unread =
+            || Error::io("read", &self.path, std::io::Error::other("the disk does not show where the sink is"));
+        self.store(at, &[position.max(self.word_now(at).ok_or_else(unread)?)])
     }
 
     fn store(&self, at: usize, words: &[u64]) -> Result<()> {

@@ -186,9 +186,9 @@ impl Source {
         Ok(left)
     }
 
-    /// Whether all that is there could be looked at; not where this process can open no more files.
+    /// Whether all that is there could be looked at; not where this process can open no more files, or the disk shows none.
     pub fn is_whole(&self) -> bool {
-        self.listed.is_some()
+        self.listed.is_some() && !self.has_unread
     }
 
     /// How many records the sink lacks.

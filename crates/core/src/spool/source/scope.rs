@@ -66,6 +66,7 @@ impl Source {
             self.listed = None;
             return;
         };
+        self.has_unread = false;
         let there: HashSet<&OsString> = found.iter().map(|(name, _)| name).collect();
         self.ignored.retain(|name| there.contains(name));
         let known: HashSet<&OsString> = self.members.iter().map(|member| &member.name).collect();
