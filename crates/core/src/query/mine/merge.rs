@@ -128,12 +128,20 @@ fn takes_many<'a>(all: &[Option<Member>], place: usize, group: &[usize], text: &
         b"(" if around.after == b")" => NAMES,
         _ if words::names_follow(around.word) || words::preposition(around.word) => NAMES,
         _ if around.word == b"to" && first.words[..place].iter().any(|word| text(*word) == b"from") => NAMES,
-        _ if place == 0 => AT_FIRST,
+        _ if place == 0 || around.after == b"=" => AT_FIRST,
+        _ if verbs(all, place, group, text) => AT_FIRST,
         _ if identifiers(all, place, group, text) => NAMES,
         _ => MANY,
     };
     let variable = || group.iter().any(|at| all[*at].as_ref().is_some_and(|member| member.words[place] == VARIABLE));
     around.context > 0 && (group.len() >= enough || (group.len() + 1 >= enough && enough == MANY && variable()))
+}
+
+/// Whether most of the words are what was done: `started`, `stopping`.
+fn verbs<'a>(all: &[Option<Member>], place: usize, group: &[usize], text: &dyn Fn(u32) -> &'a [u8]) -> bool {
+    let verb = |word: &[u8]| word.len() > 4 && (word.ends_with(b"ed") || word.ends_with(b"ing"));
+    let words = || group.iter().filter_map(|at| all[*at].as_ref()).map(|member| member.words[place]);
+    2 * words().filter(|word| *word > SPACE && verb(text(*word))).count() > words().count()
 }
 
 /// Whether two of the words are names in a program: `dark_mode`, `sync_users`. Constants (`IN_USE`) are states.
@@ -159,7 +167,11 @@ fn is_variable_already<'a>(
     let value = matches!(around.sign, b"=" | b":" | b"(" | b"[" | b"/")
         || (around.after == around.sign && !around.after.is_empty());
     let varied = || members().any(|member| member.varied[place] && member.words[place] == VARIABLE);
-    variable > 0 && place > 0 && around.context >= 2 && (value || variable * 3 >= total * 2 || varied())
+    variable > 0
+        && place > 0
+        && around.after != b"="
+        && around.context >= 2
+        && (value || variable * 3 >= total * 2 || varied())
 }
 
 /// Whether the members of a group, found before others were merged, still differ at one place only.

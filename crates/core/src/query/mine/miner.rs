@@ -15,6 +15,10 @@ pub use templates::Template;
 pub const VARIABLE: u32 = 0;
 pub const SPACE: u32 = 1;
 const UNKNOWN: u32 = u32::MAX;
+/// Words of a message of which each may be a variable's.
+pub const MOST_TRIED: usize = 128;
+/// Templates that are tried for a message which none has in so many words.
+const MOST_COVERING: usize = 2048;
 /// What a template shows for a variable.
 pub const WILDCARD: &str = "<*>";
 
@@ -29,6 +33,8 @@ pub struct Limits {
     pub skeletons: usize,
     /// Skeletons ever, the merged ones too.
     pub ever: usize,
+    /// Different words.
+    pub words: usize,
     /// Messages of a skeleton whose values are all looked at; then one of `every`.
     pub values: u64,
     pub every: u64,
@@ -36,7 +42,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { message: 4096, shapes: 16_384, skeletons: 8192, ever: 200_000, values: 256, every: 1024 }
+        Self { message: 4096, shapes: 16_384, skeletons: 8192, ever: 200_000, words: 400_000, values: 256, every: 1024 }
     }
 }
 
@@ -157,10 +163,10 @@ impl Miner {
     #[cold]
     fn learn(&mut self, text: &[u8]) -> u32 {
         let pieces = skeleton(text);
-        let words = self.numbered(text, &pieces);
+        let words = if self.full { self.known_words(text, &pieces) } else { self.numbered(text, &pieces) };
         let number = match self.near(&words) {
             Some(number) => number,
-            None if self.full => self.coarse(text, &words),
+            None if self.full => self.coarse(text, &pieces, &words),
             None => self.add_skeleton(text, words),
         };
         self.shapes.learn(text, number);
@@ -168,6 +174,7 @@ impl Miner {
             self.merge();
             self.full = self.known.len() > self.limits.skeletons / 4 * 3 || self.skeletons.len() > self.limits.ever;
         }
+        self.full |= self.words.texts.len() > self.limits.words;
         number
     }
 
@@ -201,8 +208,9 @@ impl Miner {
         if let Some(whole) = routes::collapsed(words, &|word| self.text(word)) {
             return self.near(&whole);
         }
+        // Each trial takes as long as the message has words.
         let mut trial = words.to_vec();
-        for at in 0..trial.len() {
+        for at in 0..if trial.len() > MOST_TRIED { 0 } else { trial.len() } {
             let word = std::mem::replace(&mut trial[at], VARIABLE);
             if word > SPACE {
                 if let Some(number) = self.known.get(trial.as_slice()) {
@@ -220,19 +228,29 @@ impl Miner {
         let of = |first: u32| self.by_first.get(&first).into_iter().flatten();
         of(*first)
             .chain(of(VARIABLE).filter(|_| *first != VARIABLE))
+            .take(MOST_COVERING)
             .filter_map(|number| Some((*number, self.skeletons[*number as usize].as_ref()?)))
+            .filter(|(_, skeleton)| {
+                skeleton.words.last().is_some_and(|last| *last == VARIABLE || words.ends_with(&[*last]))
+            })
             .filter(|(_, skeleton)| align(&skeleton.words, words).is_some())
             .max_by_key(|(number, skeleton)| (skeleton.words.len() - skeleton.values.len(), std::cmp::Reverse(*number)))
             .map(|(number, _)| number)
     }
 
     /// When there are too many: the first word stands for all that begin with it.
-    fn coarse(&mut self, text: &[u8], words: &[u32]) -> u32 {
-        let general: Box<[u32]> = Box::new([words.first().copied().unwrap_or(VARIABLE), SPACE, VARIABLE]);
+    fn coarse(&mut self, text: &[u8], pieces: &[Piece], words: &[u32]) -> u32 {
+        let has_room = self.known.len() < self.limits.skeletons / 4 * 5;
+        let first = match (pieces.first(), words.first()) {
+            (Some(Piece::Text(range)), Some(&UNKNOWN)) if has_room => self.words.number(&text[range.clone()]),
+            (_, Some(first)) if *first != UNKNOWN => *first,
+            _ => VARIABLE,
+        };
+        let general: Box<[u32]> = Box::new([first, SPACE, VARIABLE]);
         if let Some(number) = self.known.get(&general) {
             return *number;
         }
-        let one = if self.known.len() < self.limits.skeletons / 4 * 5 { general.to_vec() } else { vec![VARIABLE] };
+        let one = if has_room { general.to_vec() } else { vec![VARIABLE] };
         match self.known.get(one.as_slice()) {
             Some(number) => *number,
             None => self.add_skeleton(text, one),
@@ -284,6 +302,11 @@ impl Miner {
                 values.add(value, 1);
             }
         }
+    }
+
+    #[cfg(test)]
+    pub fn words_kept(&self) -> usize {
+        self.words.texts.len()
     }
 
     fn text(&self, word: u32) -> &[u8] {

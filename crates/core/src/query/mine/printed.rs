@@ -5,8 +5,15 @@ use super::skeleton::{
     Piece::{self, Space, Text, Variable},
 };
 
+/// Brackets within brackets.
+const DEEP: usize = 16;
+
 pub fn values(text: &[u8], pieces: &mut Vec<Piece>) {
     absent_values(text, pieces);
+    let is_whole = one_of(text, pieces.first(), b"{[(") && closing(text, pieces, 0) == Some(pieces.len() - 1);
+    if is_whole {
+        return; // What it says is all that the message says.
+    }
     objects(text, pieces);
     collections(text, pieces);
     quoted(text, pieces);
@@ -148,6 +155,9 @@ fn closing(text: &[u8], pieces: &[Piece], open: usize) -> Option<usize> {
     for (at, piece) in pieces.iter().enumerate().skip(open) {
         if one_of(text, Some(piece), b"{[(") {
             depth += 1;
+            if depth > DEEP {
+                return None;
+            }
         } else if one_of(text, Some(piece), b"}])") {
             depth -= 1;
             if depth == 0 {
@@ -167,7 +177,11 @@ fn quoted(text: &[u8], pieces: &mut Vec<Piece>) {
         if let (Some(quote), true) = (quote, begins) {
             let close = (at + 1..pieces.len())
                 .find(|index| is(text, pieces.get(*index), quote) && ends_value(text, pieces.get(index + 1)));
-            if let Some(close) = close.filter(|close| close - at > 1) {
+            if close == Some(at + 1) {
+                let place = start(&pieces[at], text) + 1;
+                pieces.insert(at + 1, Variable(place..place));
+                at += 2;
+            } else if let Some(close) = close {
                 let after_sign = is(text, before(pieces, at, 1), b"=");
                 let request = matches!(pieces.get(at + 1..at + 4), Some([Text(_), Space, path]) if is_path(text, path));
                 if after_sign || !request {
@@ -177,8 +191,6 @@ fn quoted(text: &[u8], pieces: &mut Vec<Piece>) {
                 } else {
                     at = close;
                 }
-            } else if let Some(close) = close {
-                at = close;
             }
         }
         at += 1;

@@ -35,6 +35,9 @@ impl Piece {
 /// The skeleton of a message.
 pub fn skeleton(text: &[u8]) -> Vec<Piece> {
     let mut pieces = read(text);
+    if text.contains(&b'?') {
+        queries(text, &mut pieces);
+    }
     values_by_place(text, &mut pieces);
     if text.contains(&b'*') {
         rows_of_stars(text, &mut pieces);
@@ -83,6 +86,28 @@ fn read(text: &[u8]) -> Vec<Piece> {
         pieces.pop();
     }
     pieces
+}
+
+/// `/items?page=3&size=20`: what is asked of a path is part of it.
+fn queries(text: &[u8], pieces: &mut Vec<Piece>) {
+    let mut at = 1;
+    while at < pieces.len() {
+        let ends = |piece: &Piece| *piece == Space || one_of(text, Some(piece), b"\"'<>)]}");
+        let path = match &pieces[at - 1] {
+            // Of a request's path the first part stands before, and the rest may be empty.
+            Variable(path) => {
+                text[..path.end].rsplit(|byte| *byte == b' ').next().is_some_and(|word| word.contains(&b'/'))
+            }
+            _ => false,
+        };
+        if path && is(text, pieces.get(at), b"?") {
+            let end = pieces[at..].iter().position(ends).map_or(pieces.len(), |length| at + length);
+            if let (true, Some(first), Some(last)) = (end > at + 1, pieces[at - 1].range(), pieces[end - 1].range()) {
+                pieces.splice(at - 1..end, [Variable(first.start..last.end)]);
+            }
+        }
+        at += 1;
+    }
 }
 
 pub fn is(text: &[u8], piece: Option<&Piece>, wanted: &[u8]) -> bool {
@@ -218,8 +243,10 @@ fn dates_and_units(text: &[u8], pieces: &mut Vec<Piece>) {
             continue;
         };
         let gap = usize::from(pieces[at - 1] == Space);
-        // `bytes=17` is a name.
-        let is_unit = || words::unit(&text[range.clone()]) && !one_of(text, pieces.get(at + 1), b"=:");
+        // `bytes=17` and `bytes:17` are names.
+        let is_key = is(text, pieces.get(at + 1), b"=")
+            || is(text, pieces.get(at + 1), b":") && !matches!(pieces.get(at + 2), None | Some(Space));
+        let is_unit = || words::unit(&text[range.clone()]) && !is_key;
         if let Some(Variable(value)) =
             before(pieces, at, 1 + gap).cloned().filter(|piece| matches!(piece, Variable(_)) && is_unit())
         {
@@ -341,6 +368,9 @@ fn without_lists(text: &[u8], mut pieces: Vec<Piece>) -> Vec<Piece> {
     while at < pieces.len() {
         for size in 2..=LONGEST_GROUP.min((pieces.len() - at) / LIST) {
             let group = at..at + size;
+            if !pieces[group.clone()].iter().any(|piece| matches!(piece, Variable(_))) {
+                continue;
+            }
             let repeats = (1..).take_while(|n| {
                 let from = at + n * size;
                 pieces
@@ -348,7 +378,7 @@ fn without_lists(text: &[u8], mut pieces: Vec<Piece>) -> Vec<Piece> {
                     .is_some_and(|other| pieces[group.clone()].iter().zip(other).all(|(one, other)| same(one, other)))
             });
             let count = 1 + repeats.count();
-            if count >= LIST && pieces[group.clone()].iter().any(|piece| matches!(piece, Variable(_))) {
+            if count >= LIST {
                 pieces.drain(at + size..at + size * count);
                 break;
             }

@@ -150,7 +150,9 @@ pub fn preposition(word: &[u8]) -> bool {
 }
 
 pub fn joins(word: &[u8]) -> bool {
-    has(JOINTS, word)
+    // `On Lee` is a name, `from` and `FROM` are none.
+    let is_name = word.first().is_some_and(u8::is_ascii_uppercase) && word.last().is_some_and(u8::is_ascii_lowercase);
+    !is_name && has(JOINTS, word)
 }
 
 pub fn names_follow(word: &[u8]) -> bool {

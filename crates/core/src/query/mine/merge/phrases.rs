@@ -5,7 +5,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{is_word, Member, MANY};
-use crate::query::mine::miner::{SPACE, VARIABLE};
+use crate::query::mine::miner::{MOST_TRIED, SPACE, VARIABLE};
 use crate::query::mine::variable::mix;
 use crate::query::mine::words;
 
@@ -53,7 +53,9 @@ pub fn merge<'a>(
 fn runs<'a>(all: &[Option<Member>], text: &dyn Fn(u32) -> &'a [u8]) -> Vec<Run> {
     let mut runs = Vec::new();
     for (at, member) in all.iter().enumerate() {
-        let Some(Member { words, .. }) = member else { continue };
+        let Some(Member { words, .. }) = member.as_ref().filter(|member| member.words.len() <= MOST_TRIED) else {
+            continue;
+        };
         let mut before = vec![1];
         let mut after = vec![2; words.len() + 1];
         for (place, word) in words.iter().enumerate() {

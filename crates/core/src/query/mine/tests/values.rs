@@ -143,3 +143,40 @@ fn names_as_programs_have_them_are_values_before_words_are_and_constants_are_sta
     assert_eq!(told(&each(&["dark_mode", "new_cart", "beta"], "Feature {} is checked for u7")).len(), 1);
     assert_eq!(told(&each(&["IN_USE", "NOT_USED", "LOST"], "Slot 7 went {} at last")).len(), 3);
 }
+
+#[test]
+fn what_was_done_keeps_messages_apart_and_so_does_a_key() {
+    let done = ["started", "finished", "failed", "cancelled", "retried", "paused", "resumed"];
+    assert_eq!(told(&each(&done, "Job 7 {}")).len(), 7);
+    assert_eq!(told(&each(&done, "Worker 3 {} job 7")).len(), 7);
+    assert_eq!(told(&each(&["cpu", "mem", "swap", "disk", "net"], "stats: {}=7")).len(), 5);
+}
+
+#[test]
+fn a_message_that_is_printed_as_a_whole_is_told_by_what_it_says() {
+    let messages = [r#"{"user": "ann", "left": 3}"#, r#"{"key": "a b", "ratio": 0.5, "hit": true}"#].map(str::to_owned);
+    assert_eq!(told(&messages).len(), 2);
+}
+
+#[test]
+fn what_is_asked_of_a_path_is_part_of_it() {
+    let messages = ["/items", "/items?page=3&size=20", "/items?q=lamp", "/a/b?x=1"];
+    assert_eq!(told(&each(&messages, "Fetching https://example.com{} now")), ["Fetching <*> now"]);
+    assert_eq!(told(&["Is it in /srv/app?".to_owned()]), ["Is it in <*>?"]);
+}
+
+#[test]
+fn a_unit_before_a_colon_is_one_and_empty_quotes_hold_a_value() {
+    assert_eq!(told(&each(&["5 ms", "3 minutes", "0.5s"], "Task done in {}: None")), ["Task done in <*>: None"]);
+    assert_eq!(told(&each(&["", "a b", "c"], "Invalid value '{}'")), ["Invalid value '<*>'"]);
+}
+
+#[test]
+fn words_are_not_kept_once_there_is_no_room_for_patterns() {
+    let mut miner = Miner::new(Limits { skeletons: 24, words: 200, ..Limits::default() });
+    for n in 0_u32..5000 {
+        let word = |n: u32| n.to_string().bytes().map(|digit| char::from(digit - b'0' + b'a')).collect::<String>();
+        miner.add(format!("{} {} {}", word(n), word(n * 7 + 1), word(n * 13 + 2)).as_bytes());
+    }
+    assert!(miner.words_kept() < 400, "{}", miner.words_kept());
+}
