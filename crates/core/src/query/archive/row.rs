@@ -35,6 +35,11 @@ fn number(text: &[u8]) -> Option<i64> {
     text.iter().try_fold(0_i64, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + i64::from(byte - b'0')))
 }
 
+/// `shop.orders`: a logger as a rule, of which there are few.
+fn is_name(text: &[u8]) -> bool {
+    text.contains(&b'.') && text.iter().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'.' | b'_'))
+}
+
 impl Stamp {
     fn find(text: &[u8]) -> Option<Self> {
         let head = &text[..text.len().min(HEAD)];
@@ -105,7 +110,7 @@ impl Row {
                 }
                 return;
             }
-            if part == Part::Variable {
+            if part == Part::Variable && !is_name(&text[range.clone()]) {
                 self.template.extend_from_slice(VALUE);
                 self.values.push(range);
             } else {
