@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+
+from cordwood.plain import Frozen
 
 DAY = 86_400  # seconds
 PACKED = (".gz", ".zst", ".parquet")
@@ -19,8 +20,7 @@ _ROTATED = re.compile(rf"(?P<log>[^/]+\.(?:log|jsonl?))\.(?:\d{{1,9}}|{_DATE})(?
 _CONSOLE = re.compile(r"console_\d[\dT_.:-]*\.log(?P<packed>\.gz|\.zst|\.parquet)?")
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Frozen):
     """A file in a log directory.
 
     Args:

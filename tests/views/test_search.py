@@ -175,7 +175,7 @@ def test_what_comes_through_a_pipe_is_shown_when_it_comes() -> None:
 def test_a_reader_that_leaves_ends_it_quietly(logs: Path) -> None:
     """As `| head` does."""
     (logs / "big.log").write_text("".join(line(n // 10, "x" * 200) for n in range(20_000)))
-    program = f"{sys.executable} -c 'from cordwood.views.cli import run; run()'"
+    program = f"{sys.executable} -c 'from cordwood.views.program import run; run()'"
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", f"{program} search '' {logs} | head -1"],
         capture_output=True, text=True, check=True,
@@ -186,7 +186,7 @@ def test_a_reader_that_leaves_ends_it_quietly(logs: Path) -> None:
 
 def test_the_program_ends_with_the_status_and_all_that_was_said(logs: Path) -> None:
     """It leaves Python without taking it apart."""
-    program = [sys.executable, "-c", "from cordwood.views.cli import run; run()", "search"]
+    program = [sys.executable, "-c", "from cordwood.views.program import run; run()", "search"]
     done = subprocess.run([*program, "first", str(logs)], capture_output=True, text=True, check=True)
     assert done.stdout == line(0, "first")
     assert subprocess.run([*program, "no such text", str(logs)], capture_output=True, check=False).returncode == 1
@@ -195,7 +195,7 @@ def test_the_program_ends_with_the_status_and_all_that_was_said(logs: Path) -> N
     assert bad.stderr.startswith("cordwood: ")
 
 
-RUN = f"{sys.executable} -c 'from cordwood.views.cli import run; run()' search"
+RUN = f"{sys.executable} -c 'from cordwood.views.program import run; run()' search"
 
 
 def shell(command: str) -> subprocess.CompletedProcess[str]:
@@ -220,7 +220,7 @@ def test_an_interrupt_loses_nothing_that_was_found(logs: Path, tmp_path: Path) -
         "    yield from select(*given, **options)\n"
         "    raise KeyboardInterrupt\n"
         "Files.select = interrupted\n"
-        "from cordwood.views.cli import run; run()"
+        "from cordwood.views.program import run; run()"
     )
     (tmp_path / "program.py").write_text(program)
     done = shell(f"{sys.executable} {tmp_path}/program.py search first {logs} > {tmp_path}/out")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cordwood.level import LEVELS
+from cordwood.plain import Plain
 from cordwood.query.times import SECOND
 
 if TYPE_CHECKING:
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 _LEVEL_WORDS = {5: "TRACE", 25: "SUCCESS", **{number: name for name, number in LEVELS.items()}}
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(Plain):
     """One record of a log.
 
     Args:
@@ -36,13 +35,31 @@ class Entry:
     time: int | None
     text: str
     source: str
-    level: int = 0
-    logger: str = ""
-    message: str = ""
-    exception: str = ""
-    fields: Mapping[str, str] = field(default_factory=dict)
-    place: int = 0
-    answers: bool = True
+    level: int
+    logger: str
+    message: str
+    exception: str
+    fields: Mapping[str, str]
+    place: int
+    answers: bool
+
+    def __init__(
+        self,
+        time: int | None,
+        text: str,
+        source: str,
+        level: int = 0,
+        logger: str = "",
+        message: str = "",
+        exception: str = "",
+        fields: Mapping[str, str] | None = None,
+        place: int = 0,
+        answers: bool = True,
+    ) -> None:
+        self.time, self.text, self.source, self.level = time, text, source, level
+        self.logger, self.message, self.exception = logger, message, exception
+        self.fields = {} if fields is None else fields
+        self.place, self.answers = place, answers
 
     def as_json(self) -> dict[str, object]:
         """As the command line and the web page give it out."""

@@ -10,7 +10,6 @@ import json
 import os
 import select
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,25 +105,6 @@ def _flushed() -> bool:
             raise _OutputError(f"standard output: {error.strerror}") from None
         return False
     return True
-
-
-def run() -> None:
-    """The program: `main`, and an end at once.
-
-    To take a Python apart takes a tenth of a search's time. That is left out where nothing hangs on it: no log of our
-    own, no thread.
-    """
-    try:
-        main()
-    except SystemExit as end:
-        if "cordwood.pipeline" in sys.modules or threading.active_count() > 1 or not isinstance(end.code, int):
-            raise
-        try:
-            for stream in filter(None, (sys.stdout, sys.stderr)):
-                stream.flush()
-        except OSError:
-            raise end from None  # Python says what it thinks of that
-        os._exit(end.code)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
