@@ -225,6 +225,15 @@ fn unite(all: &mut [Option<Member>], by_words: &mut HashMap<Vec<u32>, usize>, gr
     put(all, by_words, one, group[0]);
 }
 
+/// Count a member in a more general one: whether both are there.
+fn absorb(all: &mut [Option<Member>], by_words: &mut HashMap<Vec<u32>, usize>, special: usize, whole: usize) -> bool {
+    let (Some(special), Some(whole)) = (all[special].take(), all[whole].as_mut()) else { return false };
+    by_words.remove(&special.words);
+    whole.numbers.extend(special.numbers);
+    whole.weight += special.weight;
+    true
+}
+
 /// Keep a merged member, with the one of the same words if the general form stands there already.
 fn put(all: &mut [Option<Member>], by_words: &mut HashMap<Vec<u32>, usize>, mut one: Member, place: usize) {
     let at = by_words.get(&one.words).copied().unwrap_or(place);

@@ -19,6 +19,8 @@ const UNKNOWN: u32 = u32::MAX;
 pub const MOST_TRIED: usize = 128;
 /// Templates that are tried for a message which none has in so many words.
 const MOST_COVERING: usize = 2048;
+/// Bytes of a pattern's example.
+pub const EXAMPLE: usize = 300;
 /// What a template shows for a variable.
 pub const WILDCARD: &str = "<*>";
 
@@ -43,6 +45,14 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self { message: 4096, shapes: 16_384, skeletons: 8192, ever: 200_000, words: 400_000, values: 256, every: 1024 }
+    }
+}
+
+impl Limits {
+    /// Whether the values of a pattern's message are looked at, by its number from 1.
+    #[inline]
+    pub fn looks(&self, count: u64) -> bool {
+        count <= self.values || count % self.every == 0
     }
 }
 
@@ -141,7 +151,7 @@ impl Miner {
         let count = &mut self.counts[number as usize];
         *count += 1;
         self.messages += 1;
-        if *count <= self.limits.values || *count % self.limits.every == 0 {
+        if self.limits.looks(*count) {
             self.look(number, text);
         }
         number
@@ -258,7 +268,6 @@ impl Miner {
     }
 
     fn add_skeleton(&mut self, text: &[u8], words: Vec<u32>) -> u32 {
-        const EXAMPLE: usize = 300;
         let variables = words.iter().filter(|word| **word == VARIABLE).count();
         self.insert(Skeleton {
             varied: vec![false; words.len()].into(),

@@ -6,21 +6,18 @@ use std::collections::HashMap;
 
 use memchr::memmem;
 
-use super::miner::{Template, WILDCARD};
+use super::miner::{Limits, Template, EXAMPLE, WILDCARD};
 use super::variable::Values;
 
-/// Templates that are kept apart, and those that are known to say nothing.
+/// Templates that are kept apart, and as many that are known to say nothing.
 const MOST: usize = 8192;
 /// Bytes of a template, and its conversions: what has more is data.
 const LONGEST: usize = 2048;
 const VARIABLES: usize = 32;
-/// Messages of a template whose values are all looked at; then one of `EVERY`.
-const VALUES: u64 = 256;
-const EVERY: u64 = 1024;
-const EXAMPLE: usize = 300;
 
 #[derive(Default)]
 pub struct Told {
+    limits: Limits,
     /// None: it says nothing.
     known: HashMap<Box<[u8]>, Option<u32>>,
     calls: Vec<Call>,
@@ -49,7 +46,7 @@ impl Told {
             None => self.learn(template)?,
         };
         let call = &mut self.calls[number as usize];
-        let looks = call.count < VALUES || call.count % EVERY == 0;
+        let looks = self.limits.looks(call.count + 1);
         call.texts.split(message, looks.then_some(&mut call.values))?;
         if call.count == 0 {
             call.example = message[..message.len().min(EXAMPLE)].into();

@@ -2,7 +2,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::{is_word, Member};
+use super::{absorb, is_word, Member};
 use crate::query::mine::miner::{SPACE, VARIABLE};
 
 /// Words elsewhere, and where the value stands first.
@@ -26,12 +26,7 @@ pub fn merge<'a>(
             by_words.get(&general).copied().filter(|other| context >= enough && *other != at)
         });
         if let Some(other) = other {
-            if let (Some(special), Some(whole)) = (all[at].take(), all[other].as_mut()) {
-                by_words.remove(&special.words);
-                whole.numbers.extend(special.numbers);
-                whole.weight += special.weight;
-                changed = true;
-            }
+            changed |= absorb(all, by_words, at, other);
         }
     }
     changed

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::{is_word, Member};
+use super::{absorb, is_word, Member};
 use crate::query::mine::align::align;
 use crate::query::mine::miner::{SPACE, VARIABLE};
 use crate::query::mine::words;
@@ -41,12 +41,7 @@ pub fn merge<'a>(
                 *other != at && all[*other].as_ref().is_some_and(|template| covers(template, member, text))
             });
         if let Some(cover) = cover {
-            if let (Some(special), Some(whole)) = (all[at].take(), all[cover].as_mut()) {
-                by_words.remove(&special.words);
-                whole.numbers.extend(special.numbers);
-                whole.weight += special.weight;
-                changed = true;
-            }
+            changed |= absorb(all, by_words, at, cover);
         }
     }
     changed
